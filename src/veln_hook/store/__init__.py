@@ -1,0 +1,8 @@
+"""What this machine remembers: observations, approvals, the verdict log."""
+
+from __future__ import annotations
+
+from veln_hook.store.interface import ArchiveMemory, Store, StoreInfo
+from veln_hook.store.opening import open_store
+
+__all__ = ["ArchiveMemory", "Store", "StoreInfo", "open_store"]

@@ -1,0 +1,105 @@
+"""What any store can do. One implementation a module; callers know this face only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from veln_hook.model import Approval, Finding, Observation, VerdictRecord
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What ``status`` tells about a store."""
+
+    location: str
+    """Path or URL, without credentials."""
+    schema: int
+    started_at: datetime
+    """When the store was made: first-seen times can't be older than this."""
+    observations: int
+    approvals: int
+    persistent: bool
+    """Whether what is written now is still there in the next process (false on a read-only home)."""
+    set_aside: str = ""
+    """Path of a corrupt predecessor that was moved away, if that has happened."""
+
+
+@dataclass(frozen=True)
+class ArchiveMemory:
+    """What an earlier run found in the archive with this sha256."""
+
+    sha256: str
+    version: str
+    """Version of veln-hook that looked; findings of another version are not reused."""
+    findings: tuple[Finding, ...]
+
+
+class Store(Protocol):
+    """Every method may raise ``StoreError``; nothing else."""
+
+    def info(self) -> StoreInfo:
+        """Describe the store."""
+        ...
+
+    def machine_id(self) -> str:
+        """Return the opaque id this machine's observations carry."""
+        ...
+
+    def observations(self, project: str) -> Sequence[Observation]:
+        """Return all observations of the project's files, the oldest first, from every machine and index."""
+        ...
+
+    def observe(self, observations: Iterable[Observation]) -> None:
+        """Remember these; one already known (same machine, index, filename, sha256) keeps its first time.
+
+        A stored time that lies after the new one (the clock was wrong then) is
+        replaced by the new one, so a jumping clock can't hold a file for ever.
+        """
+        ...
+
+    def approvals(self, project: str | None = None) -> Sequence[Approval]:
+        """Return approvals, revoked and expired ones too, the newest first; ``None`` means of every project."""
+        ...
+
+    def add_approval(self, approval: Approval) -> Approval:
+        """Store the approval and return it with its ``id``."""
+        ...
+
+    def revoke_approval(self, approval_id: int, at: datetime) -> bool:
+        """Mark it revoked from ``at`` on; return whether there was an unrevoked one with that id."""
+        ...
+
+    def prune_approvals(self, now: datetime) -> int:
+        """Delete approvals that are expired or revoked at ``now``; return how many. The log keeps their use."""
+        ...
+
+    def record(self, records: Iterable[VerdictRecord]) -> None:
+        """Append to the verdict log."""
+        ...
+
+    def log(
+        self, *, project: str | None = None, since: datetime | None = None, limit: int | None = None
+    ) -> Sequence[VerdictRecord]:
+        """Return log records, the newest first."""
+        ...
+
+    def remember_archive(self, memory: ArchiveMemory) -> None:
+        """Keep what was found in an archive; replaces what was kept for the same sha256."""
+        ...
+
+    def archive_memories(self, sha256s: Iterable[str]) -> Sequence[ArchiveMemory]:
+        """Return what is remembered of these archives; unknown ones are simply absent."""
+        ...
+
+    def forget_archive(self, sha256: str) -> None:
+        """Drop what is remembered of an archive."""
+        ...
+
+    def close(self) -> None:
+        """Release the file. Calling twice is harmless."""
+        ...
