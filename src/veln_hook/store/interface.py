@@ -26,7 +26,9 @@ class StoreInfo:
     persistent: bool
     """Whether what is written now is still there in the next process (false on a read-only home)."""
     set_aside: str = ""
-    """Path of a corrupt predecessor that was moved away, if that has happened."""
+    """Path of a corrupt predecessor that was moved away, if that has happened and it is still there."""
+    problem: str = ""
+    """Why nothing persists, in one sentence; empty if it does, or if the store is in memory on purpose."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Store(Protocol):
         ...
 
     def approvals(self, project: str | None = None) -> Sequence[Approval]:
-        """Return approvals, revoked and expired ones too, the newest first; ``None`` means of every project."""
+        """Return approvals, revoked and expired ones too, the newest first; ``None``: of every project."""
         ...
 
     def add_approval(self, approval: Approval) -> Approval:
@@ -75,7 +77,7 @@ class Store(Protocol):
         ...
 
     def prune_approvals(self, now: datetime) -> int:
-        """Delete approvals that are expired or revoked at ``now``; return how many. The log keeps their use."""
+        """Delete approvals expired or revoked at ``now``; return how many. The log keeps their use."""
         ...
 
     def record(self, records: Iterable[VerdictRecord]) -> None:

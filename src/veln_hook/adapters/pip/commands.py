@@ -1,0 +1,93 @@
+"""Around one pip command: begin the run, check that pip is fully guarded, set the exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from veln_hook.adapters.pip import points
+from veln_hook.adapters.pip.finder import prefix_of
+from veln_hook.adapters.pip.run import Run, active, begin, logger, stopping
+from veln_hook.errors import UnsupportedPipError, VelnHookError
+from veln_hook.model import ExitStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INSTALLING = frozenset(("download", "install", "lock", "wheel"))
+"""pip's commands that fetch, build or install."""
+HANDOVER = "VELN_HOOK_HANDOVER"
+"""File that a pip started for build requirements writes its refusals to, for the pip that started it."""
+
+# Taken out of the environment at once: nothing that a build starts should see it.
+_handover = os.environ.pop(HANDOVER, "")
+
+
+def main(original: Callable[..., Any], command: Any, args: Any) -> Any:
+    """Point ``Command._main``: every command of pip; those that install are guarded or refused."""
+    if command.name not in INSTALLING:
+        return original(command, args)
+    prefix = prefix_of(command)
+    if not prefix.endswith("pip._internal."):
+        prefix = points.PREFIX
+    # pip has set up its logging by the time it calls run(), so what is refused there is printed as pip prints.
+    inner = command.run
+
+    def guarded(*inner_args: Any, **inner_kwargs: Any) -> Any:
+        with stopping(prefix):
+            run = begin(prefix)
+            if not run.off:
+                _require_all_points(prefix)
+        result = inner(*inner_args, **inner_kwargs)
+        with stopping(prefix):
+            _say_what_was_not_judged(run)
+        return result
+
+    command.run = guarded
+    try:
+        status = original(command, args)
+    finally:
+        command.run = inner
+    run = active()
+    if run is not None:
+        if status != 0:
+            asked = run.exit_status()
+            if asked is not ExitStatus.OK:
+                status = int(asked)
+                _hand_over(asked, run)
+        run.close()
+    return status
+
+
+def _require_all_points(prefix: str) -> None:
+    absent = points.missing(prefix)
+    if absent:
+        pip = sys.modules.get(prefix.rpartition("._internal.")[0])
+        version = getattr(pip, "__version__", "of an unknown version")
+        raise UnsupportedPipError(
+            f"pip {version} can't be guarded, so it installs nothing (not found in it: {', '.join(absent)})"
+        )
+
+
+def _say_what_was_not_judged(run: Run) -> None:
+    """A dry run and ``pip lock`` can settle on wheels that were never downloaded."""
+    if run.off:
+        return
+    unseen = sorted(
+        {run.chosen[url].release for url in run.resolved if url in run.chosen and url not in run.unpacked}
+    )
+    if unseen:
+        logger.warning(
+            "veln-hook: judged by what the index tells only, as the contents were not downloaded: %s",
+            ", ".join(unseen),
+        )
+
+
+def _hand_over(status: ExitStatus, run: Run) -> None:
+    if not _handover:
+        return
+    with contextlib.suppress(OSError, VelnHookError), open(_handover, "w", encoding="utf-8") as file:
+        json.dump({"status": int(status), "lines": run.messages}, file)

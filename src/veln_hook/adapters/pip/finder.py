@@ -1,0 +1,288 @@
+"""What pip's finder and resolver do under protection: held candidates are no candidates.
+
+The finder's answer is filtered once a project; what was dropped is kept, so that
+a person can be told which release would have been chosen, and only that one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from veln_hook.adapters.pip import pages
+from veln_hook.adapters.pip.run import Run, StoppedError, Wanted, current, refusal, stopping
+from veln_hook.model import Candidate, Decision, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STATE = "_veln_hook_judged"
+
+
+class _Judged:
+    """What one finder's answer for one project became."""
+
+    def __init__(self, answer: list[Any]) -> None:
+        self.answer = answer
+        """pip's own list; the same object as long as pip answers from its cache."""
+        self.passing: list[Any] = []
+        self.held: dict[str, Verdict] = {}
+        """By link URL."""
+
+
+def prefix_of(instance: Any) -> str:
+    """Return ``pip._internal.`` or a vendored pip's, from one of pip's objects."""
+    head, _, _ = type(instance).__module__.partition("pip._internal.")
+    return f"{head}pip._internal."
+
+
+def find_all_candidates(original: Callable[..., Any], finder: Any, project_name: str) -> Any:
+    """Point ``PackageFinder.find_all_candidates``: drop what doesn't pass."""
+    answer = original(finder, project_name)
+    prefix = prefix_of(finder)
+    with stopping(prefix):
+        run = current(prefix)
+        if run.off:
+            return answer
+        return list(_judge(run, finder, canonicalize_name(project_name), answer).passing)
+
+
+def find_best_candidate(
+    original: Callable[..., Any], finder: Any, project_name: str, specifier: Any = None, hashes: Any = None
+) -> Any:
+    """Point ``PackageFinder.find_best_candidate``: note what would have been chosen."""
+    result = original(finder, project_name, specifier, hashes)
+    prefix = prefix_of(finder)
+    with stopping(prefix):
+        run = current(prefix)
+        if run.off:
+            return result
+        project = canonicalize_name(project_name)
+        judged = getattr(finder, _STATE, {}).get(project)
+        if judged is None or not judged.held:
+            run.wanted.pop(project, None)
+            return result
+        evaluator = finder.make_candidate_evaluator(
+            project_name=project_name, specifier=specifier, hashes=hashes
+        )
+        best = evaluator.compute_best_candidate(list(judged.answer)).best_candidate
+        verdict = judged.held.get(best.link.url) if best is not None else None
+        if verdict is None:
+            run.wanted.pop(project, None)
+        else:
+            instead = result.best_candidate
+            run.wanted[project] = Wanted(verdict, str(instead.version) if instead else "")
+    return result
+
+
+def find_requirement(original: Callable[..., Any], finder: Any, req: Any, *args: Any, **kwargs: Any) -> Any:
+    """Point ``PackageFinder.find_requirement`` (the legacy resolver): give the reason for finding nothing."""
+    prefix = prefix_of(finder)
+    try:
+        found = original(finder, req, *args, **kwargs)
+    except Exception:
+        with stopping(prefix):
+            run = current(prefix)
+            wanted = run.wanted.get(canonicalize_name(req.name)) if req.name and not run.off else None
+            if wanted is not None and not wanted.instead:
+                raise run.refuse([wanted.verdict]) from None
+        raise
+    with stopping(prefix):
+        run = current(prefix)
+        if not run.off and found is not None:
+            project = canonicalize_name(req.name)
+            _choose(run, run.judged.get(_key(found.link)))
+            wanted = run.wanted.get(project)
+            if wanted is not None:
+                _settle(run, {project: wanted})
+    return found
+
+
+def make_candidate(original: Callable[..., Any], factory: Any, *args: Any, **kwargs: Any) -> Any:
+    """Point ``Factory._make_[base_]candidate_from_link``: the last look before anything is downloaded.
+
+    Every link passes here, also those no page offered: URLs, VCS references,
+    paths, URL constraints, a lock file's entries.
+    """
+    prefix = prefix_of(factory)
+    with stopping(prefix):
+        run = current(prefix)
+        if not run.off:
+            bound = inspect.signature(original).bind(factory, *args, **kwargs).arguments
+            verdict = judge_link(
+                run,
+                factory._finder,
+                bound["link"],
+                bound["template"],
+                bound.get("name"),
+            )
+            if not verdict.passes:
+                if _key(bound["link"]) in run.from_finder:
+                    return None  # the resolver looks for another
+                raise run.refuse([verdict])
+            _choose(run, verdict)
+    return original(factory, *args, **kwargs)
+
+
+def judge_link(run: Run, finder: Any, link: Any, req: Any, name: str | None = None) -> Verdict:
+    """Return the verdict about a link, judging it now if no page offered it.
+
+    Args:
+        run: The run.
+        finder: pip's ``PackageFinder``.
+        link: pip's ``Link``.
+        req: pip's ``InstallRequirement`` that wants it, for the hashes it asks for.
+        name: Project, if the requirement names one.
+    """
+    key = _key(link)
+    verdict = run.judged.get(key)
+    if verdict is None:
+        asked = (getattr(req, "hash_options", None) or {}).get("sha256", ())
+        candidate = pages.from_link(
+            finder,
+            link,
+            canonicalize_name(name or req.name) if name or req.name else "",
+            "",
+            sha256=asked[0] if len(asked) == 1 else "",
+        )
+        verdict = run.judged[key] = run.guard.check_candidate(candidate)
+    return verdict
+
+
+def get_installation_error(
+    original: Callable[..., Any], factory: Any, error: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """Point ``Factory.get_installation_error``: a release that is held is no 'no matching distribution'."""
+    prefix = prefix_of(factory)
+    with stopping(prefix):
+        run = current(prefix)
+        # pip asks its finder again below, so what was wanted is read before that.
+        held = {} if run.off else _held_causes(run, error)
+    if not held:
+        return original(factory, error, *args, **kwargs)
+    note = ""
+    if len(error.causes) > len(held):
+        original(factory, error, *args, **kwargs)  # for what it prints: the conflict itself
+        note = "without this the conflict above may not exist"
+    stop = run.refuse([wanted.verdict for wanted in held.values()], note=note)
+    _record(run, held)
+    return refusal(prefix, str(stop), stop.status)
+
+
+def resolve(original: Callable[..., Any], resolver: Any, *args: Any, **kwargs: Any) -> Any:
+    """Point ``Resolver.resolve``: once it is settled what is used, tell what was held."""
+    result = original(resolver, *args, **kwargs)
+    prefix = prefix_of(resolver)
+    with stopping(prefix):
+        run = current(prefix)
+        if not run.off:
+            outcome = getattr(resolver, "_result", None)
+            mapping = {c.project_name: c for c in outcome.mapping.values()} if outcome is not None else {}
+            for candidate in mapping.values():
+                link = getattr(candidate, "source_link", None)
+                if link is not None:
+                    run.resolved.append(_key(link))
+            settled = {}
+            for project, wanted in run.wanted.items():
+                used = mapping.get(project)
+                if used is None or not _newer(wanted.verdict.subject.version, str(used.version)):
+                    continue
+                settled[project] = Wanted(wanted.verdict, str(used.version))
+            installed = {p for p, c in mapping.items() if getattr(c, "source_link", None) is None}
+            _settle(run, settled, installed)
+    return result
+
+
+def _judge(run: Run, finder: Any, project: str, answer: list[Any]) -> _Judged:
+    state = finder.__dict__.setdefault(_STATE, {})
+    known = state.get(project)
+    if known is not None and known.answer is answer:
+        return known  # type: ignore[no-any-return]
+    judged = state[project] = _Judged(answer)
+    candidates = pages.index_candidates(finder, project, answer, run.guard.policy)
+    verdicts = run.guard.check_candidates(candidates)
+    # A held wheel must not make pip build the sdist of the same release instead.
+    wheels = {v.subject.version: v for v in verdicts if not v.passes and _is_wheel(v)}
+    for item, verdict in zip(answer, verdicts):
+        ruling = verdict
+        if verdict.passes and not _is_wheel(verdict) and verdict.subject.version in wheels:
+            ruling = wheels[verdict.subject.version]
+        key = _key(item.link)
+        run.judged[key] = ruling
+        run.from_finder.add(key)
+        if ruling.passes:
+            judged.passing.append(item)
+        else:
+            judged.held[item.link.url] = ruling
+    return judged
+
+
+def _settle(run: Run, settled: dict[str, Wanted], installed: set[str] | None = None) -> None:
+    if not settled:
+        return
+    _record(run, settled)
+    if run.guard.policy.cooling.on_hold == "refuse":
+        raise run.refuse(
+            [wanted.verdict for wanted in settled.values()],
+            note='the policy says cooling.on_hold = "refuse", so no older release is used instead',
+        )
+    for project, wanted in settled.items():
+        run.tell(wanted.verdict, instead=wanted.instead, kept=project in (installed or ()))
+
+
+def _record(run: Run, settled: dict[str, Wanted]) -> None:
+    """Log what was held and observe it: this machine wanted it and saw it."""
+    verdicts = [wanted.verdict for wanted in settled.values()]
+    run.guard.log(verdicts, stage="candidate")
+    run.guard.observe([v.subject for v in verdicts if isinstance(v.subject, Candidate)])
+
+
+def _choose(run: Run, verdict: Verdict | None) -> None:
+    """Note a candidate that the resolver looks into; tell its warning or the approval it passes by, once."""
+    if verdict is None or not isinstance(verdict.subject, Candidate) or verdict.subject.url in run.chosen:
+        return
+    run.chosen[verdict.subject.url] = verdict.subject
+    if verdict.decision is Decision.WARN:
+        run.tell(verdict)
+    if verdict.decision is Decision.WARN or verdict.approval or verdict.exception:
+        run.guard.log([verdict], stage="candidate")
+
+
+def _held_causes(run: Run, error: Any) -> dict[str, Wanted]:
+    held = {}
+    for cause in error.causes:
+        project = canonicalize_name(cause.requirement.project_name)
+        wanted = run.wanted.get(project)
+        if wanted is not None:
+            held[project] = wanted
+    return held
+
+
+def _key(link: Any) -> str:
+    return str(link.url).partition("#")[0]
+
+
+def _is_wheel(verdict: Verdict) -> bool:
+    return isinstance(verdict.subject, Candidate) and verdict.subject.is_wheel
+
+
+def _newer(version: str, than: str) -> bool:
+    try:
+        return Version(version) > Version(than)
+    except InvalidVersion:
+        return version != than
+
+
+__all__ = [
+    "StoppedError",
+    "find_all_candidates",
+    "find_best_candidate",
+    "find_requirement",
+    "get_installation_error",
+    "judge_link",
+    "make_candidate",
+    "resolve",
+]

@@ -1,0 +1,307 @@
+"""From pip's links to candidates: what an index page says of a file, on every pip.
+
+pip 22.3 and newer build links of JSON pages with ``Link.from_json``; the upload
+time is taken as it passes. Older ones, and pages that came as HTML, are asked
+for once more as JSON through pip's own session, which keeps its proxies,
+certificates and credentials. A link can't carry anything (``__slots__``), so
+times stand in a table keyed by page and URL.
+"""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from veln_hook import __version__
+from veln_hook.index import (
+    ACCEPT_JSON,
+    FileEntry,
+    base_url,
+    parse_json_page,
+    parse_upload_time,
+    strip_credentials,
+)
+from veln_hook.model import Candidate, Source
+from veln_hook.names import parse_filename
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from veln_hook.policy.settings import Policy
+
+logger = logging.getLogger("veln_hook")
+
+_HEADERS = {
+    "Accept": ACCEPT_JSON,
+    # PyPI answers some of pip's own user agents with HTML whatever they accept (measured with pip/22.x).
+    "User-Agent": f"veln-hook/{__version__}",
+    # pip's HTTP cache keys pages by URL alone: neither take its HTML for our JSON, nor leave JSON for its HTML.
+    "Cache-Control": "no-cache, no-store",
+}
+
+
+@dataclass
+class Page:
+    """One page that pip parsed."""
+
+    base: str
+    """Index (or ``--find-links`` page) as the user configured it, without credentials."""
+    source: Source
+    entries: dict[str, FileEntry] = field(default_factory=dict)
+    """By filename, where the page had to be asked for as JSON."""
+
+
+_times: dict[tuple[str, str], object] = {}
+"""(page URL, link URL) -> upload-time as the page spells it."""
+_pages: dict[str, Page] = {}
+"""By URL of the page, after redirects, which is what a link says it comes from."""
+_asking: list[tuple[Any, Any]] = []
+"""(finder, project URL) of the page being processed."""
+_html_only: set[str] = set()
+"""Indexes that answered no JSON; asking again for each project would double every request."""
+_lookups: dict[str, dict[str, FileEntry]] = {}
+"""Entries by page URL, of pages that were read to look a file up."""
+
+
+def capture_upload_times(link_type: Any) -> None:
+    """Wrap ``Link.from_json`` (pip 22.3 and newer), which sees each file of a JSON page once."""
+    original = link_type.__dict__.get("from_json")
+    if not isinstance(original, classmethod) or hasattr(original.__func__, "__veln_hook__"):
+        return
+    function = original.__func__
+
+    def from_json(cls: Any, file_data: Any, page_url: Any, *args: Any, **kwargs: Any) -> Any:
+        link = function(cls, file_data, page_url, *args, **kwargs)
+        if link is not None:
+            _times[page_url, link.url] = file_data.get("upload-time")
+        return link
+
+    from_json.__veln_hook__ = "pages"  # type: ignore[attr-defined]
+    link_type.from_json = classmethod(from_json)
+
+
+def process_project_url(
+    original: Callable[..., Any], finder: Any, project_url: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """Remember whose page is being parsed, for ``parse_links``."""
+    _asking.append((finder, project_url))
+    try:
+        return original(finder, project_url, *args, **kwargs)
+    finally:
+        _asking.pop()
+
+
+def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, **kwargs: Any) -> list[Any]:
+    """Parse a page with pip, and see to it that its upload times are known if its index knows them."""
+    links = list(original(page, *args, **kwargs))
+    if not _asking:
+        return links
+    finder, project_url = _asking[-1]
+    base, source = _configured(finder, project_url.url)
+    known = _pages[page.url] = Page(base, source)
+    content_type = getattr(page, "content_type", "text/html").lower()
+    if content_type.startswith(ACCEPT_JSON):
+        if links and all((page.url, link.url) not in _times for link in links):  # pip 22.2 has no from_json
+            known.entries = _parse(page.content, page.url)
+    elif links and page.url.startswith(("https:", "http:")) and base not in _html_only:
+        entries = _fetch(finder, page.url)
+        if entries is None:
+            _html_only.add(base)
+        else:
+            known.entries = entries
+    return links
+
+
+def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Policy) -> list[Candidate]:
+    """Describe what pip's finder found for a project.
+
+    Args:
+        finder: pip's ``PackageFinder``.
+        project: Normalized name.
+        found: pip's ``InstallationCandidate`` objects.
+        policy: For the indexes whose times are looked up elsewhere.
+
+    Returns:
+        A candidate for each, in their order.
+    """
+    candidates = []
+    for item in found:
+        link = item.link
+        if getattr(item, "locked", False):
+            candidates.append(from_link(finder, link, project, str(item.version), Source.LOCK))
+            continue
+        url = link.url.partition("#")[0]
+        if "@" in url:
+            url = strip_credentials(url)
+        page_url = link.comes_from
+        page = _pages.get(page_url) if isinstance(page_url, str) else None
+        if link.is_file:
+            source, base = Source.LOCAL_FILE, ""
+        elif page is not None:
+            source, base = page.source, page.base
+        else:  # an archive named by --find-links itself
+            source, base = Source.FIND_LINKS, f"{posixpath.dirname(url)}/"
+        filename = _filename(url)
+        time = _times.get((page_url, link.url)) if page is not None else None
+        entry = page.entries.get(filename) if page is not None else None
+        sha256 = _sha256(link)
+        if time is not None:
+            uploaded = parse_upload_time(time)
+        else:
+            # An entry that names other bytes is about another file.
+            uploaded = entry.upload_time if entry and (not sha256 or entry.sha256 in ("", sha256)) else None
+        candidates.append(
+            Candidate(
+                project=project,
+                version=str(item.version),
+                filename=filename,
+                url=url,
+                source=source,
+                index=base,
+                sha256=sha256,
+                size=entry.size if entry else None,
+                upload_time=uploaded,
+                requires_python=link.requires_python or "",
+                yanked=link.is_yanked,
+            )
+        )
+    return _with_upstream_times(finder, project, candidates, policy)
+
+
+def from_link(
+    finder: Any, link: Any, project: str, version: str, source: Source | None = None, sha256: str = ""
+) -> Candidate:
+    """Describe a link that no index page offered: a URL, a VCS reference, a path, a lock file's entry.
+
+    Its age is looked up by filename and hash on the indexes that pip is configured with.
+
+    Args:
+        finder: pip's ``PackageFinder``.
+        link: pip's ``Link``.
+        project: Normalized name, or empty if it isn't known yet.
+        version: Or empty.
+        source: ``LOCK`` for a lock file's entry; otherwise told from the link.
+        sha256: Hash the user asks for (``--hash``), if the link has none.
+    """
+    source = _direct_source(link) if source is None or link.is_file else source
+    url = strip_credentials(link.url)
+    filename = link.filename if source is not Source.VCS else _filename(url)
+    named = parse_filename(filename) if source is not Source.VCS else None
+    if named is not None:
+        project, version = project or named.project, version or named.version
+    candidate = Candidate(
+        project=project,
+        version=version,
+        filename=filename,
+        url=url,
+        source=source,
+        sha256=_sha256(link) or sha256.lower(),
+        requires_python=link.requires_python or "",
+    )
+    if source in (Source.DIRECT_URL, Source.LOCK) and project:
+        return _looked_up(finder, candidate)
+    return candidate
+
+
+def _direct_source(link: Any) -> Source:
+    if link.is_vcs:
+        return Source.VCS
+    if link.is_existing_dir():
+        return Source.LOCAL_DIRECTORY
+    return Source.LOCAL_FILE if link.is_file else Source.DIRECT_URL
+
+
+def _looked_up(finder: Any, candidate: Candidate) -> Candidate:
+    for index_url in finder.index_urls:
+        if not index_url.startswith(("https:", "http:")):
+            continue
+        entry = _entries(finder, index_url, candidate.project).get(candidate.filename)
+        if entry is None or not entry.sha256:
+            continue
+        # Without a hash the index's is taken as expected; the bytes are compared once they are here.
+        if candidate.sha256 in ("", entry.sha256):
+            return candidate._replace(
+                index=strip_credentials(index_url).rstrip("/") + "/",
+                sha256=entry.sha256,
+                upload_time=entry.upload_time,
+                size=entry.size,
+            )
+    return candidate
+
+
+def _with_upstream_times(
+    finder: Any, project: str, candidates: list[Candidate], policy: Policy
+) -> list[Candidate]:
+    """Fill in the times that a mirror doesn't tell from the index it mirrors, for the same bytes only."""
+    if not any(index.upstream for index in policy.indexes):
+        return candidates
+    filled = []
+    for candidate in candidates:
+        index = (
+            policy.index_for(candidate.index) if candidate.upload_time is None and candidate.index else None
+        )
+        if index is not None and index.upstream and candidate.sha256:
+            entry = _entries(finder, index.upstream, project).get(candidate.filename)
+            if entry is not None and entry.sha256 == candidate.sha256:
+                filled.append(candidate._replace(upload_time=entry.upload_time))
+                continue
+        filled.append(candidate)
+    return filled
+
+
+def _entries(finder: Any, index_url: str, project: str) -> dict[str, FileEntry]:
+    url = f"{index_url.rstrip('/')}/{quote(project)}/"
+    if url not in _lookups:
+        _lookups[url] = _fetch(finder, url) or {}
+    return _lookups[url]
+
+
+def _fetch(finder: Any, url: str) -> dict[str, FileEntry] | None:
+    """Read a page as JSON through pip's session; ``None`` if the index has no JSON or doesn't answer.
+
+    No answer is no error here: what isn't known has no age, and is held for that.
+    """
+    session = finder._link_collector.session  # noqa: SLF001 - pip's, and how pip itself reaches it
+    try:
+        response = session.get(url, headers=_HEADERS)
+        if response.status_code == 200 and response.headers.get("Content-Type", "").lower().startswith(  # noqa: PLR2004
+            ACCEPT_JSON
+        ):
+            return parse_json_page(response.content, response.url)
+    except Exception as error:  # noqa: BLE001 - requests, urllib3 and pip's own; see above
+        logger.debug("veln-hook: no upload times from %s: %s", strip_credentials(url), error)
+    return None
+
+
+def _parse(content: bytes, url: str) -> dict[str, FileEntry]:
+    try:
+        return parse_json_page(content, url)
+    except ValueError as error:
+        logger.debug("veln-hook: no upload times from %s: %s", strip_credentials(url), error)
+        return {}
+
+
+def _configured(finder: Any, project_url: str) -> tuple[str, Source]:
+    """Tell whether a page belongs to a configured index, and which."""
+    for index_url in finder.index_urls:
+        stem = index_url.rstrip("/") + "/"
+        if project_url.startswith(stem):
+            return strip_credentials(stem), Source.INDEX
+    return base_url(project_url, ""), Source.FIND_LINKS
+
+
+def _filename(url: str) -> str:
+    name = url.partition("?")[0].rstrip("/").rpartition("/")[2]
+    return unquote(name) if "%" in name else name
+
+
+def _sha256(link: Any) -> str:
+    """Return the hash that pip itself will check."""
+    hashes = getattr(link, "_hashes", None)
+    if hashes:
+        found = hashes.get("sha256", "")
+        return str(found).lower()
+    return str(link.hash).lower() if link.hash_name == "sha256" else ""

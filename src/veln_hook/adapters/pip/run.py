@@ -1,0 +1,250 @@
+"""One pip command under protection: its policy, its guard, and what it has seen so far.
+
+A *run* is one pip process. Everything here is plain state and bookkeeping;
+decisions are the guard's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from veln_hook import clock
+from veln_hook.errors import VelnHookError
+from veln_hook.guard import Guard
+from veln_hook.model import Decision, ExitStatus, Verdict, VerdictRecord, exit_status
+from veln_hook.policy.loading import load_policy
+from veln_hook.policy.switch import switch_state
+from veln_hook.report.wording import printable, tell
+from veln_hook.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from veln_hook.model import Candidate
+    from veln_hook.policy.settings import Policy
+    from veln_hook.store import Store
+
+logger = logging.getLogger("veln_hook")
+
+
+class StoppedError(VelnHookError):
+    """pip must not go on; ``refusal`` turns it into an error that pip prints."""
+
+    def __init__(self, message: str, status: ExitStatus) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass
+class Wanted:
+    """A release that pip would have chosen, had it passed."""
+
+    verdict: Verdict
+    instead: str
+    """Version that the finder offers instead; empty if none."""
+
+
+@dataclass
+class Run:
+    """State of one run; made by ``begin``."""
+
+    prefix: str
+    """``pip._internal.``, or a vendored pip's."""
+    off: bool = False
+    policy: Policy | None = None
+    store: Store | None = None
+    the_guard: Guard | None = None
+    judged: dict[str, Verdict] = field(default_factory=dict)
+    """Verdicts by URL without fragment."""
+    from_finder: set[str] = field(default_factory=set)
+    """URLs that pip's finder offered: where one is refused, another may be taken."""
+    wanted: dict[str, Wanted] = field(default_factory=dict)
+    """By project: what the last question to the finder would have answered."""
+    chosen: dict[str, Candidate] = field(default_factory=dict)
+    """By URL: the candidates that the resolver looked into."""
+    archives: dict[str, tuple[tuple[int, ...], Verdict]] = field(default_factory=dict)
+    """By real path: identity of the file when it was judged, and its verdict."""
+    resolved: list[str] = field(default_factory=list)
+    """URLs of what the resolver settled on."""
+    unpacked: set[str] = field(default_factory=set)
+    """URLs whose contents were judged."""
+    told: set[tuple[str, str]] = field(default_factory=set)
+    refusals: list[Verdict] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    """What was refused, as it was told."""
+    status: ExitStatus = ExitStatus.OK
+    """What a refusal asks for beyond its verdicts: our own failures, and a child's statuses."""
+
+    @property
+    def guard(self) -> Guard:
+        """The guard; only asked for while protection is on."""
+        if self.the_guard is None:
+            raise StoppedError("protection is switched off, so nothing can be judged", ExitStatus.BROKEN)
+        return self.the_guard
+
+    def tell(self, verdict: Verdict, *, instead: str = "", kept: bool = False) -> None:
+        """Print a verdict, once a release, the way pip prints."""
+        key = (verdict.decision.word, f"{verdict.subject.release} {instead}")
+        if key not in self.told:
+            self.told.add(key)
+            logger.warning("%s", "\n".join(tell(verdict, instead=instead, kept=kept)))
+
+    def refuse(self, verdicts: Sequence[Verdict], *, note: str = "") -> StoppedError:
+        """Return the error that ends this run because of ``verdicts``; the caller raises it."""
+        self.refusals.extend(verdicts)
+        lines = [line for verdict in verdicts for line in tell(verdict)]
+        if note:
+            lines.append(f"      {note}")
+        return StoppedError("\n".join(lines), exit_status(list(verdicts)))
+
+    def exit_status(self) -> ExitStatus:
+        """Return the exit status of a run that failed; OK if it failed for pip's own reasons."""
+        order = (ExitStatus.BROKEN, ExitStatus.BLOCKED, ExitStatus.NEEDS_REVIEW, ExitStatus.HELD)
+        asked = {self.status, exit_status(self.refusals)}
+        return next((status for status in order if status in asked), ExitStatus.OK)
+
+    def close(self) -> None:
+        """Release the store."""
+        if self.store is not None:
+            with contextlib.suppress(VelnHookError):
+                self.store.close()
+            self.store = None
+        self.the_guard = None
+
+
+_current: Run | None = None
+
+
+def current(prefix: str) -> Run:
+    """Return this process's run, beginning one where pip's functions are used without a command (pip-tools).
+
+    Raises:
+        VelnHookError: The policy, a plugin or the store can't be used.
+    """
+    if _current is None or _current.prefix != prefix:
+        return begin(prefix)
+    return _current
+
+
+def active() -> Run | None:
+    """Return this process's run if one was begun."""
+    return _current
+
+
+def begin(prefix: str) -> Run:
+    """Begin a run: read the policy, open the store, load the signals.
+
+    Raises:
+        VelnHookError: The policy, a plugin or the store can't be used.
+    """
+    global _current  # noqa: PLW0603 - a run is a process
+    if _current is not None:
+        _current.close()
+    run = Run(prefix)
+    _current = run
+    policy = load_policy(environ=os.environ)
+    run.policy = policy
+    switch = switch_state(os.environ, policy)
+    store = run.store = open_store(policy.store_url)
+    if switch.refused:
+        logger.warning("veln-hook: VELN_HOOK=off is not honoured here: locked by %s", switch.locked_by)
+    if switch.off:
+        run.off = True
+        logger.warning("veln-hook: switched off by VELN_HOOK=off; nothing of this run is judged")
+        with contextlib.suppress(
+            VelnHookError
+        ):  # a store that fails is no reason to refuse what was switched off
+            store.record([_switched_off()])
+        return run
+    for setting in policy.ignored:
+        logger.warning(
+            "veln-hook: %s = %s in %s is ignored: %s",
+            setting.key,
+            setting.value,
+            setting.path,
+            setting.reason,
+        )
+    info = store.info()
+    if info.set_aside:
+        logger.warning(
+            "veln-hook: the store was corrupt and is set aside as %s; approvals in it no longer count",
+            info.set_aside,
+        )
+    run.the_guard = Guard(policy, store, prefix=sys.prefix)
+    return run
+
+
+def _switched_off() -> VerdictRecord:
+    arguments = printable(" ".join(sys.argv[1:]))
+    return VerdictRecord(
+        at=clock.now(),
+        decision=Decision.ALLOW,
+        stage="switch",
+        project="",
+        version="",
+        filename="",
+        sha256="",
+        index="",
+        reason=f"VELN_HOOK=off: pip {arguments}",
+        author=os.environ.get("USER", "") or str(os.getuid() if hasattr(os, "getuid") else ""),
+    )
+
+
+@contextlib.contextmanager
+def stopping(prefix: str) -> Iterator[None]:
+    """Turn whatever goes wrong in our own code into a refusal that pip prints in its own way.
+
+    Only our own work belongs inside, never a call of pip's original function:
+    pip's errors are pip's.
+    """
+    try:
+        yield
+    except StoppedError as stop:
+        raise refusal(prefix, str(stop), stop.status) from stop
+    except VelnHookError as error:
+        raise refusal(prefix, f"HOLD  veln-hook: {error}\n      {error.advice}", ExitStatus.BROKEN) from error
+    except Exception as error:
+        if isinstance(error, _pip_error(prefix)):
+            raise
+        message = f"HOLD  veln-hook failed and could not judge this: {type(error).__name__}: {error}"
+        raise refusal(prefix, f"{message}\n      {VelnHookError.advice}", ExitStatus.BROKEN) from error
+
+
+def refusal(prefix: str, message: str, status: ExitStatus) -> Exception:
+    """Return an error of pip's own kind.
+
+    pip prints an ``InstallationError`` as one ``ERROR:`` and returns 1; pip-tools
+    prints only ``DistributionNotFound``, which is one, so it is that.
+    """
+    if _current is not None:
+        order = (
+            ExitStatus.OK,
+            ExitStatus.HELD,
+            ExitStatus.NEEDS_REVIEW,
+            ExitStatus.BLOCKED,
+            ExitStatus.BROKEN,
+        )
+        _current.status = max(_current.status, status, key=order.index)
+        _current.messages.append(message)
+    error: Exception = _refusal_type(prefix)(message)
+    return error
+
+
+_types: dict[str, type[Exception]] = {}
+
+
+def _refusal_type(prefix: str) -> type[Exception]:
+    if prefix not in _types:
+        base: Any = sys.modules[f"{prefix}exceptions"].DistributionNotFound
+        _types[prefix] = type("RefusedByVelnHook", (base,), {"__module__": __name__})
+    return _types[prefix]
+
+
+def _pip_error(prefix: str) -> type[Exception]:
+    error: type[Exception] = sys.modules[f"{prefix}exceptions"].PipError
+    return error

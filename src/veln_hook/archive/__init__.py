@@ -1,0 +1,13 @@
+"""Safe reading of wheels, sdists and source trees. Nothing of what is read is ever run."""
+
+from __future__ import annotations
+
+from veln_hook.archive.reading import (
+    WheelContents,
+    describe_archive,
+    describe_tree,
+    hash_file,
+    wheel_contents,
+)
+
+__all__ = ["WheelContents", "describe_archive", "describe_tree", "hash_file", "wheel_contents"]

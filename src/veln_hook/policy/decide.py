@@ -1,0 +1,142 @@
+"""From findings to a verdict. PURE: facts, policy and the time go in; nothing else is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from veln_hook.model import Decision, Finding, Ruling, Severity, Verdict
+from veln_hook.policy.settings import DEFAULT_LAYER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from veln_hook.model import Approval, Subject
+    from veln_hook.policy.settings import Policy
+
+COOLING = "cooling"
+"""The signal whose findings hold by the rules of ``[cooling]``, not through the table of decisions."""
+UNVERIFIABLE_RULE = "unverifiable"
+
+
+def decide(
+    subject: Subject,
+    findings: Sequence[Finding],
+    *,
+    policy: Policy,
+    approvals: Sequence[Approval],
+    now: datetime,
+) -> Verdict:
+    """Decide about one candidate or archive; the strictest finding counts.
+
+    An approval of this exact file lifts what holds, an exception of the policy
+    what holds or blocks. A lifted ruling keeps its rule and becomes ALLOW.
+
+    Args:
+        subject: What the findings are about.
+        findings: Everything any signal said about it.
+        policy: The settings in force.
+        approvals: Recorded words of people; those that don't concern the subject are passed over.
+        now: Aware, UTC.
+
+    Returns:
+        The verdict, its rulings the strictest first.
+
+    Raises:
+        ValueError: ``now`` is naive.
+    """
+    if now.utcoffset() is None:
+        raise ValueError("now must be aware")
+    rulings = [_rule(finding, policy) for finding in findings]
+    approval = None
+    if any(ruling.decision is Decision.HOLD for ruling in rulings):
+        approval = _approval(subject, policy, approvals, now)
+        if approval is not None:
+            rulings = [_lifted(ruling, Decision.HOLD) for ruling in rulings]
+    exception = ""
+    if any(ruling.decision >= Decision.HOLD for ruling in rulings):
+        exception = _exception(subject, policy, now)
+        if exception:
+            rulings = [_lifted(ruling, Decision.BLOCK) for ruling in rulings]
+    rulings.sort(key=_strictest_first)
+    decision = rulings[0].decision if rulings else Decision.ALLOW
+    return Verdict(
+        decision=decision,
+        subject=subject,
+        rulings=tuple(rulings),
+        opens_at=_opens_at(rulings) if decision is Decision.HOLD else None,
+        approval=approval,
+        exception=exception,
+    )
+
+
+def _rule(finding: Finding, policy: Policy) -> Ruling:
+    if finding.signal == COOLING:
+        key = "cooling.min_age"
+        return Ruling(finding, Decision.HOLD, key, policy.origin(key))
+    signal = policy.signal(finding.signal)
+    if not signal.enabled and finding.severity is not Severity.CRITICAL:
+        key = f"signals.{finding.signal}.enabled"
+        return Ruling(finding, Decision.ALLOW, key, policy.origin(key))
+    severity = finding.severity
+    if signal.severity is not None and severity is not Severity.CRITICAL:
+        severity = signal.severity
+    # Every step up to the floor counts: whatever the table says, a floor never makes the decision milder.
+    severities = [severity]
+    if signal.at_least is not None:
+        severities += [step for step in Severity if severity < step <= signal.at_least]
+    counted = max(severities, key=lambda step: policy.decisions.decision(step, finding.confidence))
+    decision = policy.decisions.decision(counted, finding.confidence)
+    if finding.unverifiable and decision < Decision.HOLD:
+        return Ruling(finding, Decision.HOLD, UNVERIFIABLE_RULE, DEFAULT_LAYER)
+    key = f"decisions.{counted.word}.{finding.confidence.word}"
+    return Ruling(finding, decision, key, policy.origin(key))
+
+
+def _approval(
+    subject: Subject, policy: Policy, approvals: Sequence[Approval], now: datetime
+) -> Approval | None:
+    if not subject.sha256 or policy.approvals_accept == "none":
+        return None
+    project = canonicalize_name(subject.project)
+    for approval in approvals:
+        if (
+            approval.sha256 == subject.sha256
+            and canonicalize_name(approval.project) == project
+            and approval.is_active(now)
+            and (approval.shared or policy.approvals_accept == "local")
+        ):
+            return approval
+    return None
+
+
+def _exception(subject: Subject, policy: Policy, now: datetime) -> str:
+    """Return the reason of the exception for exactly this file; empty if there is none."""
+    for exception in policy.exceptions:
+        if subject.sha256 and exception.sha256 == subject.sha256 and exception.is_active(now):
+            return exception.reason or "no reason given"
+    return ""
+
+
+def _lifted(ruling: Ruling, up_to: Decision) -> Ruling:
+    if Decision.HOLD <= ruling.decision <= up_to:
+        return replace(ruling, decision=Decision.ALLOW)
+    return ruling
+
+
+def _strictest_first(ruling: Ruling) -> tuple[int, int, int]:
+    return (-ruling.decision, -ruling.finding.severity, -ruling.finding.confidence)
+
+
+def _opens_at(rulings: Sequence[Ruling]) -> datetime | None:
+    latest: datetime | None = None
+    for ruling in rulings:
+        if ruling.decision is Decision.HOLD:
+            opens_at = ruling.finding.opens_at
+            if opens_at is None:
+                return None
+            latest = opens_at if latest is None else max(latest, opens_at)
+    return latest

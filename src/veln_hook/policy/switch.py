@@ -1,0 +1,37 @@
+"""``VELN_HOOK=off``: the one documented way around, unless a lock forbids it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veln_hook.policy.settings import Policy
+
+VARIABLE = "VELN_HOOK"
+_OFF = frozenset({"off", "0", "false", "no"})
+
+
+class SwitchState(NamedTuple):
+    """What became of the wish to switch protection off."""
+
+    off: bool
+    refused: bool
+    """It was asked for, and is locked."""
+    locked_by: str
+    """The layer whose lock forbids it; empty if it was not refused."""
+
+
+def asks_for_off(environ: Mapping[str, str]) -> bool:
+    """Tell whether the variable says off; a value nobody knows leaves protection on."""
+    return environ.get(VARIABLE, "").strip().lower() in _OFF
+
+
+def switch_state(environ: Mapping[str, str], policy: Policy) -> SwitchState:
+    """Tell whether protection is off."""
+    if not asks_for_off(environ):
+        return SwitchState(off=False, refused=False, locked_by="")
+    if policy.is_locked("switch"):
+        return SwitchState(off=False, refused=True, locked_by=policy.locked_by("switch"))
+    return SwitchState(off=True, refused=False, locked_by="")

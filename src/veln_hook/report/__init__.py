@@ -1,0 +1,3 @@
+"""How a verdict is told."""
+
+from __future__ import annotations

@@ -1,0 +1,85 @@
+"""The words a person reads, in pip's output and in our own commands alike.
+
+One short message a release, never more than a few lines: what, why, until
+when, what is used instead, where to look, what to type.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from veln_hook.model import Candidate, Decision
+
+if TYPE_CHECKING:
+    from veln_hook.model import Finding, Subject, Verdict
+
+_INDENT = "      "
+_PYPI_HOSTS = ("pypi.org", "files.pythonhosted.org", "test.pypi.org")
+_MAX_TEXT = 300
+
+
+def tell(verdict: Verdict, *, instead: str = "", kept: bool = False) -> list[str]:
+    """Return the lines that tell a verdict which is not ALLOW.
+
+    Args:
+        verdict: What was decided.
+        instead: Version that is used instead, if any.
+        kept: Whether that version was installed already.
+    """
+    subject = verdict.subject
+    reasons = [ruling.finding for ruling in verdict.holding]
+    first, *rest = reasons or [None]
+    headline = f"{verdict.decision.name:<5} {subject.release}"
+    lines = [f"{headline}  {_finding(first)}" if first else headline]
+    lines += [f"{_INDENT}also     {_finding(finding)}" for finding in rest[:2]]
+    if instead:
+        lines.append(f"{_INDENT}{'keeping' if kept else 'using'} {subject.project} {instead} instead")
+    if verdict.decision is Decision.HOLD:
+        link = review_link(subject)
+        if link:
+            lines.append(f"{_INDENT}review   {link}")
+        approve = approve_command(subject)
+        if approve:
+            lines.append(f"{_INDENT}approve  {approve}")
+    elif verdict.decision is Decision.BLOCK:
+        lines.append(
+            f"{_INDENT}no approval lifts this; only an exception in a policy file does (docs/policy.md)"
+        )
+        if subject.sha256:
+            lines.append(f"{_INDENT}sha256   {subject.sha256}")
+    return lines
+
+
+def review_link(subject: Subject) -> str:
+    """Return the page that shows a release's contents, where its index has one (PyPI's inspector)."""
+    candidate = subject if isinstance(subject, Candidate) else subject.candidate
+    if candidate is None or not subject.project or not subject.version:
+        return ""
+    if urlsplit(candidate.index or candidate.url).hostname not in _PYPI_HOSTS:
+        return ""
+    return f"https://inspector.pypi.io/project/{subject.project}/{subject.version}/"
+
+
+def approve_command(subject: Subject) -> str:
+    """Return the command that approves a release; empty where nothing exact could be approved."""
+    if not subject.project or not subject.version:
+        return ""
+    command = f'veln-hook approve {subject.project}=={subject.version} --reason "..."'
+    candidate = subject if isinstance(subject, Candidate) else subject.candidate
+    if candidate is not None and not candidate.index and subject.sha256:
+        command += f" --sha256 {subject.sha256} --filename {subject.filename}"
+    return command
+
+
+def _finding(finding: Finding) -> str:
+    place = ""
+    if finding.path:
+        place = f" [{finding.path}{f':{finding.line}' if finding.line is not None else ''}]"
+    return printable(finding.message) + printable(place)
+
+
+def printable(text: str) -> str:
+    """Return text from an archive or an index as one line that can't drive a terminal."""
+    clean = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+    return clean if len(clean) <= _MAX_TEXT else clean[: _MAX_TEXT - 3] + "..."

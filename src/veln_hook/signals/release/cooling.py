@@ -1,0 +1,192 @@
+"""``cooling``: a release younger than the policy's ``min_age`` is held.
+
+Age is told by the index's ``upload-time`` (PEP 700), per file. Where the index
+gives none, the policy says what counts instead; by default the time at which
+this store first saw the file. Files that were on this machine already have no
+age and are not cooled. Nothing here lets an unknown pass as old.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from veln_hook.model import Confidence, Finding, Origin, Severity, Source
+from veln_hook.policy.durations import format_duration
+from veln_hook.signals.hookspecs import SignalInfo, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from veln_hook.model import Archive, Candidate, Observation
+    from veln_hook.policy.settings import Policy
+    from veln_hook.signals.hookspecs import ArchiveContext, CandidateContext
+
+NAME = "cooling"
+_COOLED = (Source.INDEX, Source.FIND_LINKS, Source.LOCK, Source.DIRECT_URL)
+
+
+@hookimpl
+def veln_hook_signals() -> Iterable[SignalInfo]:
+    """Name this signal."""
+    return (SignalInfo(NAME, "Holds releases that are younger than the policy's threshold."),)
+
+
+@hookimpl
+def veln_hook_examine_candidates(
+    candidates: Sequence[Candidate], context: CandidateContext
+) -> Iterator[tuple[Candidate, Finding]]:
+    """Find the candidates that are too young, or whose age nobody knows."""
+    policy, now = context.policy, context.now
+    # Almost all of a big page is older than any threshold that could apply;
+    # one comparison settles those.
+    settled = now - _longest(policy)
+    few = policy.cooling.min_observations
+    for candidate in candidates:
+        uploaded = candidate.upload_time
+        if uploaded is not None and uploaded <= settled and not few:
+            continue
+        if candidate.source not in _COOLED:
+            continue
+        min_age, _, _ = policy.min_age_for(candidate.project, candidate.version, candidate.index)
+        if min_age:
+            seen = context.observations.get(candidate.filename, ())
+            finding = _by_age(candidate, min_age, seen, context)
+            if finding is not None:
+                yield candidate, finding
+                continue
+        if few and not _is_exempt(policy, candidate):
+            finding = _by_observations(candidate, few, context)
+            if finding is not None:
+                yield candidate, finding
+
+
+@hookimpl
+def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iterator[Finding]:
+    """Find downloaded bytes that no index vouches for and that nobody has seen before.
+
+    A URL given directly reads no index page. Where no index lists its file with
+    this very hash, its age counts from the first sight of these bytes.
+    """
+    candidate = archive.candidate
+    if candidate is None or archive.origin is not Origin.FETCHED:
+        return
+    if candidate.source not in (Source.DIRECT_URL, Source.LOCK):
+        return
+    if candidate.upload_time is not None and candidate.sha256 == archive.sha256:
+        return  # judged by its upload time before it was fetched, and the bytes are those
+    min_age, _, _ = context.policy.min_age_for(archive.project, archive.version, candidate.index)
+    mode, _, _ = context.policy.missing_upload_time_for(candidate.index)
+    if not min_age or mode == "allow":
+        return
+    seen = [observation for observation in context.observations if observation.sha256 == archive.sha256]
+    if mode == "hold":
+        yield _unknown_age("no index lists this file with this hash, so its age is unknown")
+        return
+    finding = _first_seen(seen, min_age, context.now, persistent=context.store_persistent)
+    if finding is not None:
+        yield finding
+
+
+def _longest(policy: Policy) -> timedelta:
+    cooling = policy.cooling
+    ages = [cooling.min_age, *cooling.projects.values(), *cooling.at_least.values()]
+    ages.extend(index.min_age for index in policy.indexes if index.min_age is not None)
+    return max(ages)
+
+
+def _is_exempt(policy: Policy, candidate: Candidate) -> bool:
+    _, key, _ = policy.min_age_for(candidate.project, candidate.version, candidate.index)
+    return key == "cooling.exempt"
+
+
+def _by_age(
+    candidate: Candidate, min_age: timedelta, seen: Sequence[Observation], context: CandidateContext
+) -> Finding | None:
+    now, uploaded = context.now, candidate.upload_time
+    if uploaded is not None:
+        opens_at = uploaded + min_age
+        if opens_at <= now:
+            return None
+        if uploaded > now:
+            told = f"upload time {_instant(uploaded, now)} lies in the future, so a clock is wrong"
+        else:
+            told = f"uploaded {format_duration(now - uploaded)} ago"
+        return _cooling(f"{told}, {_until(opens_at, now, min_age)}", opens_at)
+    mode, _, _ = context.policy.missing_upload_time_for(candidate.index)
+    if mode == "allow":
+        return None
+    if mode == "hold":
+        return _unknown_age("the index gives no upload time, so its age is unknown")
+    if candidate.source in (Source.DIRECT_URL, Source.LOCK) and not candidate.sha256:
+        return None  # decided on the bytes, once they are here: a URL alone is no identity
+    same = [
+        observation
+        for observation in seen
+        if (
+            observation.sha256 == candidate.sha256
+            if candidate.sha256
+            else observation.index == candidate.index
+        )
+    ]
+    return _first_seen(same, min_age, now, persistent=context.store_persistent)
+
+
+def _first_seen(
+    seen: Sequence[Observation], min_age: timedelta, now: datetime, *, persistent: bool
+) -> Finding | None:
+    # A first sight in the future was written by a clock that has since been set back: it counts as now.
+    first = min((observation.first_seen for observation in seen), default=now)
+    first = min(first, now)
+    opens_at = first + min_age
+    if opens_at <= now:
+        return None
+    when = "just now" if now - first < timedelta(seconds=1) else f"{format_duration(now - first)} ago"
+    message = f"no upload time, first seen here {when}, {_until(opens_at, now, min_age)}"
+    if not persistent:
+        message += "; this machine can't remember what it saw, so set 'upstream' for this index in the policy"
+    return _cooling(message, opens_at)
+
+
+def _by_observations(candidate: Candidate, few: int, context: CandidateContext) -> Finding | None:
+    seen = context.observations.get(candidate.filename, ())
+    machines = {o.machine for o in seen if o.sha256 == candidate.sha256}
+    machines.add(context.machine)
+    if len(machines) >= few:
+        return None
+    return Finding(
+        signal=NAME,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        message=f"seen by {len(machines)} of the {few} machines that the policy asks for",
+        evidence="cooling.min_observations",
+    )
+
+
+def _cooling(message: str, opens_at: datetime) -> Finding:
+    return Finding(
+        signal=NAME, severity=Severity.HIGH, confidence=Confidence.HIGH, message=message, opens_at=opens_at
+    )
+
+
+def _unknown_age(message: str) -> Finding:
+    return Finding(
+        signal=NAME,
+        severity=Severity.HIGH,
+        confidence=Confidence.HIGH,
+        message=message,
+        unverifiable=True,
+        evidence="cooling.missing_upload_time",
+    )
+
+
+def _until(opens_at: datetime, now: datetime, min_age: timedelta) -> str:
+    wait = format_duration(opens_at - now)
+    return f"cooling until {_instant(opens_at, now)} (in {wait}; policy: {format_duration(min_age)})"
+
+
+def _instant(moment: datetime, now: datetime) -> str:
+    # isoformat rather than strftime's twin: strptime's module can't be imported while pip 26.3 installs.
+    if moment.date() == now.date():
+        return f"{moment.isoformat()[11:16]} UTC"
+    return f"{moment.isoformat()[:10]} {moment.isoformat()[11:16]} UTC"

@@ -1,0 +1,82 @@
+"""What every test may ask for; tests/support/README.md tells how."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+# veln-hook is tested from the tree and never installed beside pytest, where its hook would be live.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]
+
+from support import envs  # noqa: E402
+from support.index_server import IndexServer  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> envs.Home:
+    """A home of its own, which every command of this test runs in."""
+    return envs.Home(tmp_path / "home")
+
+
+@pytest.fixture
+def make_index() -> Iterator[Callable[..., IndexServer]]:
+    """Start index servers that live as long as the test; keywords as in `IndexServer`."""
+    with contextlib.ExitStack() as stack:
+
+        def make(**options: Any) -> IndexServer:
+            return stack.enter_context(IndexServer(**options))
+
+        yield make
+
+
+@pytest.fixture
+def index(make_index: Callable[..., IndexServer]) -> IndexServer:
+    """An empty index that speaks JSON and HTML and tells upload times."""
+    return make_index()
+
+
+@pytest.fixture
+def make_env(tmp_path: Path, home: envs.Home) -> Iterator[Callable[..., envs.Env]]:
+    """Make environments that belong to the test: ``make_env(pair=None, hooked=True, setuptools=False)``."""
+    made: list[envs.Env] = []
+
+    def make(pair: envs.Pair | None = None, **options: bool) -> envs.Env:
+        env = envs.fresh_env(tmp_path / f"env{len(made)}", pair or envs.newest_pair(), home, **options)
+        made.append(env)
+        return env
+
+    yield make
+    for env in made:  # pytest keeps the temporary directories of three runs, which would be gigabytes
+        shutil.rmtree(env.prefix, ignore_errors=True)
+
+
+@pytest.fixture
+def newest_env(make_env: Callable[..., envs.Env]) -> envs.Env:
+    """The newest pip on the newest Python here, with veln-hook; the test's own."""
+    return make_env()
+
+
+@pytest.fixture
+def bare_env(make_env: Callable[..., envs.Env]) -> envs.Env:
+    """The newest pip on the newest Python here, without veln-hook; the test's own."""
+    return make_env(hooked=False)
+
+
+@pytest.fixture
+def shared_env(home: envs.Home) -> envs.Env:
+    """The newest pair's environment, shared with every other test: change nothing in it."""
+    return envs.shared_env(envs.newest_pair(), home)
+
+
+@pytest.fixture(scope="session")
+def hook_wheel() -> Path:
+    """veln-hook's own wheel, built from the tree."""
+    return envs.hook_wheel()

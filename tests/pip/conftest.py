@@ -1,0 +1,39 @@
+"""Tests here run real pips; those that ask for ``pair`` or ``env`` run once for each selected pip x Python pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import envs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies here, so that ``-m pip`` and ``-m matrix`` select it."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.pip)
+            if "pair" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.matrix)
+
+
+@pytest.fixture(params=envs.selected_pairs(), ids=str)
+def pair(request: pytest.FixtureRequest) -> envs.Pair:
+    """Each selected pip x Python pair whose Python is on this machine."""
+    chosen: envs.Pair = request.param
+    if envs.find_python(chosen.python) is None:
+        pytest.skip(f"Python {chosen.python} was not found on this machine")
+    return chosen
+
+
+@pytest.fixture
+def env(make_env: Callable[..., envs.Env], pair: envs.Pair) -> envs.Env:
+    """An environment of the pair with veln-hook; the test's own."""
+    return make_env(pair)
