@@ -37,3 +37,9 @@ def pair(request: pytest.FixtureRequest) -> envs.Pair:
 def env(make_env: Callable[..., envs.Env], pair: envs.Pair) -> envs.Env:
     """An environment of the pair with veln-hook; the test's own."""
     return make_env(pair)
+
+
+@pytest.fixture
+def shared(pair: envs.Pair, home: envs.Home) -> envs.Env:
+    """The pair's environment as every test shares it: install with ``--target`` only, it is much quicker."""
+    return envs.shared_env(pair, home)

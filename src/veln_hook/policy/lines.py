@@ -46,17 +46,21 @@ def find_line(text: str, parts: Sequence[Part]) -> int | None:
 
 
 def too_deep(text: str, limit: int) -> int | None:
-    """Find the line where brackets are open more than ``limit`` deep; ``None`` if they never are.
+    """Find the line where brackets or a dotted key go more than ``limit`` deep; ``None`` if none do.
 
-    The text need not be valid.
+    The text need not be valid. Long dotted keys cost a parser the square of their length.
     """
-    depth, line = 0, 1
+    depth, dots, line = 0, 0, 1
     for token in _TOKEN.finditer(text):
         word = token.group()
         if token.lastgroup == "mark":
             depth = max(0, depth + (word in _OPENING) - (word in _CLOSING))
-            if depth > limit:
-                return line
+        if word == ".":
+            dots += 1
+        elif token.lastgroup != "key" and word not in " \t":
+            dots = 0
+        if depth > limit or dots > limit:
+            return line
         line += word.count("\n")
     return None
 

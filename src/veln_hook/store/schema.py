@@ -160,7 +160,9 @@ def _inspect(connection: sqlite3.Connection, thoroughly: bool) -> State:
     if version < SCHEMA_VERSION:
         return State.OLDER
     kept = dict(connection.execute("SELECT key, value FROM meta")) if made >= CURRENT else {}
-    if not ("machine" in kept and all(kept.get(key, "").isdecimal() for key in ("started_at", "observations"))):
+    if not (
+        "machine" in kept and all(kept.get(key, "").isdecimal() for key in ("started_at", "observations"))
+    ):
         raise sqlite3.DatabaseError("tables or rows that every store has are missing")
     return State.CURRENT
 

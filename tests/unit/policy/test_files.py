@@ -86,7 +86,7 @@ def test_broken_contents_name_the_line(tmp_path, data, line, words):
 
 def test_a_terminal_is_not_written_to_by_a_broken_file(tmp_path):
     path = tmp_path / "policy.toml"
-    path.write_bytes("a = 1\n\x1b]0;owned\x07 = 2\n".encode())
+    path.write_bytes(b"a = 1\n\x1b]0;owned\x07 = 2\n")
     assert "\x1b" not in str(complaint(path))
 
 

@@ -73,6 +73,6 @@ def test_brackets_in_strings_and_comments_do_not_count():
     "text", ['"""' + '\\"""' * 100_000, '"\\' * 200_000, "'''" * 100_001, "[" + "]" * 300_000]
 )
 def test_a_hostile_text_is_walked_in_linear_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     too_deep(text, 100)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 30  # seconds of this process; a quadratic walk takes many minutes

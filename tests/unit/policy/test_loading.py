@@ -191,7 +191,7 @@ def test_keys_without_an_order_are_errors_in_guest_files(machine, text):
     ],
 )  # fmt: skip
 def test_what_a_lock_forbids(machine, lock, user, key):
-    system = f"""
+    system = """
     [cooling]
     min_age = "1 day"
     on_hold = "refuse"
@@ -434,5 +434,7 @@ def test_hostile_keys_do_not_reach_the_terminal(machine):
 
 
 def test_a_hundred_thousand_keys_deep(machine):
-    error = fails(machine, environment="a." * 2_000 + "a = 1")
-    assert error.key.startswith("a")
+    error = fails(machine, environment="\n" + "a . " * 100_000 + "a = 1")
+    assert (error.line, "nested too deeply" in str(error)) == (2, True)
+    error = fails(machine, environment="cooling." * 50 + "min_age = 1")
+    assert error.key.startswith("cooling.cooling")

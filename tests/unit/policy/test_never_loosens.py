@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,9 +13,9 @@ from hypothesis import strategies as st
 from veln_hook.model import Candidate, Confidence, Decision, Finding, Severity, Source
 from veln_hook.policy.decide import decide
 from veln_hook.policy.loading import PolicySources, load_policy
-from veln_hook.policy.settings import Policy
 
-from datetime import datetime, timezone  # isort: skip
+if TYPE_CHECKING:
+    from veln_hook.policy.settings import Policy
 
 PROJECTS = ("foo-bar", "acme-tools", "litellm", "other")
 SPELLINGS = ("Foo_Bar", "foo.bar", "acme-tools", "LiteLLM", "litellm")
@@ -124,7 +126,7 @@ def assert_at_least_as_strict(without: Policy, with_it: Policy):
     variable=optional(ages),
     word=optional(st.tuples(severities, decisions)),
 )
-def test_a_guest_layer_never_loosens(user, indexes, environment, project, variable, word):
+def test_a_guest_layer_never_loosens(*, user, indexes, environment, project, variable, word):
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         (root / "user.toml").write_text(as_toml(user) + indexes_toml(indexes))

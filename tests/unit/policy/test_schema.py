@@ -120,7 +120,7 @@ def test_lock_names(text, name):
     "text", ["coolin", "cooling.min_ages", "decisions.awful", "signals.cooling.enabled", "*.x", "."]
 )
 def test_a_lock_of_nothing_is_refused(text):
-    with pytest.raises(ValueError, match="unknown key|no matter of"):
+    with pytest.raises(ValueError, match=r"unknown key|no matter of"):
         schema.lock_name(text)
 
 
@@ -131,7 +131,7 @@ def test_near_misses_are_told():
         schema.find(("coolin",))
     with pytest.raises(schema.UnknownKeyError, match='did you mean "critical"'):
         schema.find(("decisions", "critcal"))
-    with pytest.raises(schema.UnknownKeyError, match="unknown key$"):
+    with pytest.raises(schema.UnknownKeyError, match=r"unknown key$"):
         schema.find(("cooling", "zzzz"))
 
 

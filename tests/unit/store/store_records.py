@@ -77,7 +77,9 @@ def environment() -> dict[str, str]:
 def run(code: str, *arguments: object, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """Run the code in a Python of its own, every warning an error; ``before`` is put before the command."""
     command = [*before, sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    return subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, env=environment(), capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def output(code: str, *arguments: object, before: tuple[str, ...] = ()) -> str:

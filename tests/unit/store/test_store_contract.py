@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from store_records import HOUR, NOON, approval, finding, observation, record
+
 from veln_hook.errors import StoreError
 from veln_hook.model import Decision
 from veln_hook.store import ArchiveMemory, StoreInfo, connecting
@@ -148,7 +147,9 @@ def test_the_number_of_a_deleted_approval_never_comes_back(store):
 
 
 def test_a_log_record_is_kept_whole(store):
-    written = record(approval_id=7, author="ada", findings=(finding(), finding(path="x/\udcff.py", line=3, new=True)))
+    written = record(
+        approval_id=7, author="ada", findings=(finding(), finding(path="x/\udcff.py", line=3, new=True))
+    )
     store.record([written])
     (read,) = store.log()
     assert read == replace(written, id=read.id)
@@ -162,7 +163,9 @@ def test_every_decision_can_be_logged(store, decision):
 
 
 def test_the_log_comes_the_newest_first_and_can_be_narrowed(store):
-    store.record(record(at=NOON + hours * HOUR, project=name) for hours, name in enumerate(["a", "b", "a", "b"]))
+    store.record(
+        record(at=NOON + hours * HOUR, project=name) for hours, name in enumerate(["a", "b", "a", "b"])
+    )
 
     def hours(**narrowed):
         return [(each.at - NOON) // HOUR for each in store.log(**narrowed)]
@@ -275,7 +278,7 @@ def test_any_history_leaves_the_earliest_time_of_each_file(batches):
 
 
 @pytest.fixture
-def filled(tmp_path) -> Path:
+def filled(tmp_path):
     path = tmp_path / "store.sqlite3"
     store = SqliteStore(path)
     store.observe([observation(), observation(filename="later", first_seen=NOON + 5 * HOUR)])

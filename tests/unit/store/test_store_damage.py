@@ -10,8 +10,8 @@ import sys
 import time
 
 import pytest
-
 from store_records import NOON, approval, environment, observation, record
+
 from veln_hook.errors import StoreError
 from veln_hook.store import ArchiveMemory, files, open_store
 from veln_hook.store.sqlite import SqliteStore
@@ -201,7 +201,8 @@ def test_processes_that_meet_a_damaged_file_at_once_move_it_once(path, damage):
     start = time.time() + 1
     racers = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", RACER, str(number), str(path), str(start)], env=environment()
+            [sys.executable, "-W", "error", "-c", RACER, str(number), str(path), str(start)],
+            env=environment(),
         )
         for number in range(6)
     ]
@@ -255,7 +256,8 @@ def test_whatever_happened_to_the_bytes_only_store_errors_leave(path, seed):
         try:
             store = open_store(path=path)
         except StoreError as error:
-            assert "newer" in str(error)  # the bytes of the version were hit
+            if "newer" not in str(error):  # else the bytes of the version were hit
+                raise
             return
         ask_everything(store)
         store.close()

@@ -7,14 +7,16 @@ import stat
 import sys
 
 import pytest
-
 from store_records import approval, observation, output
+
 from veln_hook.errors import StoreError
 from veln_hook.store import files, open_store
 from veln_hook.store.sqlite import SqliteStore
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes and owners are POSIX")
-as_root = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs root to become another user")
+as_root = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0, reason="needs root to become another user"
+)
 NOBODY = 65534
 
 
@@ -147,7 +149,7 @@ def test_what_root_makes_in_a_users_home_is_that_users(tmp_path):
     path = home / ".local" / "state" / "veln-hook" / "store.sqlite3"
     store = SqliteStore(path)
     store.observe([observation()])
-    made = [*path.parents[:3], *path.parent.iterdir()]
+    made = [*list(path.parents)[:3], *path.parent.iterdir()]
     assert len(made) == 7
     assert {each.stat().st_uid for each in made} == {NOBODY}
     store.close()

@@ -7,8 +7,8 @@ import sys
 import time
 
 import pytest
-
 from store_records import environment
+
 from veln_hook.store import open_store
 
 WORKER = """
@@ -59,8 +59,12 @@ def race(path, workers, cycles, reopen):
     assert len(shared) == cycles
     assert len({each.first_seen for each in shared}) == 1
     for name in map(str, range(workers)):
-        assert {each.filename for each in store.observations(name)} == {f"{name}-{cycle}" for cycle in range(cycles)}
-        assert [each.reason for each in store.log(project=name)] == [str(cycle) for cycle in reversed(range(cycles))]
+        assert {each.filename for each in store.observations(name)} == {
+            f"{name}-{cycle}" for cycle in range(cycles)
+        }
+        assert [each.reason for each in store.log(project=name)] == [
+            str(cycle) for cycle in reversed(range(cycles))
+        ]
         approvals = store.approvals(name)
         assert {each.reason for each in approvals} == set(map(str, range(cycles)))
         assert all((each.revoked_at is not None) == int(each.reason) % 2 for each in approvals)
@@ -73,7 +77,10 @@ def race(path, workers, cycles, reopen):
 @pytest.mark.parametrize("reopen", [0, 1])
 def test_four_processes_lose_nothing(tmp_path, reopen):
     race(tmp_path / "new" / "store.sqlite3", 4, 15, reopen)
-    assert sorted(each.name for each in (tmp_path / "new").iterdir()) == ["store.sqlite3", "store.sqlite3.lock"]
+    assert sorted(each.name for each in (tmp_path / "new").iterdir()) == [
+        "store.sqlite3",
+        "store.sqlite3.lock",
+    ]
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-
 from store_records import FROZEN_V1, NOON, observation
+
 from veln_hook.errors import StoreError
 from veln_hook.store import codec, connecting, files, open_store, schema
 from veln_hook.store.sqlite import SqliteStore
@@ -21,7 +21,12 @@ def frozen(path: Path) -> Path:
     files.create(path)
     connection = sqlite3.connect(path)
     connection.executescript(FROZEN_V1.read_text("utf-8"))
-    rows = [("machine", "m1"), ("started_at", str(codec.to_micros(NOON))), ("observations", "1"), ("set_aside", "")]
+    rows = [
+        ("machine", "m1"),
+        ("started_at", str(codec.to_micros(NOON))),
+        ("observations", "1"),
+        ("set_aside", ""),
+    ]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
     connection.execute(
         "INSERT INTO observation VALUES (?, ?, ?, ?, ?, ?, ?)", codec.observation_values(observation())
@@ -44,7 +49,12 @@ def test_the_frozen_sql_of_version_1_is_frozen():
 def test_a_file_of_version_1_is_taken_over_with_its_rows(tmp_path):
     store = SqliteStore(frozen(tmp_path / "store.sqlite3"))
     info = store.info()
-    assert (info.schema, info.observations, info.started_at, info.set_aside) == (schema.SCHEMA_VERSION, 1, NOON, "")
+    assert (info.schema, info.observations, info.started_at, info.set_aside) == (
+        schema.SCHEMA_VERSION,
+        1,
+        NOON,
+        "",
+    )
     assert store.machine_id() == "m1"
     assert list(store.observations("litellm")) == [observation()]
     store.close()

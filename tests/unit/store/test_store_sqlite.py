@@ -6,8 +6,8 @@ import sqlite3
 from datetime import timedelta
 
 import pytest
-
 from store_records import NOON, approval, observation, output, record
+
 from veln_hook import clock, paths
 from veln_hook.errors import StoreError
 from veln_hook.store import ArchiveMemory, connecting, files, open_store, schema, sqlite
@@ -57,7 +57,9 @@ def test_another_kind_of_url_is_refused_without_repeating_its_password(url):
     assert "later release adds postgresql" in caught.value.advice
 
 
-@pytest.mark.parametrize("name", ["a b", "q?mode=memory", "h#x", "per%20cent", "caf\u00e9", "quo'te\"", "nl\nx"])
+@pytest.mark.parametrize(
+    "name", ["a b", "q?mode=memory", "h#x", "per%20cent", "caf\u00e9", "quo'te\"", "nl\nx"]
+)
 def test_any_path_is_only_a_path(tmp_path, name):
     target = tmp_path / name / "store.sqlite3"
     store = SqliteStore(target)
@@ -136,6 +138,7 @@ def test_only_the_newest_log_records_are_kept(path):
     store.close()
 
 
+@pytest.mark.slow
 def test_the_log_keeps_a_hundred_thousand_records():
     store = SqliteStore(":memory:")
     store.record([record(findings=())] * 101_000)
@@ -149,7 +152,11 @@ def test_the_log_keeps_a_hundred_thousand_records():
     [
         (sqlite.OBSERVATIONS_OF, 1, "SEARCH observation USING PRIMARY KEY (project=?)"),
         (sqlite.LOG + sqlite.NEWEST_RECORD, 2, "USING INDEX verdict_log_by_time (at>?)"),
-        (sqlite.LOG + sqlite.LOG_OF_PROJECT + sqlite.NEWEST_RECORD, 3, "verdict_log_by_project (project=? AND at>?)"),
+        (
+            sqlite.LOG + sqlite.LOG_OF_PROJECT + sqlite.NEWEST_RECORD,
+            3,
+            "verdict_log_by_project (project=? AND at>?)",
+        ),
     ],
 )
 def test_frequent_questions_read_only_their_answer(path, query, values, plan):
@@ -250,4 +257,11 @@ try:
 except StoreError:
     print("done")
 """
-    assert output("import os; os.environ['HOME'] = os.environ['XDG_STATE_HOME'] = __import__('sys').argv[1]\n" + code, tmp_path) == "done\n"
+    assert (
+        output(
+            "import os; os.environ['HOME'] = os.environ['XDG_STATE_HOME'] = __import__('sys').argv[1]\n"
+            + code,
+            tmp_path,
+        )
+        == "done\n"
+    )

@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-
 from store_records import approval, observation, output, record
+
 from veln_hook.store.sqlite import SqliteStore
 
 
@@ -77,7 +77,11 @@ mount("-o", "remount,bind,ro", place)
 @needs_mount
 def test_on_a_read_only_file_system_the_file_is_read_and_the_rest_kept_in_memory(place):
     before = everything(place)
-    printed = output(START + READ_ONLY + "use(open_store(path=path)); use(open_store(path=path))", place, before=IN_NAMESPACE)
+    printed = output(
+        START + READ_ONLY + "use(open_store(path=path)); use(open_store(path=path))",
+        place,
+        before=IN_NAMESPACE,
+    )
     for line in printed.splitlines():
         assert line.startswith("False 1 1 2 ")
         assert "ead-only file system" in line
@@ -87,7 +91,11 @@ def test_on_a_read_only_file_system_the_file_is_read_and_the_rest_kept_in_memory
 
 @needs_mount
 def test_on_a_read_only_file_system_without_a_store_it_is_in_memory(tmp_path):
-    printed = output(START + READ_ONLY + "use(open_store(path=path)); use(open_store(path=place / 'x' / 'y'))", tmp_path, before=IN_NAMESPACE)
+    printed = output(
+        START + READ_ONLY + "use(open_store(path=path)); use(open_store(path=place / 'x' / 'y'))",
+        tmp_path,
+        before=IN_NAMESPACE,
+    )
     assert [line[:12] for line in printed.splitlines()] == ["False 0 0 1 "] * 2
     assert everything(tmp_path) == {}
 
@@ -107,11 +115,16 @@ assert path.with_name("store.sqlite3-wal").stat().st_size
 
 @needs_mount
 def test_what_a_dead_process_left_in_the_log_is_read_on_a_read_only_file_system(place):
-    code = START + DIED + READ_ONLY + """
+    code = (
+        START
+        + DIED
+        + READ_ONLY
+        + """
 store = open_store(path=path)
 print([(each.reason, each.revoked_at is None) for each in store.approvals()])
 use(store)
 """
+    )
     first, second = output(code, place, before=IN_NAMESPACE).splitlines()
     assert first == "[('in the -wal', True), ('looked at it', False)]"
     assert second.startswith("False 1 2 2 ")
@@ -120,9 +133,15 @@ use(store)
 @needs_mount
 def test_where_that_log_cannot_be_read_no_old_state_is_shown_instead(place):
     # In the database file alone, the revoked approval still stands.
-    code = START + DIED + """
+    code = (
+        START
+        + DIED
+        + """
 path.with_name("store.sqlite3-shm").unlink()
-""" + READ_ONLY + "use(open_store(path=path))"
+"""
+        + READ_ONLY
+        + "use(open_store(path=path))"
+    )
     assert output(code, place, before=IN_NAMESPACE).startswith("False 0 0 1 ")
 
 
@@ -136,7 +155,9 @@ def test_a_damaged_file_on_a_read_only_file_system_is_left_alone(tmp_path):
 
 
 NOBODY = "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-as_root = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="needs root to become another user")
+as_root = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0, reason="needs root to become another user"
+)
 
 
 @pytest.fixture
@@ -153,12 +174,16 @@ def test_a_file_that_cannot_be_read_is_as_good_as_none(reachable):
 
 @as_root
 def test_a_home_that_cannot_be_written_or_does_not_exist(reachable):
-    code = START + NOBODY + """
+    code = (
+        START
+        + NOBODY
+        + """
 os.environ["HOME"] = "/nonexistent"
 os.environ.pop("XDG_STATE_HOME", None)
 use(open_store())
 use(open_store(path=place / "new" / "store.sqlite3"))
 """
+    )
     printed = output(code, reachable).splitlines()
     assert [line[:12] for line in printed] == ["False 0 0 1 "] * 2
     assert "/nonexistent" in printed[0]
@@ -180,7 +205,10 @@ def fill():
 
 @needs_mount
 def test_a_disk_that_fills_up_stops_writing_and_not_reading(tmp_path):
-    code = START + FULL + """
+    code = (
+        START
+        + FULL
+        + """
 store = open_store(path=path)
 store.observe([r.observation()])
 stored = store.add_approval(r.approval())
@@ -205,12 +233,16 @@ store = open_store(path=path)
 print(store.info().persistent, store.info().observations, store.info().approvals, len(store.log()))
 store.close()
 """
+    )
     assert output(code, tmp_path, "1M", before=IN_NAMESPACE) == "True 1 1 1\n"
 
 
 @needs_mount
 def test_a_disk_that_is_full_already_leaves_a_store_in_memory_over_what_is_there(tmp_path):
-    code = START + FULL + """
+    code = (
+        START
+        + FULL
+        + """
 store = open_store(path=path)
 store.observe([r.observation()])
 store.close()
@@ -219,6 +251,7 @@ use(open_store(path=path))
 (place / "ballast").unlink()
 use(open_store(path=path))
 """
+    )
     first, second = output(code, tmp_path, "256k", before=IN_NAMESPACE).splitlines()
     assert first.startswith("False 1 0 1 ")
     assert second.startswith("True 1 0 1 ")
@@ -226,7 +259,10 @@ use(open_store(path=path))
 
 @needs_mount
 def test_on_a_disk_too_full_for_a_new_store_it_is_in_memory_and_made_later(tmp_path):
-    code = START + FULL + """
+    code = (
+        START
+        + FULL
+        + """
 fill()
 use(open_store(path=path))
 (place / "ballast").unlink()
@@ -234,6 +270,7 @@ store = open_store(path=path)
 assert not store.info().set_aside
 use(store)
 """
+    )
     first, second = output(code, tmp_path, "256k", before=IN_NAMESPACE).splitlines()
     assert first.startswith("False 0 0 1 ")
     assert second.startswith("True 0 0 1 ")
@@ -242,7 +279,10 @@ use(store)
 @needs_mount
 @pytest.mark.parametrize("spare", range(0, 20, 4))
 def test_whatever_room_is_left_opening_and_using_never_fail_otherwise(tmp_path, spare):
-    code = START + FULL + """
+    code = (
+        START
+        + FULL
+        + """
 fill()
 with open(place / "ballast", "ab") as ballast:
     ballast.truncate(os.path.getsize(place / "ballast") - 4096 * int(sys.argv[3]))
@@ -256,4 +296,5 @@ for _ in range(2):
 (place / "ballast").unlink()
 use(open_store(path=path))
 """
+    )
     assert output(code, tmp_path, "256k", spare, before=IN_NAMESPACE).splitlines()[-1].startswith("True ")

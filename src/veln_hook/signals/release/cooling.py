@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from veln_hook.signals.hookspecs import ArchiveContext, CandidateContext
 
 NAME = "cooling"
+_MINUTE = timedelta(minutes=1)
 _COOLED = (Source.INDEX, Source.FIND_LINKS, Source.LOCK, Source.DIRECT_URL)
 
 
@@ -111,7 +112,7 @@ def _by_age(
         if uploaded > now:
             told = f"upload time {_instant(uploaded, now)} lies in the future, so a clock is wrong"
         else:
-            told = f"uploaded {format_duration(now - uploaded)} ago"
+            told = f"uploaded {_rough(now - uploaded)} ago"
         return _cooling(f"{told}, {_until(opens_at, now, min_age)}", opens_at)
     mode, _, _ = context.policy.missing_upload_time_for(candidate.index)
     if mode == "allow":
@@ -141,7 +142,7 @@ def _first_seen(
     opens_at = first + min_age
     if opens_at <= now:
         return None
-    when = "just now" if now - first < timedelta(seconds=1) else f"{format_duration(now - first)} ago"
+    when = "just now" if now - first < timedelta(seconds=1) else f"{_rough(now - first)} ago"
     message = f"no upload time, first seen here {when}, {_until(opens_at, now, min_age)}"
     if not persistent:
         message += "; this machine can't remember what it saw, so set 'upstream' for this index in the policy"
@@ -181,8 +182,14 @@ def _unknown_age(message: str) -> Finding:
 
 
 def _until(opens_at: datetime, now: datetime, min_age: timedelta) -> str:
-    wait = format_duration(opens_at - now)
+    # A wait is rounded up, an age down: neither may promise more than is so.
+    wait = _rough(opens_at - now + _MINUTE - timedelta(microseconds=1))
     return f"cooling until {_instant(opens_at, now)} (in {wait}; policy: {format_duration(min_age)})"
+
+
+def _rough(duration: timedelta) -> str:
+    """Spell a duration without the seconds nobody needs."""
+    return format_duration(duration if duration < _MINUTE else duration - duration % _MINUTE)
 
 
 def _instant(moment: datetime, now: datetime) -> str:

@@ -1,0 +1,111 @@
+"""Two signals of a company of ours, Acme: a candidate's origin, and an archive's start-up files.
+
+Everything is imported up here: once pip 26.3 has begun to install, it forbids
+every first import, and that would turn a signal into a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import zipfile
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from veln_hook.model import ArchiveKind, Confidence, Finding, Severity, Source
+from veln_hook.signals import SignalInfo, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from veln_hook.model import Archive, Candidate
+    from veln_hook.signals import ArchiveContext, CandidateContext
+
+ORIGIN = "acme-origin"
+STARTUP = "acme-startup"
+
+# Our own packages have this prefix, and nobody can stop others from uploading such names to PyPI.
+OUR_PREFIX = "acme-"
+PUBLIC_HOSTS = ("pypi.org", "test.pypi.org", "files.pythonhosted.org")
+# Python imports these at every start, from wherever it finds them first.
+STARTUP_MODULES = ("sitecustomize.py", "usercustomize.py")
+# A tree with more files than this is somebody's home directory rather than a project.
+MAX_FILES = 50_000
+
+
+@hookimpl
+def veln_hook_signals() -> Iterable[SignalInfo]:
+    """Name both."""
+    return (
+        SignalInfo(ORIGIN, "Holds acme-* projects that don't come from one of our own indexes."),
+        SignalInfo(STARTUP, "Blocks packages that bring a sitecustomize or usercustomize module."),
+    )
+
+
+@hookimpl
+def veln_hook_examine_candidates(
+    candidates: Sequence[Candidate], context: CandidateContext
+) -> Iterator[tuple[Candidate, Finding]]:
+    """Find files that bear our name but not our address (dependency confusion).
+
+    One of our own indexes is one that an administrator or the user has written
+    into the policy, under ``[[indexes]]``; a project's file can't do that.
+    """
+    if not candidates[0].project.startswith(OUR_PREFIX):  # all are of one project
+        return
+    for candidate in candidates:
+        # What lies on this disk, or is checked out from a repository that somebody named, has no index.
+        if candidate.source.is_local or candidate.source is Source.VCS:
+            continue
+        ours = context.policy.index_for(candidate.index) is not None
+        if not ours or urlsplit(candidate.index).hostname in PUBLIC_HOSTS:
+            yield (
+                candidate,
+                Finding(
+                    signal=ORIGIN,
+                    severity=Severity.HIGH,
+                    confidence=Confidence.HIGH,
+                    message=f"{candidate.project} is one of ours, and {candidate.index or candidate.url} is not",
+                ),
+            )
+
+
+@hookimpl
+def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iterator[Finding]:
+    """Find start-up modules, before anything of the archive is unpacked, built or run.
+
+    An exception (a broken zip, say) needs no care: it holds the archive.
+    """
+    for path in _paths(archive, context):
+        if path.rpartition("/")[2] in STARTUP_MODULES:
+            yield Finding(
+                signal=STARTUP,
+                # Critical is the only severity that blocks, and no approval lifts that.
+                severity=Severity.CRITICAL,
+                confidence=Confidence.HIGH,
+                message="brings a module that every Python here would run when it starts",
+                path=path,
+                reach="startup",
+            )
+
+
+def _paths(archive: Archive, context: ArchiveContext) -> Iterable[str]:
+    if archive.kind is ArchiveKind.WHEEL:
+        return context.members
+    if archive.kind is ArchiveKind.DIRECTORY:
+        return _files_below(archive.path)
+    if archive.filename.endswith(".zip"):
+        with zipfile.ZipFile(archive.path) as sdist:
+            return sdist.namelist()
+    with tarfile.open(archive.path) as sdist:
+        return sdist.getnames()
+
+
+def _files_below(root: str) -> Iterator[str]:
+    count = 0
+    for directory, _, names in os.walk(root):
+        for name in names:
+            count += 1
+            if count > MAX_FILES:
+                raise ValueError(f"{root} has more than {MAX_FILES} files")
+            yield os.path.relpath(os.path.join(directory, name), root).replace(os.sep, "/")

@@ -1,0 +1,296 @@
+"""The litellm attack, again, on this machine alone: who would have been robbed, and who not?
+
+Run it with any Python 3.9 or newer::
+
+    python examples/litellm_attack/run.py
+
+See README.md for what it does. The exit status is 0 only if what happened is
+what veln-hook promises.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import venv
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from payload import BAD, GOOD, PROJECT, bad_wheel, good_wheel
+from servers import Index, Sink
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+HELD = 75
+"""veln-hook's exit status where every hold opens by itself."""
+DEFAULT_MIN_AGE = timedelta(hours=2)
+# Accounts of how long the real one was up differ, from forty minutes to five hours.
+AGES = tuple(timedelta(minutes=minutes) for minutes in (0, 4, 12, 47, 180))
+# Long enough that a release from before the attack is nobody's question.
+AGE_OF_GOOD = timedelta(days=120)
+FAKE_CREDENTIALS = {
+    "AWS_SECRET_ACCESS_KEY": "FAKE-aws-secret",
+    "GITHUB_TOKEN": "FAKE-github-token",
+    "OPENAI_API_KEY": "FAKE-openai-key",
+}
+
+
+@dataclass
+class Attempt:
+    """One ``pip install``, and one ``import litellm`` after it."""
+
+    command: str
+    exit_status: int
+    version: str
+    """What was installed; empty if nothing was."""
+    bad_bytes: int
+    """Bytes of the bad file that left the index."""
+    stolen: int
+    """Times that credentials arrived at the sink."""
+    message: list[str] = field(default_factory=list)
+    """What veln-hook said."""
+    output: str = ""
+    """All that pip said."""
+
+
+@dataclass
+class Moment:
+    """Everything that was tried at one age of the bad release."""
+
+    age_minutes: int
+    unprotected: Attempt
+    protected: Attempt
+    pinned: Attempt
+    """Protected, and asking for exactly the bad release."""
+
+    def surprises(self) -> list[str]:
+        """Return what is not as promised."""
+        cooling = timedelta(minutes=self.age_minutes) < DEFAULT_MIN_AGE
+        expected = {
+            "unprotected: version": (self.unprotected.version, BAD),
+            "unprotected: stolen": (self.unprotected.stolen, 1),
+            "protected: exit status": (self.protected.exit_status, 0),
+            "protected: version": (self.protected.version, GOOD if cooling else BAD),
+            "protected: stolen": (self.protected.stolen, 0 if cooling else 1),
+            "protected: bad file untouched": (self.protected.bad_bytes == 0, cooling),
+            "protected: held and said so": (bool(self.protected.message), cooling),
+            "pinned: exit status": (self.pinned.exit_status, HELD if cooling else 0),
+            "pinned: version": (self.pinned.version, "" if cooling else BAD),
+            "pinned: stolen": (self.pinned.stolen, 0 if cooling else 1),
+            "pinned: bad file untouched": (self.pinned.bad_bytes == 0, cooling),
+        }
+        return [
+            f"{self.age_minutes} min old, {what}: {found!r} instead of {wanted!r}"
+            for what, (found, wanted) in expected.items()
+            if found != wanted
+        ]
+
+
+def play(python: str, work: Path, age: timedelta) -> Moment:
+    """Serve the bad release at that age, and install it in three ways."""
+    minutes = int(age.total_seconds() // 60)
+    room = work / f"{minutes}-minutes"
+    with Sink() as sink, Index(PROJECT) as index:
+        index.add(*good_wheel(), AGE_OF_GOOD)
+        index.add(*bad_wheel(sink.root), age)
+        return Moment(
+            minutes,
+            unprotected=attempt(python, room / "unprotected", PROJECT, index, sink, switch="off"),
+            protected=attempt(python, room / "protected", PROJECT, index, sink),
+            pinned=attempt(python, room / "pinned", f"{PROJECT}=={BAD}", index, sink),
+        )
+
+
+def attempt(
+    python: str, room: Path, requirement: str, index: Index, sink: Sink, *, switch: str = ""
+) -> Attempt:
+    """Install into a fresh directory, then import what is there."""
+    target = room / "site"
+    environ = clean_environ(room)
+    if switch:
+        environ["VELN_HOOK"] = switch
+    bytes_before, stolen_before = sum_of_bad(index), len(sink.received)
+    pip = [python, "-m", "pip", "install", "--target", str(target), "--index-url", index.url, requirement]
+    done = subprocess.run(
+        pip,
+        env=environ,
+        cwd=room,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    subprocess.run(
+        [python, "-c", f"import {PROJECT}"],
+        env={**environ, **FAKE_CREDENTIALS, "PYTHONPATH": str(target)},
+        cwd=room,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    installed = [info.name.split("-")[1][: -len(".dist")] for info in target.glob(f"{PROJECT}-*.dist-info")]
+    return Attempt(
+        command=f"pip install {requirement}",
+        exit_status=done.returncode,
+        version=installed[0] if installed else "",
+        bad_bytes=sum_of_bad(index) - bytes_before,
+        stolen=len(sink.received) - stolen_before,
+        message=hold_message(done.stdout),
+        output=done.stdout,
+    )
+
+
+def sum_of_bad(index: Index) -> int:
+    """Return how many bytes of the bad release were sent."""
+    return sum(size for filename, size in index.bytes_sent.items() if f"-{BAD}-" in filename)
+
+
+def hold_message(output: str) -> list[str]:
+    """Return the lines of veln-hook's message in pip's output, without pip's prefix."""
+    lines: list[str] = []
+    for line in output.splitlines():
+        text = line.partition("ERROR: ")[2] if line.startswith("ERROR: ") else line
+        text = text.partition("WARNING: ")[2] if text.startswith("WARNING: ") else text
+        if text.startswith("HOLD") or (lines and text.startswith("      ")):
+            lines.append(text)
+        elif lines:
+            break
+    return lines
+
+
+def clean_environ(home: Path) -> dict[str, str]:
+    """Return an environment with its own home, without the visitor's policy, store and pip configuration."""
+    home.mkdir(parents=True, exist_ok=True)
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR", "LANG") if name in os.environ}
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "XDG_STATE_HOME": str(home / ".local/state"),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+    }
+
+
+def make_interpreter(work: Path) -> str:
+    """Make a virtualenv with veln-hook in it, from this checkout or else the version that is installed.
+
+    pip reads the visitor's own configuration here: this is the one step that may need an index.
+    """
+    prefix = work / "venv"
+    venv.create(prefix, with_pip=True, symlinks=os.name != "nt")
+    python = str(prefix / ("Scripts" if os.name == "nt" else "bin") / "python")
+    what = str(CHECKOUT) if (CHECKOUT / "src" / "veln_hook").is_dir() else "veln-hook"
+    done = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", what], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"veln-hook can't be installed from {what}:\n{done.stdout}{done.stderr}")
+    return python
+
+
+def has_hook(python: str) -> bool:
+    """Tell whether veln-hook is at work in an interpreter."""
+    probe = "import sys; sys.exit('veln_hook._startup' not in sys.modules)"
+    return subprocess.run([python, "-c", probe], check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def table(moments: list[Moment]) -> str:
+    """Return what happened as a table and the messages, for people."""
+    rows = [
+        ("age of", "without", "", "with veln-hook", "", "", "pinned", "", ""),
+        ("1.82.8", "installs", "sink got", "installs", "exit", "sink got", "installs", "exit", "bytes"),
+    ]
+    for moment in moments:
+        hours, minutes = divmod(moment.age_minutes, 60)
+        plain, guarded, pinned = moment.unprotected, moment.protected, moment.pinned
+        rows.append(
+            (
+                f"{hours} h" if hours and not minutes else f"{moment.age_minutes} min",
+                plain.version or "nothing",
+                str(plain.stolen),
+                guarded.version or "nothing",
+                str(guarded.exit_status),
+                str(guarded.stolen),
+                pinned.version or "nothing",
+                str(pinned.exit_status),
+                str(pinned.bad_bytes),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows[1:]) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths)]
+        groups = (cells[:1], cells[1:3], cells[3:6], cells[6:])
+        lines.append("  | ".join("  ".join(group) for group in groups))
+    # The group titles are wider than their columns.
+    first = [len(part) for part in lines[1].split("  | ")]
+    titles = (rows[0][0], rows[0][1], rows[0][3], rows[0][6])
+    lines[0] = "  | ".join(f"{title:<{width}}" for title, width in zip(titles, first))
+    lines.insert(2, "-" * len(lines[1]))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def explain(moments: list[Moment]) -> str:
+    """Return what is to be said below the table."""
+    held = next((moment for moment in moments if moment.protected.message), None)
+    parts = []
+    if held is not None:
+        message = textwrap.indent("\n".join(held.protected.message), "    ")
+        parts.append(f"What `{held.protected.command}` said at {held.age_minutes} minutes:\n\n{message}")
+    through = [moment for moment in moments if moment.protected.stolen]
+    if through:
+        parts.append(
+            "At 3 hours the release is older than the threshold of 2 hours, so cooling alone lets it\n"
+            "through, as the last row says. A longer [cooling] min_age would have held it; looking into\n"
+            "what a release does is the work of other signals than age."
+        )
+    return "\n\n".join(parts)
+
+
+def main() -> int:
+    """Play the attack; return 0 if all went as promised."""
+    parser = argparse.ArgumentParser(description="The litellm attack, with and without veln-hook.")
+    parser.add_argument("--python", metavar="PATH", help="an interpreter that has pip and veln-hook already")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
+
+    work = Path(tempfile.mkdtemp(prefix="litellm-attack-"))
+    try:
+        if not options.json and not options.python:
+            print("Making a virtualenv with veln-hook ...", file=sys.stderr)
+        # Not resolved: a virtualenv's python is a link to one that doesn't have its packages.
+        python = os.path.abspath(options.python) if options.python else make_interpreter(work)
+        if not has_hook(python):
+            raise SystemExit(f"veln-hook is not at work in {python}")
+        if not options.json:
+            print(f"Installing {PROJECT} at {len(AGES)} ages of its bad release ...", file=sys.stderr)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            moments = list(pool.map(lambda age: play(python, work, age), AGES))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+    surprises = [surprise for moment in moments for surprise in moment.surprises()]
+    if options.json:
+        results = [asdict(moment) for moment in moments]
+        print(json.dumps({"schema": 1, "command": "litellm_attack", "results": results, "errors": surprises}))
+    else:
+        print(f"\n{table(moments)}\n\n{explain(moments)}")
+        for surprise in surprises:
+            print(f"NOT AS PROMISED: {surprise}")
+    return 1 if surprises else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

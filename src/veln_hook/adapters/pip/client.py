@@ -1,0 +1,364 @@
+"""pip's own session and finder, asked by our commands; nothing is installed.
+
+Indexes, credentials, proxies and certificates are pip's, because pip's own code
+is what asks. Rules of this module: it works on every pip the points work on, by
+feature tests; it never begins a run (``run.begin``), so that a question leaves
+no run behind; verdicts come from the guard, through the finder's own ``_judge``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from veln_hook import _startup
+from veln_hook.adapters.pip import finder as pip_finder
+from veln_hook.adapters.pip import pages, points
+from veln_hook.adapters.pip.run import Run
+from veln_hook.errors import IndexUnavailableError, UnsupportedPipError, UsageError
+from veln_hook.guard import Guard
+from veln_hook.names import parse_filename
+from veln_hook.report.wording import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veln_hook.model import Verdict
+    from veln_hook.policy.settings import Policy
+    from veln_hook.store import Store
+
+_NEEDED = ("finder", "index page", "index url")
+"""Points without which a page's upload times would be lost."""
+_COLLECTOR = f"{points.PREFIX}index.collector"
+_FAILED = "Could not fetch URL"
+"""How pip begins its note on a page that it goes on without."""
+
+
+@dataclass(frozen=True)
+class IndexOptions:
+    """Where to look: pip's options of the same names; what is not given is pip's configuration."""
+
+    index_url: str = ""
+    extra_index_urls: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    no_index: bool = False
+    pre: bool = False
+
+    def arguments(self) -> list[str]:
+        """Return them as pip's command line has them."""
+        arguments = [f"--index-url={self.index_url}"] if self.index_url else []
+        arguments += [f"--extra-index-url={url}" for url in self.extra_index_urls]
+        arguments += [f"--find-links={place}" for place in self.find_links]
+        arguments += ["--no-index"] if self.no_index else []
+        return arguments + (["--pre"] if self.pre else [])
+
+
+class Asked(NamedTuple):
+    """One requirement, as pip read it."""
+
+    text: str
+    requirement: Any
+    """pip's ``InstallRequirement``."""
+
+
+class Choice(NamedTuple):
+    """What pip would do about one requirement, without and with protection."""
+
+    text: str
+    """The requirement."""
+    wanted: Verdict
+    """About the file that pip would choose without us."""
+    instead: Optional[Verdict]
+    """About the file that is used instead; ``None`` if the wanted one passes, or if nothing does."""
+    matching: tuple[Verdict, ...]
+    """About every file that fits the requirement and this interpreter, the newest first."""
+
+
+class PipClient:
+    """One pip, one policy, one store; close it after use.
+
+    Args:
+        policy: The settings in force.
+        store: What is remembered; not closed here.
+        options: Where to look.
+        fresh: Don't take pages from pip's cache, which may be minutes old.
+        interactive: Whether pip may ask for a password.
+
+    Raises:
+        UnsupportedPipError: There is no pip here, or it lacks a point.
+        PluginError: The policy enables a plugin that can't be loaded.
+        UsageError: pip's own configuration can't be read.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        store: Store,
+        options: IndexOptions,
+        *,
+        fresh: bool = False,
+        interactive: bool = False,
+    ) -> None:
+        self.guard = Guard(policy, store)
+        self._run = Run(points.PREFIX, policy=policy, store=store, the_guard=self.guard)
+        _load()
+        self._notes = _Notes()
+        arguments = options.arguments()
+        arguments += ["--no-cache-dir"] if fresh else []
+        arguments += [] if interactive else ["--no-input"]
+        self._command, self._options = _command(arguments)
+        self._session = self._command._build_session(self._options)  # noqa: SLF001 - pip's, and how its commands do it
+        self._finder = self._make_finder()
+        self._constraints: dict[str, SpecifierSet] = {}
+
+    def close(self) -> None:
+        """Close pip's session."""
+        self._notes.remove()
+        self._session.close()
+
+    def read(self, requirements: Sequence[str], files: Sequence[str]) -> list[Asked]:
+        """Read requirements and requirement files as pip reads them; those for other platforms are left out.
+
+        Raises:
+            UsageError: One can't be read.
+        """
+        constructors = _module("req.constructors")
+        req_file = _module("req.req_file")
+        asked = []
+        try:
+            for text in requirements:
+                asked.append(Asked(text, constructors.install_req_from_line(text)))
+            for file in files:
+                for parsed in req_file.parse_requirements(
+                    file, session=self._session, finder=self._finder, options=self._options
+                ):
+                    made = constructors.install_req_from_parsed_requirement(parsed)
+                    if parsed.constraint:
+                        self._constrain(made)
+                    else:
+                        asked.append(Asked(parsed.requirement, made))
+        except (_pip_error(), ValueError) as error:
+            raise UsageError(
+                printable(" ".join(str(error).split())),
+                advice='Write requirements as pip does: "name", "name==1.2", "name @ URL", a path or -r FILE.',
+            ) from error
+        return [one for one in asked if one.requirement.match_markers()]
+
+    def choose(self, asked: Asked) -> Choice:
+        """Tell what pip would choose for a requirement, and what the guard says of it.
+
+        Raises:
+            IndexUnavailableError: An index didn't answer, and nothing was found without it.
+            UsageError: There is no such release.
+        """
+        requirement = asked.requirement
+        if requirement.link is not None:
+            verdict = pip_finder.judge_link(
+                self._run, self._finder, requirement.link, requirement, requirement.name
+            )
+            return Choice(asked.text, verdict, None, (verdict,))
+        project = canonicalize_name(requirement.name)
+        answer = self._find(self._finder, requirement.name)
+        judged = pip_finder._judge(self._run, self._finder, project, answer)  # noqa: SLF001 - one component
+        specifier = requirement.specifier & self._constraints.get(project, SpecifierSet())
+        evaluator = self._finder.make_candidate_evaluator(
+            project_name=requirement.name,
+            specifier=specifier,
+            hashes=requirement.hashes(trust_internet=False),
+        )
+        matching = evaluator.get_applicable_candidates(list(answer))
+        wanted = _best(evaluator, matching, specifier)
+        if wanted is None:
+            found = sorted({item.version for item in answer})
+            known = f"; the newest is {found[-1]}" if found else ""
+            raise UsageError(
+                f"no release of {project} fits {printable(asked.text)} here{known}", advice=_FIND_ADVICE
+            )
+        verdict = self._verdict(wanted)
+        instead = None
+        if not verdict.passes and self.guard.policy.cooling.on_hold == "fallback":
+            passing = evaluator.get_applicable_candidates(list(judged.passing))
+            best = _best(evaluator, passing, specifier)
+            instead = self._verdict(best) if best is not None else None
+        return Choice(asked.text, verdict, instead, self._all(project, matching))
+
+    def release(self, project: str, version: str) -> list[Verdict]:
+        """Judge every file that the indexes list for a release now, for whichever platform.
+
+        Raises:
+            IndexUnavailableError: An index didn't answer, and nothing was found without it.
+            UsageError: There is no such release.
+        """
+        finder = self._make_finder()
+        finder.make_link_evaluator = _AnyFile
+        name = canonicalize_name(project)
+        found = [
+            item for item in self._find(finder, project) if _same_version(str(item.version), version)
+        ]
+        if not found:
+            raise UsageError(f"no index lists {name} {version}", advice=_FIND_ADVICE)
+        return self.guard.check_candidates(
+            pages.index_candidates(finder, name, found, self.guard.policy)
+        )
+
+    def _find(self, finder: Any, project: str) -> Any:
+        """Return pip's answer before anything is taken out of it."""
+        del self._notes.failures[:]
+        # Looked up through the type: on the instance it would be bound to the filtering one.
+        original = type(finder).find_all_candidates.__wrapped__
+        found = original(finder, project)
+        if not found:
+            failures = [text for text in self._notes.failures if " 404 " not in text]
+            if failures:
+                raise IndexUnavailableError(printable(failures[0]))
+            place = ", ".join(_plain(url) for url in finder.index_urls) or "any place that was given"
+            raise UsageError(f"no project {canonicalize_name(project)} on {place}", advice=_FIND_ADVICE)
+        return found
+
+    def _make_finder(self) -> Any:
+        return self._command._build_package_finder(self._options, self._session)  # noqa: SLF001 - as above
+
+    def _constrain(self, requirement: Any) -> None:
+        if requirement.name and requirement.link is None and requirement.match_markers():
+            project = canonicalize_name(requirement.name)
+            known = self._constraints.get(project, SpecifierSet())
+            self._constraints[project] = known & requirement.specifier
+
+    def _verdict(self, item: Any) -> Verdict:
+        return self._run.judged[pip_finder._key(item.link)]  # noqa: SLF001 - one component
+
+    def _all(self, project: str, found: Sequence[Any]) -> tuple[Verdict, ...]:
+        """Give each file its own verdict; an sdist that a held wheel takes along has that wheel's."""
+        newest = sorted(found, key=lambda item: item.version, reverse=True)
+        candidates = pages.index_candidates(self._finder, project, newest, self.guard.policy)
+        return tuple(
+            replace(self._verdict(item), subject=candidate) for item, candidate in zip(newest, candidates)
+        )
+
+
+_FIND_ADVICE = "Check the name and the version, and the index that pip is configured with ('pip config list')."
+
+
+class _AnyFile:
+    """Stands in for pip's ``LinkEvaluator``: any file of the project counts, for whichever platform."""
+
+    def __init__(self, project_name: str) -> None:
+        self.project_name = project_name
+        self._project = canonicalize_name(project_name)
+        kinds = getattr(_module("index.package_finder"), "LinkType", None)
+        self._yes: Any = True if kinds is None else kinds.candidate
+        self._no: Any = False if kinds is None else kinds.different_project
+
+    def evaluate_link(self, link: Any) -> tuple[Any, str]:
+        """Return whether the file belongs to the project, and its version or why not."""
+        named = parse_filename(link.filename)
+        if named is None or named.project != self._project or not named.version:
+            return self._no, "no file of this project"
+        return self._yes, named.version
+
+
+class _Notes(logging.Handler):
+    """Hears which pages pip could not fetch, which it tells nobody, and passes on what it warns of."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.failures: list[str] = []
+        self._root = logging.getLogger("pip")
+        self._collector = logging.getLogger(_COLLECTOR)
+        self._before = (self._root.propagate, self._collector.level)
+        self._root.addHandler(self)
+        self._root.propagate = False
+        self._collector.setLevel(logging.DEBUG)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a failure; print a warning."""
+        message = record.getMessage()
+        if message.startswith(_FAILED):
+            self.failures.append(message)
+        elif record.levelno >= logging.WARNING:
+            sys.stderr.write(f"pip: {printable(message)}\n")
+
+    def remove(self) -> None:
+        """Leave logging as it was."""
+        self._root.removeHandler(self)
+        self._root.propagate = self._before[0]
+        self._collector.setLevel(self._before[1])
+
+
+def _load() -> None:
+    """Import pip with its points applied, wherever our start-up file is."""
+    _startup.install()
+    try:
+        import_module("pip._internal")
+        import_module(f"{points.PREFIX}index.package_finder")
+    except ImportError as error:
+        raise UnsupportedPipError(
+            f"no pip can be imported by {sys.executable} ({error})",
+            advice="Run veln-hook in the environment whose pip you mean: 'python -m veln_hook ...'.",
+        ) from error
+    absent = [group for group in _NEEDED if group not in points.applied.get(points.PREFIX, ())]
+    if _startup.damage or absent:
+        reason = _startup.damage or f"not found in it: {', '.join(absent)}"
+        raise UnsupportedPipError(f"pip {sys.modules['pip'].__version__} can't be asked ({reason})")
+
+
+def _command(arguments: Sequence[str]) -> tuple[Any, Any]:
+    """Make pip's ``download``, whose options are those that choose indexes, and parse its options.
+
+    Its name is given as pip's own commands have it, so ``[download]`` of pip's configuration counts.
+    """
+    try:
+        command: Any = _module("commands").create_command("download")
+        options, _ = command.parse_args(list(arguments))
+        exclusive = getattr(_module("cli.cmdoptions"), "check_release_control_exclusive", None)
+        if exclusive is not None:  # 26.0 and newer: this is what makes --pre count
+            exclusive(options)
+    except _pip_error() as error:
+        raise UsageError(
+            f"pip's configuration can't be used: {printable(str(error))}", advice="See 'pip config debug'."
+        ) from error
+    if options.cache_dir:  # pip does this in a part of its command that is not run here
+        options.cache_dir = os.path.abspath(os.path.expanduser(options.cache_dir))
+    return command, options
+
+
+def _best(evaluator: Any, found: Sequence[Any], specifier: Any) -> Any:
+    """Choose as pip's resolver does: yanked files count only where all are, and one is pinned."""
+    kept = [item for item in found if not item.link.is_yanked]
+    if not kept and any(
+        part.operator == "===" or (part.operator == "==" and not part.version.endswith(".*"))
+        for part in specifier
+    ):
+        kept = list(found)
+    return evaluator.sort_best_candidate(kept)
+
+
+def _same_version(one: str, other: str) -> bool:
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return one == other
+
+
+def _plain(url: str) -> str:
+    return printable(pages.strip_credentials(url))
+
+
+def _module(tail: str) -> Any:
+    return import_module(points.PREFIX + tail)
+
+
+def _pip_error() -> type[Exception]:
+    error: type[Exception] = _module("exceptions").PipError
+    return error
+
+
+__all__ = ["Asked", "Choice", "IndexOptions", "PipClient"]
