@@ -13,7 +13,7 @@ from pathlib import Path
 TARGET = Path(__file__).resolve().parent.parent / "src" / "veln_hook_startup.pth"
 
 # Kept short: every start parses it as a string. It must stand alone, because it
-# runs when our package doesn't. Twin of veln_hook._startup._refuse.
+# runs when our package doesn't. Twin of veln_hook._startup.refuse.
 FALLBACK = """\
 import sys
 class F:

@@ -57,6 +57,7 @@ def veln_hook_examine_candidates(
         # What lies on this disk, or is checked out from a repository that somebody named, has no index.
         if candidate.source.is_local or candidate.source is Source.VCS:
             continue
+        place = candidate.index or candidate.url
         ours = context.policy.index_for(candidate.index) is not None
         if not ours or urlsplit(candidate.index).hostname in PUBLIC_HOSTS:
             yield (
@@ -65,7 +66,7 @@ def veln_hook_examine_candidates(
                     signal=ORIGIN,
                     severity=Severity.HIGH,
                     confidence=Confidence.HIGH,
-                    message=f"{candidate.project} is one of ours, and {candidate.index or candidate.url} is not",
+                    message=f"{candidate.project} is one of ours, and {place} is not",
                 ),
             )
 
@@ -103,7 +104,8 @@ def _paths(archive: Archive, context: ArchiveContext) -> Iterable[str]:
 
 def _files_below(root: str) -> Iterator[str]:
     count = 0
-    for directory, _, names in os.walk(root):
+    for directory, below, names in os.walk(root):
+        below[:] = [name for name in below if not name.startswith(".")]  # .git, .venv, .nox: not built from
         for name in names:
             count += 1
             if count > MAX_FILES:

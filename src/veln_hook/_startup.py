@@ -5,7 +5,7 @@ Rules of this module:
 * It imports ``sys`` and nothing else. Every ``python -c pass`` pays for it, and
   in pip's build environments ``sys.path`` can be empty when it runs again.
 * Nothing here prints or raises, except to an installing command of pip: that
-  refuses in one line when it can't be guarded (``_refuse``).
+  refuses in one line when it can't be guarded (``refuse``).
 * ``install()`` is idempotent: ``site`` runs each ``.pth`` line twice in a
   virtualenv, and pip runs them again in its build environments. The work is in
   a function, not in the import, so that a PEP 829 ``.start`` file naming
@@ -151,10 +151,11 @@ def _guard(module, tail):
         if not damage:
             damage = f"{type(error).__name__}: {error}"
     if damage and tail in _COMMANDS:
-        _refuse()
+        refuse()
 
 
-def _refuse():
+def refuse() -> "None":
+    """End an installing command in one line; return where a repair or ``VELN_HOOK=off`` goes on."""
     args = sys.argv[1:]
     if is_repair(args) or _switched_off():
         return

@@ -91,14 +91,14 @@ class Candidate(NamedTuple):
     url: str
     """Without credentials and without fragment."""
     source: Source
-    index: str = ""
-    """Base URL of the index or page that named the file, ending in ``/`` and without credentials; empty if none did."""
+    index: str = ""  # type: ignore[assignment] # the field's word; nobody asks a candidate for tuple.index()
+    """Base URL of the index or page that named the file, with a final ``/``, without credentials; or empty."""
     sha256: str = ""
     """Lower-case hex digest the index promises; empty if it promises none."""
     size: Optional[int] = None
     """Bytes, as the index states it."""
     upload_time: Optional[datetime] = None
-    """PEP 700 ``upload-time``; ``None`` if the index gave none, which callers treat as unknown, never as old."""
+    """PEP 700 ``upload-time``; ``None`` if the index gave none: that is unknown, never old."""
     requires_python: str = ""
     yanked: bool = False
 
@@ -180,7 +180,7 @@ class Finding:
     """Member of the archive, ``/``-separated; empty if the finding is about the release."""
     line: Optional[int] = None
     reach: str = ""
-    """How the code runs: ``startup``, ``build``, ``import``, ``script``, ``call``; empty if that does not apply."""
+    """How the code runs: ``startup``, ``build``, ``import``, ``script``, ``call``; or empty."""
     new: Optional[bool] = None
     """Whether the release before had it too; ``None`` if nothing was compared."""
     evidence: str = ""
@@ -257,7 +257,7 @@ class Observation(NamedTuple):
     filename: str
     sha256: str
     """Empty if the index promised none."""
-    index: str
+    index: str  # type: ignore[assignment] # as in Candidate
     first_seen: datetime
     machine: str
     """Opaque stable id of the machine; counted, never interpreted."""

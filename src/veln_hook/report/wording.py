@@ -29,10 +29,9 @@ def tell(verdict: Verdict, *, instead: str = "", kept: bool = False) -> list[str
     """
     subject = verdict.subject
     reasons = [ruling.finding for ruling in verdict.holding]
-    first, *rest = reasons or [None]
     headline = f"{verdict.decision.name:<5} {subject.release}"
-    lines = [f"{headline}  {_finding(first)}" if first else headline]
-    lines += [f"{_INDENT}also     {_finding(finding)}" for finding in rest[:2]]
+    lines = [f"{headline}  {_finding(reasons[0])}" if reasons else headline]
+    lines += [f"{_INDENT}also     {_finding(finding)}" for finding in reasons[1:3]]
     if instead:
         lines.append(f"{_INDENT}{'keeping' if kept else 'using'} {subject.project} {instead} instead")
     if verdict.decision is Decision.HOLD:

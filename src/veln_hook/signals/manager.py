@@ -52,7 +52,7 @@ class SignalManager:
                 info
                 for impl in self._pluggy.hook.veln_hook_signals.get_hookimpls()
                 if impl.plugin is plugin
-                for info in impl.function()
+                for info in _call(impl)
             ]
         except Exception as error:
             raise PluginError(f"plugin {name!r} can't name its signals: {error!r}") from error
@@ -105,7 +105,8 @@ class SignalManager:
 
 def _call(impl: pluggy.HookImpl, **arguments: object) -> Any:
     """Call one implementation with the arguments it takes; pluggy lets it leave some out."""
-    return impl.function(*(arguments[name] for name in impl.argnames))
+    function: Any = impl.function
+    return function(*(arguments[name] for name in impl.argnames))
 
 
 def _unverifiable(plugin: str, error: Exception) -> Finding:
@@ -123,7 +124,7 @@ def _entry_points() -> Iterable[Any]:
     # that is before installing starts, when pip still allows imports.
     from importlib import metadata  # noqa: PLC0415
 
-    points = metadata.entry_points()
+    points: Any = metadata.entry_points()
     if hasattr(points, "select"):
         return list(points.select(group=hookspecs.PROJECT))
     return list(points.get(hookspecs.PROJECT, ()))  # Python 3.9

@@ -438,3 +438,13 @@ def test_a_hundred_thousand_keys_deep(machine):
     assert (error.line, "nested too deeply" in str(error)) == (2, True)
     error = fails(machine, environment="cooling." * 50 + "min_age = 1")
     assert error.key.startswith("cooling.cooling")
+
+
+def test_a_project_does_not_lower_the_floor_of_the_environment(machine):
+    policy = machine.write(
+        environment="[cooling.projects]\nfoo = '5 days'\n[signals.x]\nseverity = 'critical'",
+        project="[tool.veln-hook.cooling.projects]\nfoo = '3 days'\n[tool.veln-hook.signals.x]\nseverity = 'high'",
+    ).load()
+    assert policy.min_age_for("foo", "1", PYPI) == (timedelta(days=5), "cooling.projects.foo", "environment")
+    assert policy.signal("x").at_least is Severity.CRITICAL
+    assert [ignored.layer for ignored in policy.ignored] == ["project", "project"]

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -25,6 +24,7 @@ from veln_hook.adapters.pip import pages, points
 from veln_hook.adapters.pip.run import Run
 from veln_hook.errors import IndexUnavailableError, UnsupportedPipError, UsageError
 from veln_hook.guard import Guard
+from veln_hook.index import strip_credentials
 from veln_hook.names import parse_filename
 from veln_hook.report.wording import printable
 
@@ -117,7 +117,8 @@ class PipClient:
         self._command, self._options = _command(arguments)
         self._session = self._command._build_session(self._options)  # noqa: SLF001 - pip's, and how its commands do it
         self._finder = self._make_finder()
-        self._constraints: dict[str, SpecifierSet] = {}
+        self._constraints: dict[str, Any] = {}
+        """pip's own ``SpecifierSet`` by project, from constraint files."""
 
     def close(self) -> None:
         """Close pip's session."""
@@ -132,10 +133,8 @@ class PipClient:
         """
         constructors = _module("req.constructors")
         req_file = _module("req.req_file")
-        asked = []
         try:
-            for text in requirements:
-                asked.append(Asked(text, constructors.install_req_from_line(text)))
+            asked = [Asked(text, constructors.install_req_from_line(text)) for text in requirements]
             for file in files:
                 for parsed in req_file.parse_requirements(
                     file, session=self._session, finder=self._finder, options=self._options
@@ -148,7 +147,7 @@ class PipClient:
         except (_pip_error(), ValueError) as error:
             raise UsageError(
                 printable(" ".join(str(error).split())),
-                advice='Write requirements as pip does: "name", "name==1.2", "name @ URL", a path or -r FILE.',
+                advice='Write it as pip takes it: "name", "name==1.2", "name @ URL", a path, or -r FILE.',
             ) from error
         return [one for one in asked if one.requirement.match_markers()]
 
@@ -168,7 +167,7 @@ class PipClient:
         project = canonicalize_name(requirement.name)
         answer = self._find(self._finder, requirement.name)
         judged = pip_finder._judge(self._run, self._finder, project, answer)  # noqa: SLF001 - one component
-        specifier = requirement.specifier & self._constraints.get(project, SpecifierSet())
+        specifier = self._specifier(requirement)
         evaluator = self._finder.make_candidate_evaluator(
             project_name=requirement.name,
             specifier=specifier,
@@ -200,14 +199,10 @@ class PipClient:
         finder = self._make_finder()
         finder.make_link_evaluator = _AnyFile
         name = canonicalize_name(project)
-        found = [
-            item for item in self._find(finder, project) if _same_version(str(item.version), version)
-        ]
+        found = [item for item in self._find(finder, project) if _same_version(str(item.version), version)]
         if not found:
             raise UsageError(f"no index lists {name} {version}", advice=_FIND_ADVICE)
-        return self.guard.check_candidates(
-            pages.index_candidates(finder, name, found, self.guard.policy)
-        )
+        return self.guard.check_candidates(pages.index_candidates(finder, name, found, self.guard.policy))
 
     def _find(self, finder: Any, project: str) -> Any:
         """Return pip's answer before anything is taken out of it."""
@@ -228,9 +223,11 @@ class PipClient:
 
     def _constrain(self, requirement: Any) -> None:
         if requirement.name and requirement.link is None and requirement.match_markers():
-            project = canonicalize_name(requirement.name)
-            known = self._constraints.get(project, SpecifierSet())
-            self._constraints[project] = known & requirement.specifier
+            self._constraints[canonicalize_name(requirement.name)] = self._specifier(requirement)
+
+    def _specifier(self, requirement: Any) -> Any:
+        known = self._constraints.get(canonicalize_name(requirement.name))
+        return requirement.specifier if known is None else known & requirement.specifier
 
     def _verdict(self, item: Any) -> Verdict:
         return self._run.judged[pip_finder._key(item.link)]  # noqa: SLF001 - one component
@@ -244,7 +241,9 @@ class PipClient:
         )
 
 
-_FIND_ADVICE = "Check the name and the version, and the index that pip is configured with ('pip config list')."
+_FIND_ADVICE = (
+    "Check the name and the version, and the index that pip is configured with ('pip config list')."
+)
 
 
 class _AnyFile:
@@ -295,7 +294,7 @@ class _Notes(logging.Handler):
 
 def _load() -> None:
     """Import pip with its points applied, wherever our start-up file is."""
-    _startup.install()
+    _startup.install()  # type: ignore[no-untyped-call]
     try:
         import_module("pip._internal")
         import_module(f"{points.PREFIX}index.package_finder")
@@ -349,7 +348,7 @@ def _same_version(one: str, other: str) -> bool:
 
 
 def _plain(url: str) -> str:
-    return printable(pages.strip_credentials(url))
+    return printable(strip_credentials(url))
 
 
 def _module(tail: str) -> Any:

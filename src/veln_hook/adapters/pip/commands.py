@@ -33,7 +33,7 @@ def main(original: Callable[..., Any], command: Any, args: Any) -> Any:
     prefix = prefix_of(command)
     if not prefix.endswith("pip._internal."):
         prefix = points.PREFIX
-    # pip has set up its logging by the time it calls run(), so what is refused there is printed as pip prints.
+    # pip has set up its logging by the time it calls run(), so a refusal there is printed as pip prints.
     inner = command.run
 
     def guarded(*inner_args: Any, **inner_kwargs: Any) -> Any:

@@ -114,7 +114,7 @@ def make_candidate(original: Callable[..., Any], factory: Any, *args: Any, **kwa
             bound = inspect.signature(original).bind(factory, *args, **kwargs).arguments
             verdict = judge_link(
                 run,
-                factory._finder,
+                factory._finder,  # noqa: SLF001 - pip's, and the only way to it
                 bound["link"],
                 bound["template"],
                 bound.get("name"),
@@ -252,7 +252,7 @@ def _choose(run: Run, verdict: Verdict | None) -> None:
 
 
 def _held_causes(run: Run, error: Any) -> dict[str, Wanted]:
-    held = {}
+    held: dict[str, Wanted] = {}
     for cause in error.causes:
         project = canonicalize_name(cause.requirement.project_name)
         wanted = run.wanted.get(project)

@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from veln_hook.adapters.pip.prepare import _prefix, assert_judged, check_file
-from veln_hook.adapters.pip.run import Run, StoppedError, current, stopping
+from veln_hook.adapters.pip.run import StoppedError, current, stopping
 from veln_hook.model import ExitStatus, Origin
 from veln_hook.names import parse_filename
 
@@ -52,7 +52,7 @@ def install_given_reqs(original: Callable[..., Any], requirements: Any, *args: A
                 raise StoppedError(
                     f"HOLD  not judged, so nothing is installed: {', '.join(unjudged)}", ExitStatus.BROKEN
                 )
-            _keep_ourselves_working(run, requirements, kwargs)
+            _keep_ourselves_working(requirements, kwargs)
     return original(requirements, *args, **kwargs)
 
 
@@ -69,7 +69,7 @@ def install_wheel(original: Callable[..., Any], name: Any, wheel_path: Any, *arg
     return original(name, wheel_path, *args, **kwargs)
 
 
-def _keep_ourselves_working(run: Run, requirements: Any, options: dict[str, Any]) -> None:
+def _keep_ourselves_working(requirements: Any, options: dict[str, Any]) -> None:
     """Refuse a set that would leave this environment's protection without a dependency it needs."""
     if options.get("home") or options.get("root") or options.get("prefix") or not _is_ours(options):
         return

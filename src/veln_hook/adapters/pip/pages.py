@@ -38,7 +38,7 @@ _HEADERS = {
     "Accept": ACCEPT_JSON,
     # PyPI answers some of pip's own user agents with HTML whatever they accept (measured with pip/22.x).
     "User-Agent": f"veln-hook/{__version__}",
-    # pip's HTTP cache keys pages by URL alone: neither take its HTML for our JSON, nor leave JSON for its HTML.
+    # pip's HTTP cache keys pages by URL alone: its HTML is not our JSON, nor may our JSON become its HTML.
     "Cache-Control": "no-cache, no-store",
 }
 
@@ -131,7 +131,7 @@ def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Po
     for item in found:
         link = item.link
         if getattr(item, "locked", False):
-            candidates.append(from_link(finder, link, project, str(item.version), Source.LOCK))
+            candidates.append(from_link(finder, link, project, str(item.version), source=Source.LOCK))
             continue
         url = link.url.partition("#")[0]
         if "@" in url:
@@ -172,7 +172,7 @@ def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Po
 
 
 def from_link(
-    finder: Any, link: Any, project: str, version: str, source: Source | None = None, sha256: str = ""
+    finder: Any, link: Any, project: str, version: str, *, source: Source | None = None, sha256: str = ""
 ) -> Candidate:
     """Describe a link that no index page offered: a URL, a VCS reference, a path, a lock file's entry.
 

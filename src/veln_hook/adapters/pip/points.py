@@ -201,5 +201,5 @@ def _handler(handler: str) -> Callable[..., Any] | None:
             return found
     if handler == _COMMAND:
         return None  # 'pip list' and 'pip uninstall' go on; importing an installing command refused already
-    _startup._refuse()  # noqa: SLF001 - returns only where going on is right
+    _startup.refuse()  # returns only where going on is right
     return None

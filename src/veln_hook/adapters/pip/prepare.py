@@ -105,7 +105,7 @@ def assert_judged(run: Run, path: str) -> bool:
     known = run.archives.get(real)
     if known is None or not known[1].passes:
         return False
-    # pip copies nothing between judging and installing, but a file system may touch times: then the bytes decide.
+    # A file system may touch times between judging and installing: then the bytes decide.
     return known[0] == identify(real) or hash_file(real)[0] == known[1].subject.sha256
 
 
@@ -135,7 +135,7 @@ def _check_requirement(run: Run, req: Any) -> None:
 
 
 def _cached_source(req: Any) -> Any:
-    """Return the link that a locally built wheel from pip's cache was built from, if the requirement is one."""
+    """Return what a wheel from pip's cache of local builds was built from, if the requirement is one."""
     source = getattr(req, "cached_wheel_source_link", None)  # 23.2 and newer
     if source is not None:
         return source

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from veln_hook import clock
-from veln_hook.errors import VelnHookError
+from veln_hook.errors import PolicyError, VelnHookError
 from veln_hook.guard import Guard
 from veln_hook.model import Decision, ExitStatus, Verdict, VerdictRecord, exit_status
-from veln_hook.policy.loading import load_policy
-from veln_hook.policy.switch import switch_state
+from veln_hook.policy.loading import PolicySources, load_policy
+from veln_hook.policy.switch import SwitchState, asks_for_off, switch_state
 from veln_hook.report.wording import printable, tell
 from veln_hook.store import open_store
 
@@ -147,9 +147,8 @@ def begin(prefix: str) -> Run:
         _current.close()
     run = Run(prefix)
     _current = run
-    policy = load_policy(environ=os.environ)
+    policy, switch = _policy_and_switch()
     run.policy = policy
-    switch = switch_state(os.environ, policy)
     store = run.store = open_store(policy.store_url)
     if switch.refused:
         logger.warning("veln-hook: VELN_HOOK=off is not honoured here: locked by %s", switch.locked_by)
@@ -177,6 +176,22 @@ def begin(prefix: str) -> Run:
         )
     run.the_guard = Guard(policy, store, prefix=sys.prefix)
     return run
+
+
+def _policy_and_switch() -> tuple[Policy, SwitchState]:
+    try:
+        policy = load_policy(environ=os.environ)
+    except PolicyError:
+        # A project's broken file, or a broken variable, must not take the documented way around away;
+        # whether it is locked is for the administrators' and the user's files to say.
+        if not asks_for_off(os.environ):
+            raise
+        policy = load_policy(environ={}, sources=PolicySources(environment=None, project=None))
+        switch = switch_state(os.environ, policy)
+        if not switch.off:
+            raise
+        return policy, switch
+    return policy, switch_state(os.environ, policy)
 
 
 def _switched_off() -> VerdictRecord:
