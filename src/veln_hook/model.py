@@ -92,7 +92,7 @@ class Candidate(NamedTuple):
     """Without credentials and without fragment."""
     source: Source
     index: str = ""  # type: ignore[assignment] # the field's word; nobody asks a candidate for tuple.index()
-    """Base URL of the index or page that named the file, with a final ``/``, without credentials; or empty."""
+    """Base URL of the index or page that named the file, ending in ``/``, without credentials; or empty."""
     sha256: str = ""
     """Lower-case hex digest the index promises; empty if it promises none."""
     size: Optional[int] = None

@@ -61,3 +61,8 @@ def state_dir() -> Path:
 def store_file() -> Path:
     """The store's one file."""
     return state_dir() / "store.sqlite3"
+
+
+def carried_dir() -> Path:
+    """Our dependencies for the oldest Python, for interpreters that this environment's don't support."""
+    return Path(platformdirs.user_cache_dir(_APP, appauthor=False)) / "carried" / "py39"

@@ -424,17 +424,53 @@ def test_another_interpreter(env: Env, bare_env: Env, young: IndexServer, target
     assert control.returncode == 0, control
 
 
-def test_an_interpreter_that_the_dependencies_do_not_support_is_refused(
-    env: Env, make_env: Callable[..., Env], young: IndexServer, target: Path
-) -> None:
+@pytest.fixture
+def able(home: envs.Home) -> Env:
+    """The newest pip that still runs on the oldest Python, on the newest one."""
+    usable = [
+        p for p in envs.PAIRS if p.pip in {q.pip for q in envs.PAIRS if q.python == envs.PAIRS[0].python}
+    ]
+    return envs.shared_env(next(p for p in reversed(usable) if envs.find_python(p.python)), home)
+
+
+@pytest.fixture
+def oldest_python(env: Env, make_env: Callable[..., Env]) -> Env:
+    """An environment without veln-hook on the oldest Python here."""
     oldest = next(p for p in envs.PAIRS if envs.find_python(p.python))
     if oldest.python == env.pair.python:
         pytest.skip("only one Python here")
-    other = make_env(oldest, hooked=False)
-    result = env.run(
-        "-m", "pip", "--python", str(other.python), "install", "-t", str(target), "demo", index=young
-    )
-    assert result.returncode in (75, 78), result
+    return make_env(oldest, hooked=False)
+
+
+def test_an_older_interpreter_gets_dependencies_it_can_run(
+    able: Env, oldest_python: Env, young: IndexServer, tmp_path: Path, target: Path
+) -> None:
+    for wheel in cache.dependency_wheels(oldest_python.pair.python):
+        young.add(wheel, upload_time=OLD)
+    for _ in range(2):
+        result = able.run(
+            "-m", "pip", "--python", str(oldest_python.python), "install", "-t", str(target), "demo", index=young
+        )  # fmt: skip
+        _assert_held(result, target)
+    young.add(make_wheel(tmp_path, "demo", "1.0"), upload_time=OLD)
+    passed = able.run(
+        "-m", "pip", "--python", str(oldest_python.python), "install", "-t", str(target), "demo", index=young
+    )  # fmt: skip
+    assert passed.returncode == 0, passed
+    assert sorted(p.name for p in target.iterdir() if not p.name.startswith("__")) == [
+        "demo-1.0.dist-info",
+        "demo.py",
+    ]
+
+
+def test_an_older_interpreter_that_no_dependencies_fit_is_refused(
+    able: Env, oldest_python: Env, young: IndexServer, target: Path
+) -> None:
+    result = able.run(
+        "-m", "pip", "--python", str(oldest_python.python), "install", "-t", str(target), "demo", index=young
+    )  # fmt: skip
+    assert result.returncode == 78, result
+    assert "can't be fetched" in result.out, result
     assert not target.exists()
     assert not young.downloads
     assert "Traceback" not in result.out, result

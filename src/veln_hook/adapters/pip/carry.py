@@ -3,14 +3,20 @@
 pip asks for a path to run (``get_runnable_pip``) and adds its own arguments, so
 what the other side needs to know is written into a small script in a private
 temporary directory, which goes when this process ends.
+
+Our dependencies go along. Where those of this environment don't support the
+other's Python, a set for the oldest supported Python is fetched once, through
+this very pip and under its protection, and kept in the user's cache.
 """
 
 from __future__ import annotations
 
 import atexit
 import json
+import logging
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from importlib import metadata
@@ -20,42 +26,92 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from veln_hook import paths
 from veln_hook.errors import CarryError
 
-_MINORS = range(9, 40)
-"""Minor versions of Python 3 that are asked about; more than will exist for a while."""
-_DEPENDENCIES = ("pluggy", "packaging", "platformdirs", "tomli")
+logger = logging.getLogger("veln_hook")
+
+OLDEST = 9
+"""Minor version of the oldest Python 3 that is supported; what runs there runs on the newer ones."""
+_MINORS = range(OLDEST, 40)
+"""Minor versions that are asked about; more than there will be for a while."""
+_REQUIREMENTS = ("pluggy>=1.2", "packaging>=22", "platformdirs>=2.5", "tomli>=1.2")
+_NAMES = ("pluggy", "packaging", "platformdirs", "tomli")
+_PROBE_TIMEOUT_S = 30
+_FETCH_TIMEOUT_S = 300
+_COMPLETE = ".complete"
+# Settings that would send the fetched set elsewhere, or make that pip start yet another one.
+_DISTURBING = (
+    "PIP_TARGET",
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_USER",
+    "PIP_REQUIREMENT",
+    "PIP_EDITABLE",
+    "PIP_PYTHON",
+    "PIP_REQUIRE_HASHES",
+    "PIP_CONSTRAINT",
+    "PIP_NO_BINARY",
+    "PIP_DRY_RUN",
+    "PIP_REPORT",
+)
+
+Dependencies = dict[str, tuple[str, list[int]]]
+"""Name -> (directory that holds it, minor versions of Python 3 it supports)."""
 
 _directories: list[str] = []
 
 
-def script(pip: str) -> str:
+def script(pip: str, interpreter: str = "") -> str:
     """Write a script that loads the protection and then runs ``pip``.
 
     Args:
         pip: File to run (a directory or zip with a ``__main__`` counts), or empty
             for the pip of whatever interpreter runs the script.
+        interpreter: Which one will, if that is known and may be another Python than this one.
 
     Returns:
         Its absolute path.
 
     Raises:
-        CarryError: It can't be written.
+        CarryError: It can't be written, or no set of our dependencies fits that interpreter.
     """
-    config = {"package": str(paths.PACKAGE_DIR.parent), "dependencies": _dependencies(), "pip": pip}
+    sets = [_of_this_environment()]
+    if interpreter and not _fits(sets[0], _minor_version(interpreter)):
+        sets.append(_fetched())
+    config = {"package": str(paths.PACKAGE_DIR.parent), "dependencies": sets, "pip": pip}
     runner = os.path.join(os.path.dirname(os.path.abspath(__file__)), "runner.py")
     text = f"import json, runpy\nrunpy.run_path({runner!r})['main'](json.loads({json.dumps(config)!r}))\n"
     try:
         if not _directories:
             _directories.append(tempfile.mkdtemp(prefix="veln-hook-"))
             atexit.register(_remove)
-        # pip looks at the name when it tells which program runs.
-        file_path = os.path.join(_directories[0], f"pip-{len(os.listdir(_directories[0]))}.py")
-        with open(file_path, "x", encoding="utf-8") as file:
+        # Named like pip's own, for whoever looks at a process list.
+        path = os.path.join(_directories[0], f"pip-{len(os.listdir(_directories[0]))}.py")
+        with open(path, "x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise CarryError(
             f"no file can be made in {tempfile.gettempdir()}: {error.strerror or error}"
         ) from error
-    return file_path
+    return path
+
+
+def asked_interpreter(args: list[str], environ: dict[str, str]) -> str:
+    """Return the interpreter that pip's global option ``--python`` names; empty if it isn't used.
+
+    Args:
+        args: pip's arguments.
+        environ: Its environment; ``PIP_PYTHON`` sets the option too.
+    """
+    python = environ.get("PIP_PYTHON", "")
+    for position, arg in enumerate(args):
+        if arg == "--python" and position + 1 < len(args):
+            python = args[position + 1]
+        elif arg.startswith("--python="):
+            python = arg.partition("=")[2]
+    if os.path.isdir(python):  # as pip's identify_python_interpreter does
+        for name in ("bin/python", "Scripts/python.exe"):
+            if os.path.exists(os.path.join(python, name)):
+                return os.path.join(python, name)
+    return python
 
 
 def _remove() -> None:
@@ -63,24 +119,75 @@ def _remove() -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _dependencies() -> dict[str, tuple[str, list[int]]]:
-    found = {}
-    for name in _DEPENDENCIES:
-        module = sys.modules.get(name)
-        place = getattr(module, "__file__", None)
+def _fits(dependencies: Dependencies, minor: int) -> bool:
+    needed = _NAMES if minor < 11 else _NAMES[:-1]  # noqa: PLR2004 - tomllib came with 3.11
+    return all(minor in dependencies.get(name, ("", []))[1] for name in needed)
+
+
+def _of_this_environment() -> Dependencies:
+    found: Dependencies = {}
+    for name in _NAMES:
         try:
             distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             continue
-        if place is None:  # tomli, on a Python that has tomllib
-            place = str(distribution.locate_file(f"{name}/__init__.py"))
-            if not os.path.isfile(place):
-                continue
-        requires = distribution.metadata["Requires-Python"] or ""
-        try:
-            supported = SpecifierSet(requires)
-        except InvalidSpecifier:
-            continue
-        minors = [minor for minor in _MINORS if supported.contains(f"3.{minor}.99")]
-        found[name] = (os.path.dirname(os.path.dirname(os.path.abspath(place))), minors)
+        place = getattr(sys.modules.get(name), "__file__", None) or str(
+            distribution.locate_file(f"{name}/__init__.py")
+        )
+        if os.path.isfile(place):
+            minors = _supported(distribution.metadata["Requires-Python"] or "")
+            found[name] = (os.path.dirname(os.path.dirname(os.path.abspath(place))), minors)
     return found
+
+
+def _supported(requires_python: str) -> list[int]:
+    try:
+        specifier = SpecifierSet(requires_python)
+    except InvalidSpecifier:
+        return []
+    return [minor for minor in _MINORS if specifier.contains(f"3.{minor}.99")]
+
+
+def _minor_version(interpreter: str) -> int:
+    command = [interpreter, "-I", "-S", "-c", "import sys; print(sys.version_info[1])"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=True)
+        return int(done.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise CarryError(f"{interpreter} can't be asked for its version: {error}") from error
+
+
+def _fetched() -> Dependencies:
+    """Return the set for the oldest Python, fetching it on first use."""
+    place = str(paths.carried_dir())
+    if not os.path.exists(os.path.join(place, _COMPLETE)):
+        _fetch(place)
+    return {name: (place, list(_MINORS)) for name in _NAMES}
+
+
+def _fetch(place: str) -> None:
+    logger.info("veln-hook: fetching its dependencies for Python 3.%d, once", OLDEST)
+    environ = {name: value for name, value in os.environ.items() if name not in _DISTURBING}
+    environ["_PIP_RUNNING_IN_SUBPROCESS"] = "1"  # a 'python' in a pip.conf must not send this one elsewhere
+    os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
+    staging = tempfile.mkdtemp(prefix="carried-", dir=os.path.dirname(place))
+    command = [
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:",
+        "--python-version", f"3.{OLDEST}", "--target", staging, *_REQUIREMENTS,
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(
+            command, env=environ, capture_output=True, text=True, timeout=_FETCH_TIMEOUT_S, check=False
+        )
+        if done.returncode != 0:
+            reason = (done.stderr or done.stdout or "pip failed").strip().splitlines()[0]
+            raise CarryError(f"its dependencies for Python 3.{OLDEST} can't be fetched: {reason}")
+        with open(os.path.join(staging, _COMPLETE), "x", encoding="ascii"):
+            pass
+        shutil.rmtree(place, ignore_errors=True)  # an incomplete one
+        os.rename(staging, place)
+    except (OSError, subprocess.SubprocessError) as error:
+        if not os.path.exists(os.path.join(place, _COMPLETE)):  # else another process was quicker
+            raise CarryError(f"its dependencies for Python 3.{OLDEST} can't be kept: {error}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

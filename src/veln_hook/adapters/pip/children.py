@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from veln_hook.adapters.pip import carry
 from veln_hook.adapters.pip.commands import HANDOVER
 from veln_hook.adapters.pip.prepare import _prefix
-from veln_hook.adapters.pip.run import current, refusal, stopping
+from veln_hook.adapters.pip.run import active, current, refusal, stopping
+from veln_hook.errors import VelnHookError
 from veln_hook.model import ExitStatus
+from veln_hook.policy.switch import asks_for_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,10 +24,19 @@ if TYPE_CHECKING:
 def get_runnable_pip(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Point ``get_runnable_pip``: the file another interpreter is given to run."""
     path = original(*args, **kwargs)
-    with stopping(_prefix(original)):
-        if os.environ.get("VELN_HOOK") and current(_prefix(original)).off:
-            return path
-        return carry.script(str(path))
+    prefix = _prefix(original)
+    if active() is not None:
+        with stopping(prefix):
+            return str(path) if current(prefix).off else carry.script(str(path))
+    # 'pip --python OTHER': pip is still reading its arguments, no command of its own will run, and
+    # what it prints and returns for an error is not what a refusal should be.
+    try:
+        if asks_for_off(os.environ) and current(prefix).off:
+            return str(path)
+        return carry.script(str(path), carry.asked_interpreter(sys.argv[1:], dict(os.environ)))
+    except VelnHookError as error:
+        sys.stderr.write(f"ERROR: HOLD  veln-hook: {error}\n      {error.advice}\n")
+        raise SystemExit(int(ExitStatus.BROKEN)) from error
 
 
 def call_subprocess(original: Callable[..., Any], cmd: Any, *args: Any, **kwargs: Any) -> Any:
@@ -57,7 +68,7 @@ def pip_sync_run(original: Callable[..., Any], cmd: Any, *args: Any, **kwargs: A
     if command[1:3] == ["-m", "pip"] and command[0] != sys.executable:
         with stopping(prefix):
             if not current(prefix).off:
-                command[1:3] = [carry.script("")]
+                command[1:3] = [carry.script("", command[0])]
     return original(command, *args, **kwargs)
 
 

@@ -35,8 +35,8 @@ def main(config):
 
     Args:
         config: ``package`` (directory that holds ``veln_hook``), ``dependencies``
-            (name -> [directory, minor versions of Python 3 it supports]), ``pip``
-            (file to run, or empty for the interpreter's own pip).
+            (sets to choose from, each name -> [directory, minor versions of Python 3
+            it supports]), ``pip`` (file to run, or empty for the interpreter's own pip).
     """
     sys.argv[0] = config["pip"] or sys.argv[0]
     if "veln_hook._startup" not in sys.modules:
@@ -51,12 +51,14 @@ def _load(config):
     needed = ["pluggy", "packaging", "platformdirs"]
     if sys.version_info < (3, 11):
         needed.append("tomli")
-    places = {"veln_hook": config["package"]}
-    for name in needed:
-        place, minors = config["dependencies"].get(name, ("", ()))
-        if sys.version_info[1] not in minors:
-            _refuse(f"its dependency {name} is not available for Python 3.{sys.version_info[1]}")
-        places[name] = place
+    minor = sys.version_info[1]
+    for dependencies in config["dependencies"]:
+        if all(minor in dependencies.get(name, ("", ()))[1] for name in needed):
+            break
+    else:
+        _refuse(f"its dependencies are not available for Python 3.{minor}")
+    places = {name: dependencies[name][0] for name in needed}
+    places["veln_hook"] = config["package"]
     before = set(sys.modules)
     # A dependency that the environment already imported stays as it is, for everyone but us.
     aside = {name: sys.modules.pop(name) for name in before if name.partition(".")[0] in needed}

@@ -8,18 +8,14 @@ import subprocess
 from datetime import timedelta
 
 import pytest
+from distributions import PTH, newest_pip
 
-from conftest import PTH
 from support.builders import make_wheel
 from support.cache import dependency_wheels, pip_wheel
 from support.envs import Pair, find_python
-from support.pythons import PAIRS, PYTHONS
+from support.pythons import PYTHONS
 
 HOOKED = "import sys; print('veln_hook._startup' in sys.modules)"
-
-
-def newest_pip(python):
-    return [pair for pair in PAIRS if pair.python == python][-1].pip
 
 
 @pytest.fixture(params=PYTHONS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tarfile
 import zipfile
 
-from conftest import PTH, hatchling, record
+from distributions import PTH, hatchling, record
+
 from support.cache import ROOT
 
 

@@ -1,0 +1,198 @@
+"""What it costs to judge a whole index page: boto3's, with more than 4,000 files.
+
+    python benchmarks/index_page.py
+
+The page is fetched once from the index and served from loopback after that.
+Two virtualenvs with the same pip, one of them with veln-hook, ask pip's own
+`PackageFinder` for all candidates by turns; what the one with veln-hook takes
+longer is the cost beyond fetching and parsing, which both do. Only the first
+call of a process, which opens the store and reads the policy, doesn't count:
+`install.py` has that in its figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import measuring
+
+LIMIT_SECONDS = 0.020
+"""What we promise to stay below."""
+_JSON = "application/vnd.pypi.simple.v1+json"
+_LARGE = 100_000
+"""Characters from which on something that is parsed is the page."""
+
+
+def work(index_url: str, project: str, calls: int) -> None:
+    """Time pip's finder in this process, whose interpreter has veln-hook or hasn't; print the figures."""
+    from pip._internal.commands import create_command  # noqa: PLC0415 - only this process has that pip
+
+    command: Any = create_command("install")
+    options, _ = command.parse_args(["--index-url", index_url, "--no-cache-dir", project])
+    parsed = 0
+    original = json.loads
+
+    def counting(text: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal parsed
+        parsed += len(text) >= _LARGE
+        return original(text, *args, **kwargs)
+
+    json.loads = counting
+    times, found = [], []
+    with command.main_context():
+        session = command.get_default_session(options)
+        for _ in range(calls + 1):
+            finder = command._build_package_finder(options=options, session=session)  # noqa: SLF001
+            started = time.process_time()
+            found = finder.find_all_candidates(project)
+            times.append(time.process_time() - started)
+    print(json.dumps({"times": times[1:], "files": len(found), "parsed": parsed / (calls + 1)}))
+
+
+class _Page(ThreadingHTTPServer):
+    """The page at its place on an index of nothing else, as long as the ``with`` block."""
+
+    def __init__(self, project: str, body: bytes) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                known = self.path == f"/simple/{project}/"
+                answer = body if known else b""
+                self.send_response(200 if known else 404)
+                self.send_header("Content-Type", _JSON)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *args: Any) -> None:
+                """Say nothing."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.index_url = f"http://127.0.0.1:{self.server_address[1]}/simple/"
+
+    def __enter__(self) -> _Page:
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+FETCH = """
+import sys
+from pip._internal.commands import create_command
+command = create_command("install")
+arguments = ["--index-url", sys.argv[2]] if sys.argv[2] else []
+options, _ = command.parse_args([*arguments, sys.argv[1]])
+with command.main_context():
+    session = command.get_default_session(options)
+    url = options.index_url.rstrip("/") + "/" + sys.argv[1] + "/"
+    response = session.get(url, headers={"Accept": "application/vnd.pypi.simple.v1+json"})
+    response.raise_for_status()
+    sys.stdout.buffer.write(response.content)
+"""
+
+
+def main() -> int:
+    """Measure and print; return 1 only if a promise is broken beyond doubt."""
+    parser = argparse.ArgumentParser(description="The cost of judging a whole index page.")
+    parser.add_argument("--python", default=sys.executable, help="interpreter to measure with")
+    parser.add_argument("--pip", default="pip", metavar="REQ", help="pip to measure with, such as pip==26.3")
+    parser.add_argument("--project", default="boto3")
+    parser.add_argument("--page", type=Path, help="a JSON page to judge, instead of fetching it")
+    parser.add_argument("--index-url", default="", help="instead of the index that pip is configured with")
+    parser.add_argument("--rounds", type=int, default=20, help="pairs of processes")
+    parser.add_argument("--calls", type=int, default=5, help="calls of the finder in each process")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        work(options.index_url, options.project, options.calls)
+        return 0
+
+    with tempfile.TemporaryDirectory(prefix="veln-hook-benchmark-") as temporary:
+        room = Path(temporary)
+        environ = measuring.plain_environ(room / "home")
+        pythons = {}
+        for name in ("without", "with"):
+            python = pythons[name] = measuring.make_venv(options.python, room / name, environ, with_pip=True)
+            measuring.run([python, "-m", "pip", "install", "--quiet", "--upgrade", options.pip], environ)
+        fetch = [pythons["without"], "-c", FETCH, options.project, options.index_url]
+        body = options.page.read_bytes() if options.page else subprocess.check_output(fetch, env=environ)
+        what = str(measuring.CHECKOUT)
+        measuring.run([pythons["with"], "-m", "pip", "install", "--quiet", what], environ)
+        version = subprocess.check_output(
+            [pythons["with"], "-c", "import pip; print(pip.__version__)"], text=True
+        ).strip()
+        around = {**measuring.surroundings(options.python), "pip": version, "rounds": options.rounds}
+
+        told: dict[str, list[dict[str, Any]]] = {name: [] for name in pythons}
+        with _Page(options.project, body) as page:
+            offline = {
+                **{name: value for name, value in environ.items() if not name.upper().startswith("PIP_")},
+                "PIP_CONFIG_FILE": "/dev/null",
+                "NO_PROXY": "127.0.0.1",
+            }
+
+            def one(name: str) -> measuring.Cost:
+                arguments = ["--worker", "--project", options.project, "--index-url", page.index_url]
+                output = subprocess.check_output(
+                    [pythons[name], __file__, *arguments, "--calls", str(options.calls)], env=offline
+                )
+                told[name].append(json.loads(output))
+                cpu = statistics.median(told[name][-1]["times"])
+                return measuring.Cost(cpu, cpu)
+
+            arms = {name: lambda name=name: one(name) for name in pythons}  # type: ignore[misc]
+            costs = measuring.alternate(arms, options.rounds, warm_up=1, shown="round")
+
+    added = measuring.differences(costs["with"], costs["without"], "cpu")
+    plain = measuring.estimate([cost.cpu for cost in costs["without"]])
+    files = len(json.loads(body)["files"])
+    parsed = {name: told[name][-1]["parsed"] for name in pythons}
+    verdict = added.against(LIMIT_SECONDS)
+    result = {
+        "project": options.project,
+        "files": files,
+        "candidates": told["with"][-1]["files"],
+        "cpu_without": plain,
+        "cpu_added": added,
+        "page_parsed": parsed,
+        "promise": "20 ms",
+        "verdict": verdict,
+    }
+    if options.json:
+        print(measuring.report("index_page", around, [result]))
+    else:
+        print(f"{measuring.describe(around)}, pip {version}, {options.rounds} x {options.calls} calls")
+        print(f"{options.project}: {files} files on the page, {result['candidates']} candidates pass\n")
+        rows = [
+            ("", "CPU ms, median [95 % interval]"),
+            ("pip alone: fetch, parse, evaluate", in_ms(plain).text(digits=1)),
+            ("added by veln-hook", in_ms(added).text(digits=1)),
+        ]
+        print(measuring.table(rows))
+        print(
+            f"\nthe page is parsed {parsed['with']:g} time(s) with veln-hook, {parsed['without']:g} without"
+        )
+        print(f"less than 20 ms beyond parsing: {verdict}")
+    return 1 if verdict == "exceeded" or parsed["with"] > parsed["without"] else 0
+
+
+def in_ms(seconds: measuring.Estimate) -> measuring.Estimate:
+    """Return an estimate in milliseconds."""
+    return measuring.Estimate(seconds.value * 1e3, seconds.low * 1e3, seconds.high * 1e3)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
