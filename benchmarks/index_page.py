@@ -103,8 +103,8 @@ with command.main_context():
 """
 
 
-def main() -> int:
-    """Measure and print; return 1 only if a promise is broken beyond doubt."""
+def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description="The cost of judging a whole index page.")
     parser.add_argument("--python", default=sys.executable, help="interpreter to measure with")
     parser.add_argument("--pip", default="pip", metavar="REQ", help="pip to measure with, such as pip==26.3")
@@ -115,7 +115,12 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=5, help="calls of the finder in each process")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> int:
+    """Measure and print; return 1 only if a promise is broken beyond doubt."""
+    options = options_of()
     if options.worker:
         work(options.index_url, options.project, options.calls)
         return 0

@@ -148,6 +148,12 @@ def legacy_build_wheels() -> list[Path]:
     return _download("legacy", PYTHONS[0], _LEGACY)
 
 
+def pip_tools_wheels(python: str) -> list[Path]:
+    """Return wheels of pip-tools and what it needs besides pip and our own dependencies."""
+    names = ["pip-tools", "build", "click", "pyproject-hooks", "setuptools", "wheel"]
+    return _download(f"pip-tools-{python}", python, names)
+
+
 def dependency_wheels(python: str) -> list[Path]:
     """Return wheels of veln-hook's dependencies for that Python."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

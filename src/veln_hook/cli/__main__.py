@@ -39,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: What follows ``veln-hook``; by default this process's arguments.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that can't show a letter is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = _main(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()

@@ -28,7 +28,9 @@ _SHOWN_SHA256 = 12
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add ``list``, ``revoke`` and ``prune``."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(
+        prog="veln-hook approvals", dest="action", metavar="ACTION", required=True
+    )
     listing = actions.add_parser("list", help="approvals in force", description="List approvals in force.")
     listing.add_argument("project", metavar="NAME", nargs="?", help="only this project's")
     listing.add_argument("--all", action="store_true", help="expired and revoked ones too")

@@ -55,18 +55,19 @@ def run(invocation: Invocation) -> ExitStatus:
                 missing = True
                 continue
             wanted.append(choice.wanted)
-            _tell(console, choice, everything=args.all)
+            _tell(console, choice, everything=args.all, refuses=policy.cooling.on_hold == "refuse")
     status = exit_status(wanted)
     # A name that doesn't exist is not mended by waiting, nor by a person's look at another release.
     return ExitStatus.USAGE if missing and status is not ExitStatus.BLOCKED else status
 
 
-def _tell(console: Console, choice: Choice, *, everything: bool) -> None:
+def _tell(console: Console, choice: Choice, *, everything: bool, refuses: bool) -> None:
     instead = choice.instead.subject.version if choice.instead else ""
     console.verdict(choice.wanted, instead=instead)
     _tell_lifted(console, choice.wanted)
     if not choice.wanted.passes and not choice.instead:
-        console.line("      nothing else fits, so pip would install nothing")
+        why = 'cooling.on_hold = "refuse"' if refuses else "nothing else fits"
+        console.line(f"      {why}, so pip would install nothing")
     console.result(_object(choice, choice.wanted, "chosen"))
     if choice.instead is not None:
         console.result(_object(choice, choice.instead, "instead"))

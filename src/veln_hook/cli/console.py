@@ -31,6 +31,8 @@ class Console:
         quiet: Only what stands in the way, and what was asked for.
         color: Whether colours are wanted, if a terminal can show them.
         environ: For ``NO_COLOR`` and ``TERM``.
+        out: Standard output, if it is another stream than this process's.
+        err: Standard error, likewise.
     """
 
     def __init__(
@@ -41,16 +43,20 @@ class Console:
         quiet: bool = False,
         color: bool = True,
         environ: Mapping[str, str] = os.environ,
+        out: TextIO | None = None,
+        err: TextIO | None = None,
     ) -> None:
+        self._out = sys.stdout if out is None else out
+        self._err = sys.stderr if err is None else err
         self.command = command
         self.as_json = as_json
         self.quiet = quiet
         self.results: list[Any] = []
         self.errors: list[VelnHookError] = []
         wanted = color and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-        self.palette = Palette(color=wanted and not as_json and _is_terminal(sys.stdout))
-        self._err_palette = Palette(color=wanted and _is_terminal(sys.stderr))
-        self._progress = not quiet and _is_terminal(sys.stderr)
+        self.palette = Palette(color=wanted and not as_json and _is_terminal(self._out))
+        self._err_palette = Palette(color=wanted and _is_terminal(self._err))
+        self._progress = not quiet and _is_terminal(self._err)
         self._shown = False
 
     def result(self, data: Any) -> None:
@@ -61,7 +67,7 @@ class Console:
         """Print what was asked for."""
         if not self.as_json:
             self.clear()
-            print(text)
+            print(text, file=self._out)
 
     def note(self, text: str = "") -> None:
         """Print what ``--quiet`` leaves out."""
@@ -83,21 +89,21 @@ class Console:
             return
         self.clear()
         head = self._err_palette.paint("error:", "red")
-        print(f"{head} {printable(str(error))}", file=sys.stderr)
-        print(f"       {printable(error.advice)} ({DOCS}#{error.slug})", file=sys.stderr)
+        print(f"{head} {printable(str(error))}", file=self._err)
+        print(f"       {printable(error.advice)} ({DOCS}#{error.slug})", file=self._err)
 
     def progress(self, text: str) -> None:
         """Show what is being waited for, on one line that is overwritten."""
         if self._progress:
-            sys.stderr.write(f"\r\x1b[K{printable(text)[:_MAX_PROGRESS]}")
-            sys.stderr.flush()
+            self._err.write(f"\r\x1b[K{printable(text)[:_MAX_PROGRESS]}")
+            self._err.flush()
             self._shown = True
 
     def clear(self) -> None:
         """Take the progress line away."""
         if self._shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            self._err.write("\r\x1b[K")
+            self._err.flush()
             self._shown = False
 
     def finish(self) -> None:
@@ -105,7 +111,7 @@ class Console:
         self.clear()
         if self.as_json:
             told = json_form.envelope(self.command, self.results, self.errors)
-            print(json.dumps(told, indent=2))
+            print(json.dumps(told, indent=2), file=self._out)
 
 
 def _is_terminal(stream: TextIO) -> bool:

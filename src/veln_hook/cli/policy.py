@@ -28,7 +28,7 @@ _FILE_LAYERS = (schema.SYSTEM, schema.USER, schema.ENVIRONMENT, schema.PROJECT)
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add ``show``, ``validate`` and ``paths``."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(prog="veln-hook policy", dest="action", metavar="ACTION", required=True)
     show = actions.add_parser(
         "show",
         help="the policy in force",

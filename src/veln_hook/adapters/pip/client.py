@@ -8,6 +8,7 @@ no run behind; verdicts come from the guard, through the finder's own ``_judge``
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -316,7 +317,9 @@ def _command(arguments: Sequence[str]) -> tuple[Any, Any]:
     """
     try:
         command: Any = _module("commands").create_command("download")
-        options, _ = command.parse_args(list(arguments))
+        # What pip prints of a broken configuration would spoil our JSON.
+        with contextlib.redirect_stdout(sys.stderr):
+            options, _ = command.parse_args(list(arguments))
         exclusive = getattr(_module("cli.cmdoptions"), "check_release_control_exclusive", None)
         if exclusive is not None:  # 26.0 and newer: this is what makes --pre count
             exclusive(options)
@@ -324,6 +327,8 @@ def _command(arguments: Sequence[str]) -> tuple[Any, Any]:
         raise UsageError(
             f"pip's configuration can't be used: {printable(str(error))}", advice="See 'pip config debug'."
         ) from error
+    except SystemExit as error:
+        raise UsageError("pip's configuration can't be used", advice="See 'pip config debug'.") from error
     if options.cache_dir:  # pip does this in a part of its command that is not run here
         options.cache_dir = os.path.abspath(os.path.expanduser(options.cache_dir))
     return command, options

@@ -116,6 +116,8 @@ def apply(module: ModuleType, tail: str) -> None:
     """
     if tail == _startup._PIP_SYNC:  # noqa: SLF001 - one component
         _replace(module, Point(tail, "run", "children:pip_sync_run", "", borrowed=True))
+        # pip-sync uninstalls whatever no requirement names; it must not take the protection away unasked.
+        module.PACKAGES_TO_IGNORE = [*module.PACKAGES_TO_IGNORE, "veln-hook"]
         return
     prefix = module.__name__[: -len(tail)]
     groups = applied.setdefault(prefix, set())

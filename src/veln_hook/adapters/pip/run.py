@@ -234,7 +234,7 @@ def refusal(prefix: str, message: str, status: ExitStatus) -> Exception:
     """Return an error of pip's own kind.
 
     pip prints an ``InstallationError`` as one ``ERROR:`` and returns 1; pip-tools
-    prints only ``DistributionNotFound``, which is one, so it is that.
+    tries again without its old pins on ``DistributionNotFound``, which is one.
     """
     if _current is not None:
         order = (
@@ -255,8 +255,11 @@ _types: dict[str, type[Exception]] = {}
 
 def _refusal_type(prefix: str) -> type[Exception]:
     if prefix not in _types:
-        base: Any = sys.modules[f"{prefix}exceptions"].DistributionNotFound
-        _types[prefix] = type("RefusedByVelnHook", (base,), {"__module__": __name__})
+        bases: list[Any] = [sys.modules[f"{prefix}exceptions"].DistributionNotFound]
+        if "piptools.exceptions" in sys.modules:
+            # pip-compile prints its own errors in a line and everything else as a traceback.
+            bases.append(sys.modules["piptools.exceptions"].PipToolsError)
+        _types[prefix] = type("RefusedByVelnHook", tuple(bases), {"__module__": __name__})
     return _types[prefix]
 
 

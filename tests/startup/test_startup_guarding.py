@@ -115,7 +115,7 @@ import importlib, importlib.resources, inspect, json, sys
 import pip._internal.commands.install
 told = {}
 for tail in sys.argv[1:]:
-    module = sys.modules["pip._internal." + tail]
+    module = importlib.import_module("pip._internal." + tail)
     told[tail] = [
         type(module.__loader__).__name__,
         type(module.__spec__.loader).__name__,
