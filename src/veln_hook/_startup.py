@@ -37,9 +37,9 @@ _GUARDED = frozenset(
     )
 )
 # Commands that install, fetch or build: where nothing can be promised, they don't run.
-_COMMANDS = frozenset(("commands.download", "commands.install", "commands.lock", "commands.wheel"))
+COMMANDS = frozenset(("commands.download", "commands.install", "commands.lock", "commands.wheel"))
 # pip-tools starts other interpreters' pip from here.
-_PIP_SYNC = "piptools.sync"
+PIP_SYNC = "piptools.sync"
 
 _REPAIR = ("install", "--force-reinstall", "veln-hook")
 _REPAIR_EXTRAS = frozenset(
@@ -59,7 +59,7 @@ def install():
     finder = Finder()
     sys.meta_path.insert(0, finder)
     if "pip._internal" in sys.modules:  # imported before us: nothing will be found again, so guard it now
-        for tail in _GUARDED | _COMMANDS:
+        for tail in _GUARDED | COMMANDS:
             module = sys.modules.get(_PREFIX + tail)
             if module is not None:
                 _guard(module, tail)
@@ -85,9 +85,9 @@ class Finder:
         head, found, tail = fullname.partition(_PREFIX)
         if found:
             # A vendored pip (pipenv.patched.pip) counts; 'notpip._internal' doesn't.
-            if (tail not in _GUARDED and tail not in _COMMANDS) or (head and head[-1] != "."):
+            if (tail not in _GUARDED and tail not in COMMANDS) or (head and head[-1] != "."):
                 return None
-        elif fullname == _PIP_SYNC:
+        elif fullname == PIP_SYNC:
             tail = fullname
         else:
             return None
@@ -150,7 +150,7 @@ def _guard(module, tail):
     except Exception as error:  # noqa: BLE001 - whatever it is, Python goes on and pip's installing commands don't
         if not damage:
             damage = f"{type(error).__name__}: {error}"
-    if damage and tail in _COMMANDS:
+    if damage and tail in COMMANDS:
         refuse()
 
 

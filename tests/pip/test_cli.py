@@ -416,6 +416,16 @@ def test_status_of_an_environment_without_pip(newest_env):
     assert "docs/errors.md#unsupported-pip" in check.stderr
 
 
+def test_a_damaged_installation_is_told_in_words(newest_env):
+    for file in newest_env.site_packages.glob("pluggy/*.py"):
+        file.unlink()
+    result = hook(newest_env, "status")
+    assert result.returncode == 78, result
+    assert "Traceback" not in result.out
+    assert f"Repair: {newest_env.python} -m pip install --force-reinstall veln-hook" in result.stderr
+    assert told(hook(newest_env, "status", "--json"))["errors"][0]["slug"] == "damaged"
+
+
 def test_status_tells_a_project_that_wants_to_loosen(newest_env):
     (newest_env.home.work / "pyproject.toml").write_text('[tool.veln-hook.cooling]\nmin_age = "0"\n')
     result = hook(newest_env, "status")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+
 from support import cache
 from support.builders import make_sdist, make_wheel
 
@@ -50,7 +51,9 @@ def test_pip_compile_pins_what_passes(tools: Env, demo: IndexServer, tmp_path: P
     assert "HOLD  demo 2.0" in result.out, result
 
 
-def test_pip_compile_of_a_held_pin_fails_with_the_reason(tools: Env, demo: IndexServer, tmp_path: Path) -> None:
+def test_pip_compile_of_a_held_pin_fails_with_the_reason(
+    tools: Env, demo: IndexServer, tmp_path: Path
+) -> None:
     (tmp_path / "requirements.in").write_text("demo==2.0\n")
     result = tools.run_script(
         "pip-compile", "-o", str(tmp_path / "out.txt"), str(tmp_path / "requirements.in"), index=demo

@@ -1,36 +1,24 @@
-"""The entry point ``veln-hook``: parse, run, turn whatever happens into an exit status."""
+"""The entry point ``veln-hook``.
+
+Rules of this module: it imports the standard library only, so that a damaged
+installation (a dependency missing or broken) is told in words, with the remedy.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-import traceback
 from typing import TYPE_CHECKING
-
-from veln_hook.cli import approvals, approve, check, doctor, explain, log, policy, status
-from veln_hook.cli.console import Console
-from veln_hook.cli.invocation import Invocation
-from veln_hook.cli.parsing import make_parser
-from veln_hook.errors import UsageError, VelnHookError
-from veln_hook.model import ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (
-    ("status", status),
-    ("doctor", doctor),
-    ("check", check),
-    ("explain", explain),
-    ("approve", approve),
-    ("approvals", approvals),
-    ("log", log),
-    ("policy", policy),
-)
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
 BROKEN_PIPE = 141
 """128 + SIGPIPE."""
+_BROKEN = 78  # ExitStatus.BROKEN, which may be what can't be imported
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,11 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: What follows ``veln-hook``; by default this process's arguments.
     """
+    words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that can't show a letter is no reason to fail
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = _main(list(sys.argv[1:] if argv is None else argv))
+        status = _run(words)
         sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stderr.write("\n")
@@ -55,35 +44,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _main(argv: Sequence[str]) -> int:
-    parser = make_parser(COMMANDS)
-    console = Console(
-        next((word for word in argv if not word.startswith("-")), ""),
-        as_json="--json" in argv,
-        color="--no-color" not in argv,
-    )
+def _run(words: Sequence[str]) -> int:
     try:
-        args = parser.parse_args(argv)
-        name = " ".join(filter(None, (args.command, getattr(args, "action", ""))))
-        console = Console(name, as_json=args.json, quiet=args.quiet, color=not args.no_color)
-        status = int(args.run(Invocation(args, console)))
-    except SystemExit as exit_:  # --help and --version; pip's refusal to be loaded, which has told why
-        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
-    except UsageError as error:
-        console.error(error)
-        status = int(ExitStatus.USAGE)
-    except VelnHookError as error:
-        console.error(error)
-        status = int(ExitStatus.BROKEN)
-    except (KeyboardInterrupt, BrokenPipeError):
-        console.clear()
-        raise
-    except Exception as error:  # noqa: BLE001 - a bug of ours ends as one error, too, and in its own status
-        console.error(VelnHookError(f"{type(error).__name__}: {error}"))
-        traceback.print_exc()
-        status = int(ExitStatus.BROKEN)
-    console.finish()
-    return status
+        from veln_hook.cli.dispatch import dispatch  # noqa: PLC0415 - what fails here is told below
+    except Exception as error:  # noqa: BLE001 - a dependency of another shape can raise anything
+        return _damaged(error, words)
+    return dispatch(words)
+
+
+def _damaged(error: Exception, words: Sequence[str]) -> int:
+    told = {
+        "slug": "damaged",
+        "message": f"veln-hook is damaged and can't run here: {type(error).__name__}: {error}",
+        "advice": f"Repair: {sys.executable} -m pip install --force-reinstall veln-hook",
+    }
+    if "--json" in words:
+        command = next((word for word in words if not word.startswith("-")), "")
+        print(json.dumps({"schema": 1, "command": command, "results": [], "errors": [told]}, indent=2))
+    else:
+        print(f"error: {told['message']}", file=sys.stderr)
+        print(f"       {told['advice']} (docs/errors.md#damaged)", file=sys.stderr)
+    return _BROKEN
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from veln_hook import paths
-from veln_hook.cli.__main__ import COMMANDS, main
+from veln_hook.cli.__main__ import main
+from veln_hook.cli.dispatch import COMMANDS
 from veln_hook.cli.parsing import make_parser, release, span
 from veln_hook.errors import UsageError
 from veln_hook.model import (

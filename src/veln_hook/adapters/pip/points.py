@@ -15,6 +15,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from veln_hook import _startup
+from veln_hook.errors import UnsupportedPipError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +40,10 @@ class Point(NamedTuple):
 
 
 _COMMAND = "commands:main"
+_COMMAND_GROUP = "command"
 
 POINTS = (
-    Point("cli.base_command", "Command._main", _COMMAND, "command"),
+    Point("cli.base_command", "Command._main", _COMMAND, _COMMAND_GROUP),
     Point("index.package_finder", "parse_links", "pages:parse_links", "index page", borrowed=True),
     Point(
         "index.package_finder", "PackageFinder.process_project_url", "pages:process_project_url", "index url"
@@ -112,15 +114,19 @@ def apply(module: ModuleType, tail: str) -> None:
         tail: Its name below ``pip._internal``.
 
     Raises:
-        Exception: Whatever importing our own modules raises; the caller turns it into a refusal.
+        UnsupportedPipError: A command of this pip was loaded that can't be guarded.
+        Exception: Whatever importing our own modules raises; the caller turns both into a refusal.
     """
-    if tail == _startup._PIP_SYNC:  # noqa: SLF001 - one component
+    if tail == _startup.PIP_SYNC:
         _replace(module, Point(tail, "run", "children:pip_sync_run", "", borrowed=True))
         # pip-sync uninstalls whatever no requirement names; it must not take the protection away unasked.
         module.PACKAGES_TO_IGNORE = [*module.PACKAGES_TO_IGNORE, "veln-hook"]
         return
     prefix = module.__name__[: -len(tail)]
     groups = applied.setdefault(prefix, set())
+    if tail in _startup.COMMANDS and _COMMAND_GROUP not in groups:
+        # Without this one not even the check for the others would run.
+        raise UnsupportedPipError("this pip's commands can't be guarded")
     if tail == "index.package_finder":
         # Everything of ours is loaded now, while pip still allows imports (26.3 stops them later).
         from veln_hook.adapters.pip import preload  # noqa: PLC0415

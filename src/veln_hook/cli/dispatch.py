@@ -1,0 +1,63 @@
+"""From the words of a command line to an exit status; ``__main__`` stands before it."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from veln_hook.cli import approvals, approve, check, doctor, explain, log, policy, status
+from veln_hook.cli.console import Console
+from veln_hook.cli.invocation import Invocation
+from veln_hook.cli.parsing import make_parser
+from veln_hook.errors import UsageError, VelnHookError
+from veln_hook.model import ExitStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = (
+    ("status", status),
+    ("doctor", doctor),
+    ("check", check),
+    ("explain", explain),
+    ("approve", approve),
+    ("approvals", approvals),
+    ("log", log),
+    ("policy", policy),
+)
+
+
+def dispatch(argv: Sequence[str]) -> int:
+    """Parse, run, and turn whatever is raised into one error and its exit status.
+
+    Args:
+        argv: What follows ``veln-hook``.
+    """
+    parser = make_parser(COMMANDS)
+    console = Console(
+        next((word for word in argv if not word.startswith("-")), ""),
+        as_json="--json" in argv,
+        color="--no-color" not in argv,
+    )
+    try:
+        args = parser.parse_args(argv)
+        name = " ".join(filter(None, (args.command, getattr(args, "action", ""))))
+        console = Console(name, as_json=args.json, quiet=args.quiet, color=not args.no_color)
+        status = int(args.run(Invocation(args, console)))
+    except SystemExit as exit_:  # --help and --version; pip's refusal to be loaded, which has told why
+        return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except UsageError as error:
+        console.error(error)
+        status = int(ExitStatus.USAGE)
+    except VelnHookError as error:
+        console.error(error)
+        status = int(ExitStatus.BROKEN)
+    except (KeyboardInterrupt, BrokenPipeError):
+        console.clear()
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug of ours ends as one error, too, and in its own status
+        console.error(VelnHookError(f"{type(error).__name__}: {error}"))
+        traceback.print_exc()
+        status = int(ExitStatus.BROKEN)
+    console.finish()
+    return status
