@@ -60,6 +60,9 @@ def test_the_sdist_brings_what_its_own_tests_need(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "LICENSE", f"src/{PTH}", "tests/conftest.py", "noxfile.py"} <= names
-    assert not [name for name in names if "__pycache__" in name or name.startswith(("dist/", "."))]
+    # hatchling always adds .gitignore, which it reads what to leave out from.
+    hidden = {name for name in names if name.startswith(".")} - {".gitignore"}
+    assert not hidden
+    assert not [name for name in names if "__pycache__" in name or name.startswith("dist/")]
     # What the tests read besides: the tool that writes the .pth file.
     assert "tools/make_pth.py" in names
