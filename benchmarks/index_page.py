@@ -2,19 +2,19 @@
 
     python benchmarks/index_page.py
 
-The page is fetched once from the index and served from loopback after that.
-Two virtualenvs with the same pip, one of them with veln-hook, ask pip's own
-`PackageFinder` for all candidates by turns; what the one with veln-hook takes
-longer is the cost beyond fetching and parsing, which both do. Only the first
-call of a process, which opens the store and reads the policy, doesn't count:
-`install.py` has that in its figure.
+The page is fetched once from the index and served from loopback after that. In
+a virtualenv with veln-hook, one process asks pip's own `PackageFinder` for all
+candidates, again and again: with pip's functions as veln-hook replaced them, and
+as they were, by turns. What the first takes longer is the cost beyond fetching
+and parsing, which both do. The first call, which reads the policy and opens the
+store, doesn't count: `install.py` has that in its figure.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import random
 import subprocess
 import sys
 import tempfile
@@ -33,30 +33,67 @@ _LARGE = 100_000
 """Characters from which on something that is parsed is the page."""
 
 
-def work(index_url: str, project: str, calls: int) -> None:
-    """Time pip's finder in this process, whose interpreter has veln-hook or hasn't; print the figures."""
+class _Switch:
+    """Puts pip's own functions back, and veln-hook's again; in a process that has imported neither yet."""
+
+    def __init__(self) -> None:
+        from pip._internal.models import link  # noqa: PLC0415 - before anything that is guarded
+
+        plain = link.Link.__dict__["from_json"]
+        from pip._internal.index import package_finder  # noqa: PLC0415 - now veln-hook is loaded
+
+        finder = package_finder.PackageFinder
+        replaced: list[tuple[Any, str]] = [
+            (finder, "find_all_candidates"),
+            (finder, "process_project_url"),
+            (package_finder, "parse_links"),
+        ]
+        self._places: list[tuple[Any, str, Any, Any]] = [
+            (owner, name, owner.__dict__[name], owner.__dict__[name].__wrapped__) for owner, name in replaced
+        ]
+        self._places.append((link.Link, "from_json", link.Link.__dict__["from_json"], plain))
+
+    def guard(self, *, on: bool) -> None:
+        """Choose what pip runs from now on."""
+        for owner, name, ours, theirs in self._places:
+            setattr(owner, name, ours if on else theirs)
+
+
+def work(index_url: str, project: str, pairs: int) -> None:
+    """Time pip's finder in this process, guarded and not; print the figures."""
+    switch = _Switch()
     from pip._internal.commands import create_command  # noqa: PLC0415 - only this process has that pip
 
     command: Any = create_command("install")
     options, _ = command.parse_args(["--index-url", index_url, "--no-cache-dir", project])
-    parsed = 0
+    parsed = {True: 0, False: 0}
+    guarded = True
     original = json.loads
 
     def counting(text: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal parsed
-        parsed += len(text) >= _LARGE
+        parsed[guarded] += len(text) >= _LARGE
         return original(text, *args, **kwargs)
 
     json.loads = counting
-    times, found = [], []
+    times: dict[bool, list[float]] = {True: [], False: []}
+    found: list[Any] = []
+    shuffle = random.Random(1)
     with command.main_context():
         session = command.get_default_session(options)
-        for _ in range(calls + 1):
-            finder = command._build_package_finder(options=options, session=session)  # noqa: SLF001
-            started = time.process_time()
-            found = finder.find_all_candidates(project)
-            times.append(time.process_time() - started)
-    print(json.dumps({"times": times[1:], "files": len(found), "parsed": parsed / (calls + 1)}))
+        for _ in range(pairs + 1):
+            for guarded in shuffle.sample([True, False], 2):
+                switch.guard(on=guarded)
+                finder = command._build_package_finder(options=options, session=session)  # noqa: SLF001
+                started = time.process_time()
+                found = finder.find_all_candidates(project)
+                times[guarded].append(time.process_time() - started)
+    told = {
+        "guarded": times[True][1:],
+        "plain": times[False][1:],
+        "candidates": len(found),
+        "parsed": {"with": parsed[True] / (pairs + 1), "without": parsed[False] / (pairs + 1)},
+    }
+    print(json.dumps(told))
 
 
 class _Page(ThreadingHTTPServer):
@@ -111,8 +148,7 @@ def options_of(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--project", default="boto3")
     parser.add_argument("--page", type=Path, help="a JSON page to judge, instead of fetching it")
     parser.add_argument("--index-url", default="", help="instead of the index that pip is configured with")
-    parser.add_argument("--rounds", type=int, default=20, help="pairs of processes")
-    parser.add_argument("--calls", type=int, default=5, help="calls of the finder in each process")
+    parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -122,54 +158,39 @@ def main() -> int:
     """Measure and print; return 1 only if a promise is broken beyond doubt."""
     options = options_of()
     if options.worker:
-        work(options.index_url, options.project, options.calls)
+        work(options.index_url, options.project, options.pairs)
         return 0
 
     with tempfile.TemporaryDirectory(prefix="veln-hook-benchmark-") as temporary:
         room = Path(temporary)
         environ = measuring.plain_environ(room / "home")
-        pythons = {}
-        for name in ("without", "with"):
-            python = pythons[name] = measuring.make_venv(options.python, room / name, environ, with_pip=True)
-            measuring.run([python, "-m", "pip", "install", "--quiet", "--upgrade", options.pip], environ)
-        fetch = [pythons["without"], "-c", FETCH, options.project, options.index_url]
+        python = measuring.make_venv(options.python, room / "venv", environ, with_pip=True)
+        measuring.run([python, "-m", "pip", "install", "--quiet", "--upgrade", options.pip], environ)
+        fetch = [python, "-c", FETCH, options.project, options.index_url]
         body = options.page.read_bytes() if options.page else subprocess.check_output(fetch, env=environ)
-        what = str(measuring.CHECKOUT)
-        measuring.run([pythons["with"], "-m", "pip", "install", "--quiet", what], environ)
-        version = subprocess.check_output(
-            [pythons["with"], "-c", "import pip; print(pip.__version__)"], text=True
-        ).strip()
-        around = {**measuring.surroundings(options.python), "pip": version, "rounds": options.rounds}
-
-        told: dict[str, list[dict[str, Any]]] = {name: [] for name in pythons}
+        measuring.run([python, "-m", "pip", "install", "--quiet", str(measuring.CHECKOUT)], environ)
+        asked = [python, "-c", "import pip; print(pip.__version__)"]
+        version = subprocess.check_output(asked, text=True).strip()
+        around = {**measuring.surroundings(options.python), "pip": version, "pairs": options.pairs}
         with _Page(options.project, body) as page:
             offline = {
                 **{name: value for name, value in environ.items() if not name.upper().startswith("PIP_")},
                 "PIP_CONFIG_FILE": "/dev/null",
                 "NO_PROXY": "127.0.0.1",
             }
+            arguments = ["--worker", "--project", options.project, "--index-url", page.index_url]
+            command = [python, __file__, *arguments, "--pairs", str(options.pairs)]
+            told = json.loads(subprocess.check_output(command, env=offline))
 
-            def one(name: str) -> measuring.Cost:
-                arguments = ["--worker", "--project", options.project, "--index-url", page.index_url]
-                output = subprocess.check_output(
-                    [pythons[name], __file__, *arguments, "--calls", str(options.calls)], env=offline
-                )
-                told[name].append(json.loads(output))
-                cpu = statistics.median(told[name][-1]["times"])
-                return measuring.Cost(cpu, cpu)
-
-            arms = {name: lambda name=name: one(name) for name in pythons}  # type: ignore[misc]
-            costs = measuring.alternate(arms, options.rounds, warm_up=1, shown="round")
-
-    added = measuring.differences(costs["with"], costs["without"], "cpu")
-    plain = measuring.estimate([cost.cpu for cost in costs["without"]])
+    added = measuring.estimate([ours - pips for ours, pips in zip(told["guarded"], told["plain"])])
+    plain = measuring.estimate(told["plain"])
     files = len(json.loads(body)["files"])
-    parsed = {name: told[name][-1]["parsed"] for name in pythons}
+    parsed = told["parsed"]
     verdict = added.against(LIMIT_SECONDS)
     result = {
         "project": options.project,
         "files": files,
-        "candidates": told["with"][-1]["files"],
+        "candidates": told["candidates"],
         "cpu_without": plain,
         "cpu_added": added,
         "page_parsed": parsed,
@@ -179,7 +200,7 @@ def main() -> int:
     if options.json:
         print(measuring.report("index_page", around, [result]))
     else:
-        print(f"{measuring.describe(around)}, pip {version}, {options.rounds} x {options.calls} calls")
+        print(f"{measuring.describe(around)}, pip {version}, {options.pairs} pairs of calls")
         print(f"{options.project}: {files} files on the page, {result['candidates']} candidates pass\n")
         rows = [
             ("", "CPU ms, median [95 % interval]"),

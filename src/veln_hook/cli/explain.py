@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from veln_hook import clock
 from veln_hook.cli.parsing import add_index_options, release
 from veln_hook.model import Candidate, ExitStatus
-from veln_hook.policy.decide import COOLING, decide
+from veln_hook.policy.decide import decide
 from veln_hook.policy.durations import format_duration
 from veln_hook.report.json_form import approval_object, finding_object, moment, verdict_object
 from veln_hook.report.text import when
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from veln_hook.cli.invocation import Invocation
-    from veln_hook.model import Approval, Decision, Finding, Ruling, Verdict
+    from veln_hook.model import Approval, Decision, Finding, Verdict
     from veln_hook.policy.settings import Policy, PolicyException
 
 HELP = "why a release passes or does not: findings, rules, layers"
@@ -56,23 +56,6 @@ def run(invocation: Invocation) -> ExitStatus:
         for line in _lines(policy, verdict, own, exceptions, now):
             console.line(f"      {line}")
     return ExitStatus.OK
-
-
-def rule(policy: Policy, verdict: Verdict, ruling: Ruling) -> tuple[str, str]:
-    """Return the key that decided about a finding, and the layer that set it.
-
-    Cooling can be set for a project or an index; what counts for this release is told.
-    """
-    subject, evidence = verdict.subject, ruling.finding.evidence
-    if ruling.finding.signal != COOLING or not isinstance(subject, Candidate):
-        return ruling.rule, ruling.layer
-    if evidence == "cooling.missing_upload_time":
-        _, key, layer = policy.missing_upload_time_for(subject.index)
-        return key, layer
-    if evidence.startswith("cooling."):
-        return evidence, policy.origin(evidence)
-    _, key, layer = policy.min_age_for(subject.project, subject.version, subject.index)
-    return key, layer
 
 
 def undisturbed(policy: Policy, verdict: Verdict, now: datetime) -> dict[Finding, Decision]:
@@ -112,7 +95,7 @@ def _lines(
         yield f"finding   {finding.signal}: {printable(finding.message + where)}"
         unknown = ", unverifiable" if finding.unverifiable else ""
         yield f"          severity {finding.severity.word}, confidence {finding.confidence.word}{unknown}"
-        key, layer = rule(policy, verdict, ruling)
+        key, layer = ruling.rule, ruling.layer
         before = plain[finding]
         lifted = f", lifted to {ruling.decision.word}" if ruling.decision is not before else ""
         yield f"          {before.word} by {key} ({place(policy, layer)}){lifted}"
@@ -161,7 +144,7 @@ def _object(
     findings = []
     plain = undisturbed(policy, verdict, now)
     for ruling in verdict.rulings:
-        key, layer = rule(policy, verdict, ruling)
+        key, layer = ruling.rule, ruling.layer
         decided = plain[ruling.finding].word
         told = {"decision": decided, "rule": key, "layer": layer, "counts_as": ruling.decision.word}
         findings.append({**finding_object(ruling.finding), **told})

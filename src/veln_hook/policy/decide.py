@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from veln_hook.model import Decision, Finding, Ruling, Severity, Verdict
+from veln_hook.model import Candidate, Decision, Finding, Ruling, Severity, Verdict
 from veln_hook.policy.settings import DEFAULT_LAYER
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def decide(
     """
     if now.utcoffset() is None:
         raise ValueError("now must be aware")
-    rulings = [_rule(finding, policy) for finding in findings]
+    rulings = [_rule(finding, subject, policy) for finding in findings]
     approval = None
     if any(ruling.decision is Decision.HOLD for ruling in rulings):
         approval = _approval(subject, policy, approvals, now)
@@ -73,10 +73,22 @@ def decide(
     )
 
 
-def _rule(finding: Finding, policy: Policy) -> Ruling:
+def _cooling_rule(finding: Finding, subject: Subject, policy: Policy) -> tuple[str, str]:
+    """Return the key that holds a young release, and its layer: a project or an index can have its own."""
+    candidate = subject if isinstance(subject, Candidate) else subject.candidate
+    index = candidate.index if candidate is not None else ""
+    if finding.evidence == "cooling.missing_upload_time":
+        missing = policy.missing_upload_time_for(index)
+        return missing.key, missing.layer
+    if finding.evidence.startswith("cooling."):
+        return finding.evidence, policy.origin(finding.evidence)
+    age = policy.min_age_for(subject.project, subject.version, index)
+    return age.key, age.layer
+
+
+def _rule(finding: Finding, subject: Subject, policy: Policy) -> Ruling:
     if finding.signal == COOLING:
-        key = "cooling.min_age"
-        return Ruling(finding, Decision.HOLD, key, policy.origin(key))
+        return Ruling(finding, Decision.HOLD, *_cooling_rule(finding, subject, policy))
     signal = policy.signal(finding.signal)
     if not signal.enabled and finding.severity is not Severity.CRITICAL:
         key = f"signals.{finding.signal}.enabled"

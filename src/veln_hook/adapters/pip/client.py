@@ -3,7 +3,7 @@
 Indexes, credentials, proxies and certificates are pip's, because pip's own code
 is what asks. Rules of this module: it works on every pip the points work on, by
 feature tests; it never begins a run (``run.begin``), so that a question leaves
-no run behind; verdicts come from the guard, through the finder's own ``_judge``.
+no run behind; verdicts come from the guard, through ``finder.judge_project``.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class PipClient:
             return Choice(asked.text, verdict, None, (verdict,))
         project = canonicalize_name(requirement.name)
         answer = self._find(self._finder, requirement.name)
-        judged = pip_finder._judge(self._run, self._finder, project, answer)  # noqa: SLF001 - one component
+        judged = pip_finder.judge_project(self._run, self._finder, project, answer)
         specifier = self._specifier(requirement)
         evaluator = self._finder.make_candidate_evaluator(
             project_name=requirement.name,
@@ -231,7 +231,7 @@ class PipClient:
         return requirement.specifier if known is None else known & requirement.specifier
 
     def _verdict(self, item: Any) -> Verdict:
-        return self._run.judged[pip_finder._key(item.link)]  # noqa: SLF001 - one component
+        return self._run.judged[pip_finder.link_key(item.link)]
 
     def _all(self, project: str, found: Sequence[Any]) -> tuple[Verdict, ...]:
         """Give each file its own verdict; an sdist that a held wheel takes along has that wheel's."""

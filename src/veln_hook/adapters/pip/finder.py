@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from veln_hook.adapters.pip import pages
-from veln_hook.adapters.pip.run import Run, StoppedError, Wanted, current, refusal, stopping
+from veln_hook.adapters.pip.run import Run, Wanted, current, refusal, stopping
 from veln_hook.model import Candidate, Decision, Verdict
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def find_all_candidates(original: Callable[..., Any], finder: Any, project_name:
         run = current(prefix)
         if run.off:
             return answer
-        return list(_judge(run, finder, canonicalize_name(project_name), answer).passing)
+        return list(judge_project(run, finder, canonicalize_name(project_name), answer).passing)
 
 
 def find_best_candidate(
@@ -94,7 +94,7 @@ def find_requirement(original: Callable[..., Any], finder: Any, req: Any, *args:
         run = current(prefix)
         if not run.off and found is not None:
             project = canonicalize_name(req.name)
-            _choose(run, run.judged.get(_key(found.link)))
+            _choose(run, run.judged.get(link_key(found.link)))
             wanted = run.wanted.get(project)
             if wanted is not None:
                 _settle(run, {project: wanted})
@@ -120,7 +120,7 @@ def make_candidate(original: Callable[..., Any], factory: Any, *args: Any, **kwa
                 bound.get("name"),
             )
             if not verdict.passes:
-                if _key(bound["link"]) in run.from_finder:
+                if link_key(bound["link"]) in run.from_finder:
                     return None  # the resolver looks for another
                 raise run.refuse([verdict])
             _choose(run, verdict)
@@ -137,7 +137,7 @@ def judge_link(run: Run, finder: Any, link: Any, req: Any, name: str | None = No
         req: pip's ``InstallRequirement`` that wants it, for the hashes it asks for.
         name: Project, if the requirement names one.
     """
-    key = _key(link)
+    key = link_key(link)
     verdict = run.judged.get(key)
     if verdict is None:
         asked = (getattr(req, "hash_options", None) or {}).get("sha256", ())
@@ -184,7 +184,7 @@ def resolve(original: Callable[..., Any], resolver: Any, *args: Any, **kwargs: A
             for candidate in mapping.values():
                 link = getattr(candidate, "source_link", None)
                 if link is not None:
-                    run.resolved.append(_key(link))
+                    run.resolved.append(link_key(link))
             settled = {}
             for project, wanted in run.wanted.items():
                 used = mapping.get(project)
@@ -196,7 +196,15 @@ def resolve(original: Callable[..., Any], resolver: Any, *args: Any, **kwargs: A
     return result
 
 
-def _judge(run: Run, finder: Any, project: str, answer: list[Any]) -> _Judged:
+def judge_project(run: Run, finder: Any, project: str, answer: list[Any]) -> _Judged:
+    """Judge all that pip's finder found for a project, once.
+
+    Args:
+        run: The run; every verdict is kept in it.
+        finder: pip's ``PackageFinder``.
+        project: Normalized name.
+        answer: pip's own list of ``InstallationCandidate``.
+    """
     state = finder.__dict__.setdefault(_STATE, {})
     known = state.get(project)
     if known is not None and known.answer is answer:
@@ -210,7 +218,7 @@ def _judge(run: Run, finder: Any, project: str, answer: list[Any]) -> _Judged:
         ruling = verdict
         if verdict.passes and not _is_wheel(verdict) and verdict.subject.version in wheels:
             ruling = wheels[verdict.subject.version]
-        key = _key(item.link)
+        key = link_key(item.link)
         run.judged[key] = ruling
         run.from_finder.add(key)
         if ruling.passes:
@@ -261,7 +269,8 @@ def _held_causes(run: Run, error: Any) -> dict[str, Wanted]:
     return held
 
 
-def _key(link: Any) -> str:
+def link_key(link: Any) -> str:
+    """Return what a verdict about a link is kept under: its URL without fragment."""
     return str(link.url).partition("#")[0]
 
 
@@ -274,15 +283,3 @@ def _newer(version: str, than: str) -> bool:
         return Version(version) > Version(than)
     except InvalidVersion:
         return version != than
-
-
-__all__ = [
-    "StoppedError",
-    "find_all_candidates",
-    "find_best_candidate",
-    "find_requirement",
-    "get_installation_error",
-    "judge_link",
-    "make_candidate",
-    "resolve",
-]

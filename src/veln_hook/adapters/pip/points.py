@@ -120,7 +120,7 @@ def apply(module: ModuleType, tail: str) -> None:
     if tail == _startup.PIP_SYNC:
         _replace(module, Point(tail, "run", "children:pip_sync_run", "", borrowed=True))
         # pip-sync uninstalls whatever no requirement names; it must not take the protection away unasked.
-        module.PACKAGES_TO_IGNORE = [*module.PACKAGES_TO_IGNORE, "veln-hook"]
+        module.__dict__["PACKAGES_TO_IGNORE"] = [*module.__dict__["PACKAGES_TO_IGNORE"], "veln-hook"]
         return
     prefix = module.__name__[: -len(tail)]
     groups = applied.setdefault(prefix, set())
