@@ -88,6 +88,38 @@ def test_html_only_index_is_cooled_from_first_sight(
     assert not index.downloads["demo-2.0-py3-none-any.whl"] > 1
 
 
+def test_html_index_with_the_older_json_api(
+    env: Env, make_index: Callable[..., IndexServer], tmp_path: Path, target: Path
+) -> None:
+    index = make_index(json=False, project_api=True)
+    index.add(make_wheel(tmp_path, "demo", "1.0"), upload_time=OLD)
+    index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=YOUNG)
+    result = env.run_pip("install", "-t", str(target), "demo", index=index)
+    assert result.returncode == 0, result
+    assert "HOLD  demo 2.0  uploaded 12 min ago" in result.out, result
+    assert (target / "demo-1.0.dist-info").is_dir()
+
+
+def test_an_index_that_tells_no_times_is_not_asked_for_ever(
+    env: Env, make_index: Callable[..., IndexServer], tmp_path: Path, target: Path
+) -> None:
+    index = make_index(json=False)
+    names = [f"demo{number}" for number in range(6)]
+    for name in names:
+        index.add(make_wheel(tmp_path, name, "1.0"))
+    result = env.run_pip(
+        "install",
+        "-t",
+        str(target),
+        *names,
+        index=index,
+        env={"VELN_HOOK_COOLING_MISSING_UPLOAD_TIME": "allow"},
+    )
+    assert result.returncode == 0, result
+    asked = [request.path for request in index.requests if "veln-hook" in request.user_agent]
+    assert len(asked) == 4, asked
+
+
 def test_json_index_without_times_follows_the_policy(
     env: Env, make_index: Callable[..., IndexServer], tmp_path: Path, target: Path
 ) -> None:

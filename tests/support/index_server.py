@@ -98,6 +98,7 @@ class IndexServer:
         prefix: Path before ``/simple/`` and ``/files/``, such as ``/root/pypi``.
         auth: User and password that every request must bring.
         cache_control: ``Cache-Control`` of pages and files; if given, they carry an ETag too and 304 is answered.
+        project_api: Whether PyPI's older ``/pypi/<project>/json`` is there too.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class IndexServer:
         prefix: str = "",
         auth: tuple[str, str] | None = None,
         cache_control: str = "",
+        project_api: bool = False,
     ) -> None:
         self.json = json
         self.html = html
@@ -118,6 +120,7 @@ class IndexServer:
         self.prefix = "/" + prefix.strip("/") if prefix.strip("/") else ""
         self.auth = auth
         self.cache_control = cache_control
+        self.project_api = project_api
         self.files: dict[str, ServedFile] = {}
         self.fail: dict[str, int] = {}
         """Status to answer with, by path below the prefix (``/simple/demo/``)."""
@@ -244,7 +247,29 @@ class IndexServer:
             return self._file(path[len("/files/") :])
         if path.startswith("/simple/"):
             return self._page(path[len("/simple/") :].rstrip("/"), accept, agent)
+        if self.project_api and path.startswith("/pypi/") and path.endswith("/json"):
+            return self._project_api(path[len("/pypi/") : -len("/json")])
         return _Answer(404)
+
+    def _project_api(self, project: str) -> _Answer:
+        releases: dict[str, list[dict[str, Any]]] = {}
+        for file in list(self.files.values()):
+            if file.project != normalized(project):
+                continue
+            uploaded_at = file.uploaded_at()
+            releases.setdefault(file.version, []).append(
+                {
+                    "filename": file.filename,
+                    "url": file.url,
+                    "digests": {"sha256": file.sha256},
+                    "upload_time_iso_8601": uploaded_at and uploaded_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                    "size": len(file.content),
+                    "yanked": file.yanked,
+                }
+            )
+        if not releases:
+            return _Answer(404)
+        return _Answer(200, json.dumps({"releases": releases}).encode(), "application/json")
 
     def _file(self, name: str) -> _Answer:
         file = self.files.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from veln_hook.index.project_api import parse_project_api, project_api_url
 from veln_hook.index.simple import (
     ACCEPT_JSON,
     FileEntry,
@@ -16,6 +17,8 @@ __all__ = [
     "FileEntry",
     "base_url",
     "parse_json_page",
+    "parse_project_api",
     "parse_upload_time",
+    "project_api_url",
     "strip_credentials",
 ]

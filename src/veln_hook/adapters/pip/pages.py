@@ -21,7 +21,9 @@ from veln_hook.index import (
     FileEntry,
     base_url,
     parse_json_page,
+    parse_project_api,
     parse_upload_time,
+    project_api_url,
     strip_credentials,
 )
 from veln_hook.model import Candidate, Source
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("veln_hook")
 
+_OK = 200
 _HEADERS = {
-    "Accept": ACCEPT_JSON,
     # PyPI answers some of pip's own user agents with HTML whatever they accept (measured with pip/22.x).
     "User-Agent": f"veln-hook/{__version__}",
     # pip's HTTP cache keys pages by URL alone: its HTML is not our JSON, nor may our JSON become its HTML.
@@ -60,8 +62,10 @@ _pages: dict[str, Page] = {}
 """By URL of the page, after redirects, which is what a link says it comes from."""
 _asking: list[tuple[Any, Any]] = []
 """(finder, project URL) of the page being processed."""
-_html_only: set[str] = set()
-"""Indexes that answered no JSON; asking again for each project would double every request."""
+_silent: dict[str, int] = {}
+"""Index -> questions about upload times that it left unanswered, since it last answered one."""
+_PATIENCE = 2
+"""Unanswered questions after which an index isn't asked again; each costs two requests a project."""
 _lookups: dict[str, dict[str, FileEntry]] = {}
 """Entries by page URL, of pages that were read to look a file up."""
 
@@ -106,12 +110,8 @@ def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, *
     if content_type.startswith(ACCEPT_JSON):
         if links and all((page.url, link.url) not in _times for link in links):  # pip 22.2 has no from_json
             known.entries = _parse(page.content, page.url)
-    elif links and page.url.startswith(("https:", "http:")) and base not in _html_only:
-        entries = _fetch(finder, page.url)
-        if entries is None:
-            _html_only.add(base)
-        else:
-            known.entries = entries
+    elif links and page.url.startswith(("https:", "http:")):
+        known.entries = _ask(finder, base, page.url, project_url.url) or {}
     return links
 
 
@@ -255,23 +255,44 @@ def _with_upstream_times(
 def _entries(finder: Any, index_url: str, project: str) -> dict[str, FileEntry]:
     url = f"{index_url.rstrip('/')}/{quote(project)}/"
     if url not in _lookups:
-        _lookups[url] = _fetch(finder, url) or {}
+        _lookups[url] = _ask(finder, index_url, url, url) or {}
     return _lookups[url]
 
 
-def _fetch(finder: Any, url: str) -> dict[str, FileEntry] | None:
-    """Read a page as JSON through pip's session; ``None`` if the index has no JSON or doesn't answer.
+def _ask(finder: Any, index: str, page_url: str, project_url: str) -> dict[str, FileEntry] | None:
+    """Ask an index what it knows of a project's files: as a JSON page, else through PyPI's older API.
 
     No answer is no error here: what isn't known has no age, and is held for that.
+
+    Args:
+        finder: pip's ``PackageFinder``.
+        index: Base URL of the index; with credentials if it needs any and pip's session has none.
+        page_url: The project's page, after redirects.
+        project_url: The same as pip first asked for it.
     """
+    if _silent.get(index, 0) >= _PATIENCE:
+        return None
+    entries = _fetch(finder, page_url, ACCEPT_JSON, lambda body: parse_json_page(body, page_url))
+    if entries is None:
+        stem, _, project = project_url.rstrip("/").rpartition("/")
+        api = project_api_url(stem, unquote(project))
+        entries = _fetch(finder, api, "application/json", parse_project_api) if api else None
+    _silent[index] = 0 if entries is not None else _silent.get(index, 0) + 1
+    return entries
+
+
+def _fetch(
+    finder: Any, url: str, media_type: str, parse: Callable[[bytes], dict[str, FileEntry]]
+) -> dict[str, FileEntry] | None:
+    """Read JSON through pip's session, with its proxies, certificates and credentials."""
     session = finder._link_collector.session  # noqa: SLF001 - pip's, and how pip itself reaches it
     try:
-        response = session.get(url, headers=_HEADERS)
-        if response.status_code == 200 and response.headers.get("Content-Type", "").lower().startswith(  # noqa: PLR2004
-            ACCEPT_JSON
+        response = session.get(url, headers={**_HEADERS, "Accept": media_type})
+        if response.status_code == _OK and response.headers.get("Content-Type", "").lower().startswith(
+            media_type
         ):
-            return parse_json_page(response.content, response.url)
-    except Exception as error:  # noqa: BLE001 - requests, urllib3 and pip's own; see above
+            return parse(response.content)
+    except Exception as error:  # noqa: BLE001 - requests, urllib3 and pip's own; see _ask
         logger.debug("veln-hook: no upload times from %s: %s", strip_credentials(url), error)
     return None
 
