@@ -202,7 +202,7 @@ def make_interpreter(work: Path) -> str:
 
 def has_hook(python: str) -> bool:
     """Tell whether veln-hook is at work in an interpreter."""
-    probe = "import sys; sys.exit('veln_hook._startup' not in sys.modules)"
+    probe = "import sys; sys.exit('veln_hook' not in sys.modules)"
     return subprocess.run([python, "-c", probe], check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 

@@ -1,18 +1,11 @@
-"""What every interpreter of a protected environment loads at start-up.
+"""What happens when pip is met: its modules' loaders are wrapped, its functions replaced.
 
-Rules of this module:
+Imported by the finder of ``veln_hook`` on the first import of a module of pip's,
+in no other process. Rules: it imports ``sys`` only; an error of ours stops
+neither Python nor pip, but then pip's installing commands refuse in one line.
 
-* It imports ``sys`` and nothing else. Every ``python -c pass`` pays for it, and
-  in pip's build environments ``sys.path`` can be empty when it runs again.
-* Nothing here prints or raises, except to an installing command of pip: that
-  refuses in one line when it can't be guarded (``refuse``).
-* ``install()`` is idempotent: ``site`` runs each ``.pth`` line twice in a
-  virtualenv, and pip runs them again in its build environments. The work is in
-  a function, not in the import, so that a PEP 829 ``.start`` file naming
-  ``veln_hook._startup:install`` is all that is needed one day.
-
-The finder wraps the loader of a handful of pip's modules; once such a module
-has run, ``veln_hook.adapters.pip.points`` replaces the functions it must guard.
+Once a guarded module has run, ``veln_hook.adapters.pip.points`` replaces the
+functions in it.
 """
 
 import sys
@@ -20,7 +13,7 @@ import sys
 _PREFIX = "pip._internal."
 
 # Modules of pip that hold a guarded function (docs/architecture.md, "The points").
-_GUARDED = frozenset(
+GUARDED = frozenset(
     (
         "build_env",
         "cli.base_command",
@@ -51,20 +44,6 @@ damage = ""
 """Why installing commands must be refused; empty while all is well."""
 
 
-def install():
-    """Put the finder in front of the others, once per process."""
-    for finder in sys.meta_path:
-        if type(finder) is Finder:
-            return
-    finder = Finder()
-    sys.meta_path.insert(0, finder)
-    if "pip._internal" in sys.modules:  # imported before us: nothing will be found again, so guard it now
-        for tail in _GUARDED | COMMANDS:
-            module = sys.modules.get(_PREFIX + tail)
-            if module is not None:
-                _guard(module, tail)
-
-
 def is_repair(args):
     """Tell whether ``args`` (without the program) is the command that every refusal names.
 
@@ -74,41 +53,53 @@ def is_repair(args):
     return [arg for arg in args if arg not in _REPAIR_EXTRAS] == list(_REPAIR)
 
 
-class Finder:
-    """Finds nothing by itself; hands pip's guarded modules a loader that guards them."""
+_searching: "set[str]" = set()
 
-    def __init__(self):
-        self._searching = set()
 
-    def find_spec(self, fullname, path=None, target=None):
-        """Return a spec with our loader for a guarded module, ``None`` for every other (PEP 451)."""
-        head, found, tail = fullname.partition(_PREFIX)
-        if found:
-            # A vendored pip (pipenv.patched.pip) counts; 'notpip._internal' doesn't.
-            if (tail not in _GUARDED and tail not in COMMANDS) or (head and head[-1] != "."):
-                return None
-        elif fullname == PIP_SYNC:
-            tail = fullname
+def find_spec(finder, fullname, path=None, target=None):
+    """Return a spec with our loader for a guarded module, ``None`` for every other (PEP 451).
+
+    Args:
+        finder: Our finder, which is passed over while the others are asked.
+        fullname: Of the module.
+        path: Of its package.
+        target: As given to the finder.
+    """
+    head, found, tail = fullname.partition(_PREFIX)
+    if not found:
+        tail = fullname
+        if tail != PIP_SYNC:
+            return None
+    # A vendored pip (pipenv.patched.pip) counts; 'notpip._internal' doesn't.
+    elif (tail not in GUARDED and tail not in COMMANDS) or (head and head[-1] != "."):
+        return None
+    if fullname in _searching:  # another wrapping finder asks us back
+        return None
+    _searching.add(fullname)
+    try:
+        for other in sys.meta_path:
+            find = getattr(other, "find_spec", None)
+            spec = find(fullname, path, target) if find is not None and other is not finder else None
+            if spec is not None:
+                break
         else:
             return None
-        if fullname in self._searching:  # another wrapping finder asks us back
-            return None
-        self._searching.add(fullname)
-        try:
-            for finder in sys.meta_path:
-                if finder is self:
-                    continue
-                find = getattr(finder, "find_spec", None)
-                spec = find(fullname, path, target) if find is not None else None
-                if spec is not None:
-                    break
-            else:
-                return None
-        finally:
-            self._searching.discard(fullname)
-        if spec.loader is not None:
-            spec.loader = _Loader(spec.loader, tail)
-        return spec
+    finally:
+        _searching.discard(fullname)
+    if spec.loader is not None:
+        spec.loader = _Loader(spec.loader, tail)
+    return spec
+
+
+def guard_loaded():
+    """Guard the modules of a pip that was imported before our finder was there."""
+    for tail in (*sorted(GUARDED), *sorted(COMMANDS)):  # a command asks whether the rest is guarded
+        module = sys.modules.get(_PREFIX + tail)
+        if module is not None:
+            _guard(module, tail)
+    points = sys.modules.get("veln_hook.adapters.pip.points")
+    if points is not None:
+        points.rebind(_PREFIX)
 
 
 class _Loader:

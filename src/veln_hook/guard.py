@@ -7,7 +7,7 @@ Both ways in (pip's adapter in-process, later the gate for other installers) cal
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook import __version__, clock, paths
 from veln_hook.archive import WheelContents, wheel_contents
@@ -21,11 +21,14 @@ from veln_hook.model import (
     Observation,
     Origin,
     Severity,
+    Source,
     Verdict,
     VerdictRecord,
 )
 from veln_hook.policy.decide import decide
 from veln_hook.signals import ArchiveContext, CandidateContext, SignalManager
+from veln_hook.signals.release import hash_mutation, overwrite
+from veln_hook.signals.release.cooling import settled_before
 from veln_hook.store import ArchiveMemory
 
 if TYPE_CHECKING:
@@ -35,6 +38,39 @@ if TYPE_CHECKING:
     from veln_hook.model import Archive, Subject
     from veln_hook.policy.settings import Policy
     from veln_hook.store import Store
+
+
+class Settled(NamedTuple):
+    """Which files of a project need no look: old ones of which nothing else is known.
+
+    A page can list thousands of files and pip wants one of them, so most are
+    passed over by this and judged only if pip comes to want them.
+    """
+
+    before: str
+    """Uploaded earlier than this is older than any threshold; UTC, as ``2026-11-22T16:00:00.000000Z``."""
+    filenames: frozenset[str]
+    """Seen before: whether the bytes changed must be looked at."""
+    sha256s: frozenset[str]
+    """An earlier run found something in these."""
+
+    def covers(self, filename: str, uploaded: object, sha256: str) -> bool:
+        """Tell whether a file needs no look.
+
+        Args:
+            filename: Of the file.
+            uploaded: ``upload-time`` as the page spells it; any other form than PyPI's needs a look.
+            sha256: What the index promises; may be empty.
+        """
+        return (
+            isinstance(uploaded, str)
+            and len(uploaded) == len(self.before)
+            and uploaded[10] == "T"
+            and uploaded[-1] == "Z"
+            and uploaded < self.before
+            and filename not in self.filenames
+            and sha256 not in self.sha256s
+        )
 
 
 class Guard:
@@ -73,6 +109,23 @@ class Guard:
             signals.load_plugins(policy.plugins)
         self.signals = signals
 
+    def settled(self, project: str) -> Settled | None:
+        """Return which files of a project need no look before pip wants one of them.
+
+        ``None`` where a signal or the policy has a say about every file.
+
+        Raises:
+            StoreError: The store doesn't answer.
+        """
+        if self.policy.cooling.min_observations or not self.signals.only_built_in:
+            return None
+        before = settled_before(self.policy, self.now()).replace(tzinfo=None)
+        return Settled(
+            before=f"{before.isoformat(timespec='microseconds')}Z",
+            filenames=frozenset(seen.filename for seen in self.store.observations(project)),
+            sha256s=self.store.archive_hashes(),
+        )
+
     def check_candidate(self, candidate: Candidate) -> Verdict:
         """Judge one candidate; see ``check_candidates``."""
         return self.check_candidates([candidate])[0]
@@ -90,7 +143,7 @@ class Guard:
             return []
         now = self.now()
         project = candidates[0].project
-        known = _by_filename(self.store.observations(project)) if project else {}
+        known = _by_filename(self.store.observations(project))
         context = CandidateContext(
             now=now,
             policy=self.policy,
@@ -125,13 +178,13 @@ class Guard:
         """
         now = self.now()
         findings: list[Finding] = []
-        contents = WheelContents((), ())
+        contents = WheelContents()
         if archive.kind is ArchiveKind.WHEEL:
             try:
                 contents = wheel_contents(archive.path)
             except ArchiveError as error:
                 findings.append(_unreadable(error))
-        observations = self.store.observations(archive.project) if archive.project else ()
+        observations = self.store.observations(archive.project)
         context = ArchiveContext(
             now=now,
             policy=self.policy,
@@ -145,14 +198,14 @@ class Guard:
             prefix=self._prefix,
             policy_files=[str(path) for path in paths.policy_files()],
             store_persistent=self._persistent,
+            claims=contents.claims,
         )
         findings.extend(self.signals.examine_archive(archive, context))
         approvals = self.store.approvals(archive.project) if findings and archive.project else ()
         verdict = decide(archive, findings, policy=self.policy, approvals=approvals, now=now)
         self._remember(archive, verdict)
-        if archive.origin is Origin.FETCHED and archive.project:
-            index = archive.candidate.index if archive.candidate else ""
-            self.store.observe([self._observation(archive, index, now)])
+        if archive.origin is Origin.FETCHED:
+            self.store.observe([self._observation(archive, _served_by(archive), now)])
         self.log([verdict], stage="archive")
         return verdict
 
@@ -181,10 +234,23 @@ class Guard:
         self.store.record([_record(verdict, stage, now) for verdict in verdicts])
 
     def _remembered(self, candidates: Sequence[Candidate]) -> Iterable[tuple[Candidate, tuple[Finding, ...]]]:
-        by_hash = {c.sha256: c for c in candidates if c.sha256}
+        by_hash: dict[str, list[Candidate]] = {}
+        for candidate in candidates:
+            if candidate.sha256:
+                by_hash.setdefault(candidate.sha256, []).append(candidate)
         for memory in self.store.archive_memories(by_hash) if by_hash else ():
-            if memory.version == __version__:
-                yield by_hash[memory.sha256], memory.findings
+            if memory.version != __version__:
+                continue
+            for candidate in by_hash[memory.sha256]:
+                # Members are foreign to one project; another's own wheel may be the same bytes.
+                yield (
+                    candidate,
+                    tuple(
+                        finding
+                        for finding in memory.findings
+                        if finding.signal != overwrite.NAME or finding.evidence == candidate.project
+                    ),
+                )
 
     def _remember(self, archive: Archive, verdict: Verdict) -> None:
         if archive.origin is not Origin.FETCHED or not archive.sha256:
@@ -196,6 +262,8 @@ class Guard:
             if ruling.decision >= Decision.HOLD
             and not ruling.finding.unverifiable
             and ruling.finding.opens_at is None
+            # That is about an index, not about the bytes: the same bytes may be the right ones elsewhere.
+            and ruling.finding.signal != hash_mutation.NAME
         )
         if holding:
             self.store.remember_archive(ArchiveMemory(archive.sha256, __version__, holding))
@@ -241,6 +309,21 @@ def _by_filename(observations: Iterable[Observation]) -> dict[str, list[Observat
     for observation in observations:
         known.setdefault(observation.filename, []).append(observation)
     return known
+
+
+def _served_by(archive: Archive) -> str:
+    """Return the index whose word these bytes are; empty if none gave them.
+
+    A URL is looked up on the indexes, and its bytes may be anybody's: had they
+    counted as the index's, one try of a forged URL would block the real file.
+    """
+    candidate = archive.candidate
+    if candidate is None or (
+        candidate.source not in (Source.INDEX, Source.FIND_LINKS)
+        and candidate.sha256.lower() != archive.sha256
+    ):
+        return ""
+    return candidate.index
 
 
 def _unreadable(error: ArchiveError) -> Finding:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-from packaging.version import InvalidVersion
+from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
 from veln_hook.model import ArchiveKind
 
 SDIST_SUFFIXES = (".tar.gz", ".zip", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar")
 """Endings that pip unpacks as source archives (pip._internal.utils.filetypes)."""
+_MAX_LENGTH = 512
+"""No file system has room for longer names; and a wheel's compressed tags multiply."""
 
 
 class FileName(NamedTuple):
@@ -39,21 +34,32 @@ def parse_filename(filename: str) -> FileName | None:
         the rest follows no standard; ``None`` if it is no archive's name at all.
     """
     if filename.endswith(".whl"):
-        try:
-            name, version, _, _ = parse_wheel_filename(filename)
-        except (InvalidWheelFilename, InvalidVersion):
-            # pip goes on with wheels whose version is no PEP 440 version; the name still tells the project.
-            parts = filename.split("-")
-            if len(parts) in (5, 6):
-                return FileName(canonicalize_name(parts[0]), parts[1], ArchiveKind.WHEEL)
-            return FileName("", "", ArchiveKind.WHEEL)
-        return FileName(name, str(version), ArchiveKind.WHEEL)
+        return FileName(*_wheel_parts(filename), ArchiveKind.WHEEL)
     for suffix in SDIST_SUFFIXES:
         if filename.endswith(suffix):
-            stem = filename[: -len(suffix)]
-            try:
-                name, version = parse_sdist_filename(f"{stem}.tar.gz")
-            except (InvalidSdistFilename, InvalidVersion):
-                return FileName("", "", ArchiveKind.SDIST)
-            return FileName(name, str(version), ArchiveKind.SDIST)
+            return FileName(*_sdist_parts(filename[: -len(suffix)]), ArchiveKind.SDIST)
     return None
+
+
+def _wheel_parts(filename: str) -> tuple[str, str]:
+    if len(filename) > _MAX_LENGTH:
+        return "", ""
+    try:
+        name, version, _, _ = parse_wheel_filename(filename)
+    except ValueError:  # the package's own errors are such, and so is a number of 5,000 digits
+        # pip goes on with wheels whose version is no PEP 440 version; the name still tells the project.
+        parts = filename.split("-")
+        if len(parts) in (5, 6):
+            return canonicalize_name(parts[0]), parts[1]
+        return "", ""
+    return name, str(version)
+
+
+def _sdist_parts(stem: str) -> tuple[str, str]:
+    if len(stem) > _MAX_LENGTH:
+        return "", ""
+    try:
+        name, version = parse_sdist_filename(f"{stem}.tar.gz")
+    except ValueError:
+        return "", ""
+    return name, str(version)

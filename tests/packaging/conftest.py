@@ -19,7 +19,7 @@ def tree(tmp_path_factory):
     copy = tmp_path_factory.mktemp("tree") / "veln-hook"
     copy.mkdir()
     for path in ROOT.iterdir():
-        if path.is_dir() and path.name in {"src", "tests", "docs", "examples", "benchmarks"}:
+        if path.is_dir() and path.name in {"src", "tests", "docs", "examples", "benchmarks", "tools"}:
             shutil.copytree(path, copy / path.name, ignore=shutil.ignore_patterns("__pycache__"))
         elif path.is_file():
             shutil.copy(path, copy / path.name)

@@ -15,7 +15,7 @@ from support.cache import dependency_wheels, pip_wheel
 from support.envs import Pair, find_python
 from support.pythons import PYTHONS
 
-HOOKED = "import sys; print('veln_hook._startup' in sys.modules)"
+HOOKED = "import sys; print('veln_hook' in sys.modules)"
 
 
 @pytest.fixture(params=PYTHONS)

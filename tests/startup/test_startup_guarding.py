@@ -37,7 +37,7 @@ def assert_guarded(env, run, index):
 
 
 def test_every_point_lies_in_a_module_that_is_wrapped():
-    assert {point.tail for point in points.POINTS} <= _startup._GUARDED
+    assert {point.tail for point in points.POINTS} <= _startup.GUARDED
 
 
 def test_pip_run_from_its_wheel(newest_env, demo):
@@ -61,8 +61,8 @@ LATE = """
 import runpy, sys
 sys.path.append({site!r})
 {imports}
-import veln_hook._startup
-veln_hook._startup.install()
+import veln_hook
+veln_hook.install()
 sys.argv[0] = "pip"
 sys.exit(pip._internal.main(sys.argv[1:]))
 """
@@ -131,7 +131,7 @@ print(json.dumps([told, "BEGIN CERTIFICATE" in bundle]))
 def test_guarded_modules_keep_their_loader(newest_env):
     import json
 
-    tails = sorted(_startup._GUARDED)
+    tails = sorted(_startup.GUARDED)
     result = newest_env.run("-c", LOADERS, *tails)
     assert (result.returncode, result.stderr) == (0, ""), result
     told, certifi = json.loads(result.stdout)
@@ -143,7 +143,7 @@ def test_in_a_zip_they_keep_theirs_too(any_env):
     import json
 
     wheel = pip_wheel(any_env.pair.pip)
-    tails = sorted(_startup._GUARDED)
+    tails = sorted(_startup.GUARDED)
     code = f"import sys; sys.path.insert(0, {str(wheel)!r})\n{LOADERS}"
     result = any_env.run("-c", code, *tails)
     assert (result.returncode, result.stderr) == (0, ""), result

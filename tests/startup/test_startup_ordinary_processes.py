@@ -10,9 +10,9 @@ import pytest
 
 from support.cache import ROOT
 
-OURS = {"veln_hook", "veln_hook._startup"}
+OURS = {"veln_hook"}
 MODULES = "import sys; names = sorted(sys.modules); import json; print(json.dumps(names))"
-FINDERS = "import sys; print([type(f).__module__ for f in sys.meta_path].count('veln_hook._startup'))"
+FINDERS = "import sys; print([type(f).__module__ for f in sys.meta_path].count('veln_hook'))"
 
 
 def modules(env, *options):
@@ -113,7 +113,7 @@ def test_importing_pip_for_its_version_loads_nothing_more(shared_env):
 def test_other_modules_are_found_as_before(shared_env):
     # The finder stands before all others: what isn't its business must be told apart by the name alone.
     code = (
-        "import sys; f = sys.meta_path[0]; assert type(f).__module__ == 'veln_hook._startup'; "
+        "import sys; f = sys.meta_path[0]; assert type(f).__module__ == 'veln_hook'; "
         "names = ['json', 'pip', 'pip._internal', 'pip._internal.reqs', 'notpip._internal.req', '', "
         "'pip._internal.', 'x.pip._internal', 'piptools', 'veln_hook.guard']; "
         "print([f.find_spec(name) for name in names] == [None] * len(names))"
@@ -138,4 +138,4 @@ def test_a_process_that_changes_the_finders_while_searching_is_not_disturbed(sha
 
 def test_this_very_process_has_no_hook():
     # Or every other test here would be about two hooks.
-    assert not any(type(finder).__module__ == "veln_hook._startup" for finder in sys.meta_path)
+    assert not any(type(finder).__module__ == "veln_hook" for finder in sys.meta_path)

@@ -229,7 +229,7 @@ class IndexServer:
 
     # What the handler asks for; it runs in threads of its own.
 
-    def _answer(self, method: str, raw_path: str, headers: Message) -> _Answer:
+    def _answer(self, method: str, raw_path: str, headers: Message) -> _Answer:  # noqa: PLR0911 - a route each
         accept, agent = headers.get("Accept", ""), headers.get("User-Agent", "")
         with self._lock:
             self.requests.append(Request(method, raw_path, agent, accept))

@@ -44,14 +44,15 @@ import json, sys
 names = [f"{type(finder).__module__}.{type(finder).__name__}" for finder in sys.meta_path]
 module = sys.modules.get("veln_hook")
 print(json.dumps({
-    "active": "veln_hook._startup.Finder" in names,
+    "active": "veln_hook.Finder" in names,
     "package": getattr(module, "__file__", None),
 }))
 """
 _PIP_CODE = """
 import json
+import veln_hook
 from veln_hook import _startup
-_startup.install()
+veln_hook.install()
 import pip
 version = pip.__version__
 try:

@@ -83,8 +83,11 @@ def parse_json_page(content: bytes, page_url: str) -> dict[str, FileEntry]:
     for file in files:
         if not isinstance(file, dict) or not isinstance(file.get("url"), str):
             continue
-        url = urljoin(page_url, file["url"]).partition("#")[0]
-        filename = unquote(urlsplit(url).path).rpartition("/")[2]
+        try:
+            url = urljoin(page_url, file["url"]).partition("#")[0]
+            filename = unquote(urlsplit(url).path).rpartition("/")[2]
+        except ValueError:  # no URL, such as "http://["
+            continue
         hashes = file.get("hashes")
         sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
         size = file.get("size")
@@ -94,7 +97,7 @@ def parse_json_page(content: bytes, page_url: str) -> dict[str, FileEntry]:
             url=url,
             sha256=sha256.lower() if isinstance(sha256, str) else "",
             upload_time=parse_upload_time(file.get("upload-time")),
-            size=size if isinstance(size, int) else None,
+            size=size if isinstance(size, int) and not isinstance(size, bool) else None,
             requires_python=requires if isinstance(requires, str) else "",
             yanked=bool(file.get("yanked")),
         )

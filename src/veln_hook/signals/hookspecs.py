@@ -68,6 +68,9 @@ class ArchiveContext:
     policy_files: Sequence[str]
     """Absolute paths of the policy files outside projects."""
     store_persistent: bool
+    claims: Sequence[str] = ()
+    """Paths that a wheel's metadata calls its own though they are no members: uninstalling it deletes them.
+    Relative to site-packages."""
 
 
 @hookspec

@@ -6,6 +6,7 @@ others found, so implementations are called one by one here.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -13,6 +14,7 @@ import pluggy
 from veln_hook.errors import PluginError
 from veln_hook.model import Confidence, Finding, Severity
 from veln_hook.signals import hookspecs
+from veln_hook.signals.hookspecs import SignalInfo
 from veln_hook.signals.release import cooling, hash_mutation
 from veln_hook.signals.release import overwrite as overwrite_signal
 
@@ -20,9 +22,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from veln_hook.model import Archive, Candidate
-    from veln_hook.signals.hookspecs import ArchiveContext, CandidateContext, SignalInfo
+    from veln_hook.signals.hookspecs import ArchiveContext, CandidateContext
 
 BUILT_IN = (("cooling", cooling), ("hash-mutation", hash_mutation), ("overwrite", overwrite_signal))
+
+_NONE = type(None)
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "signal": (str,),
+    "severity": (Severity,),
+    "confidence": (Confidence,),
+    "message": (str,),
+    "opens_at": (datetime, _NONE),
+    "unverifiable": (bool,),
+    "path": (str,),
+    "line": (int, _NONE),
+    "reach": (str,),
+    "new": (bool, _NONE),
+    "evidence": (str,),
+}
+"""What the fields of a finding may be: a third party's code isn't type-checked by us."""
 
 
 class SignalManager:
@@ -47,6 +65,10 @@ class SignalManager:
             self._pluggy.check_pending()
         except (ValueError, pluggy.PluginValidationError) as error:
             raise PluginError(f"plugin {name!r} can't be used: {error}") from error
+        for caller in self._pluggy.get_hookcallers(plugin) or ():
+            for impl in caller.get_hookimpls():
+                if impl.plugin is plugin and (impl.hookwrapper or getattr(impl, "wrapper", False)):
+                    raise PluginError(f"plugin {name!r} can't be used: {caller.name} is a wrapper of nothing")
         try:
             infos = [
                 info
@@ -57,6 +79,8 @@ class SignalManager:
         except Exception as error:
             raise PluginError(f"plugin {name!r} can't name its signals: {error!r}") from error
         for info in infos:
+            if not isinstance(info, SignalInfo):
+                raise PluginError(f"plugin {name!r} names a signal with {info!r}, which is no SignalInfo")
             if info.name in self.signals:
                 raise PluginError(f"plugin {name!r} names a signal {info.name!r}, which exists already")
             self.signals[info.name] = info
@@ -79,14 +103,27 @@ class SignalManager:
                 raise PluginError(f"plugin {name!r} can't be loaded: {error!r}") from error
             self.register(plugin, name)
 
+    @property
+    def only_built_in(self) -> bool:
+        """Whether no third party's signal looks at candidates."""
+        names = {name for name, _ in BUILT_IN}
+        return all(
+            impl.plugin_name in names
+            for impl in self._pluggy.hook.veln_hook_examine_candidates.get_hookimpls()
+        )
+
     def examine_candidates(
         self, candidates: Sequence[Candidate], context: CandidateContext
     ) -> Iterator[tuple[Candidate, Finding]]:
         """Yield what all signals find; see ``veln_hook_examine_candidates``."""
+        asked = {id(candidate) for candidate in candidates}
         for impl in self._pluggy.hook.veln_hook_examine_candidates.get_hookimpls():
             try:
-                pairs = list(_call(impl, candidates=candidates, context=context) or ())
-            except Exception as error:  # noqa: BLE001 - a third party's bug must hold, not crash pip
+                pairs = [
+                    _checked_pair(pair, asked, candidates)
+                    for pair in _call(impl, candidates=candidates, context=context) or ()
+                ]
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a third party's bug must hold, not crash or end pip
                 for candidate in candidates:
                     yield candidate, _unverifiable(impl.plugin_name, error)
             else:
@@ -96,8 +133,10 @@ class SignalManager:
         """Yield what all signals find; see ``veln_hook_examine_archive``."""
         for impl in self._pluggy.hook.veln_hook_examine_archive.get_hookimpls():
             try:
-                findings: Iterable[Finding] = list(_call(impl, archive=archive, context=context) or ())
-            except Exception as error:  # noqa: BLE001 - as above
+                findings = [
+                    _checked(finding) for finding in _call(impl, archive=archive, context=context) or ()
+                ]
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
                 yield _unverifiable(impl.plugin_name, error)
             else:
                 yield from findings
@@ -109,7 +148,27 @@ def _call(impl: pluggy.HookImpl, **arguments: object) -> Any:
     return function(*(arguments[name] for name in impl.argnames))
 
 
-def _unverifiable(plugin: str, error: Exception) -> Finding:
+def _checked_pair(pair: Any, asked: set[int], candidates: Sequence[Candidate]) -> tuple[Candidate, Finding]:
+    """Return the pair if it can be decided about; whatever else came is as bad as an exception."""
+    candidate, finding = pair
+    # By identity first: a page can hold thousands, and a signal gives back what it was given.
+    if id(candidate) not in asked and candidate not in candidates:
+        raise TypeError(f"it returned a finding about {candidate!r}, which it was not asked about")
+    return candidate, _checked(finding)
+
+
+def _checked(finding: Any) -> Finding:
+    if not isinstance(finding, Finding):
+        raise TypeError(f"it returned {finding!r}, which is no Finding")
+    for name, kinds in _FIELDS.items():
+        if not isinstance(getattr(finding, name), kinds):
+            raise TypeError(f"it returned a finding whose {name!r} is {getattr(finding, name)!r}")
+    if finding.opens_at is not None and finding.opens_at.utcoffset() is None:
+        raise TypeError("it returned a finding whose 'opens_at' has no time zone")
+    return finding
+
+
+def _unverifiable(plugin: str, error: BaseException) -> Finding:
     return Finding(
         signal=plugin,
         severity=Severity.HIGH,

@@ -98,6 +98,10 @@ class Store(Protocol):
         """Return what is remembered of these archives; unknown ones are simply absent."""
         ...
 
+    def archive_hashes(self) -> frozenset[str]:
+        """Return the sha256 of every archive that something is remembered of; usually there is none."""
+        ...
+
     def forget_archive(self, sha256: str) -> None:
         """Drop what is remembered of an archive."""
         ...

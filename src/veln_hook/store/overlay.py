@@ -141,6 +141,11 @@ class OverlayStore:
             found.extend(self._base.archive_memories(each for each in wanted if each not in hidden))
         return found
 
+    def archive_hashes(self) -> frozenset[str]:
+        """Return the sha256 of every archive that something is remembered of."""
+        kept = self._upper.archive_hashes()
+        return kept | (self._base.archive_hashes() - self._forgotten) if self._layered else kept
+
     def forget_archive(self, sha256: str) -> None:
         """Drop what is remembered of an archive."""
         self._upper.forget_archive(sha256)

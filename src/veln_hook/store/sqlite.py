@@ -300,6 +300,11 @@ class SqliteStore:
             rows = [row for sha256 in wanted for row in connection.execute(query, (sha256,)).fetchall()]
             return [ArchiveMemory(row[0], row[1], codec.findings_from_json(row[2])) for row in rows]
 
+    def archive_hashes(self) -> frozenset[str]:
+        """Return the sha256 of every archive that something is remembered of."""
+        with self._using() as connection:
+            return frozenset(row[0] for row in connection.execute("SELECT sha256 FROM archive"))
+
     def forget_archive(self, sha256: str) -> None:
         """Drop what is remembered of an archive."""
         with self._using(write=True) as connection:

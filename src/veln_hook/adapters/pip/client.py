@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+import veln_hook
 from veln_hook import _startup
 from veln_hook.adapters.pip import finder as pip_finder
 from veln_hook.adapters.pip import pages, points
@@ -231,7 +232,10 @@ class PipClient:
         return requirement.specifier if known is None else known & requirement.specifier
 
     def _verdict(self, item: Any) -> Verdict:
-        return self._run.judged[pip_finder.link_key(item.link)]
+        verdict = pip_finder.offered_verdict(self._run, item.link)
+        if verdict is None:
+            raise IndexUnavailableError(f"{item.link.filename} was never offered by an index")
+        return verdict
 
     def _all(self, project: str, found: Sequence[Any]) -> tuple[Verdict, ...]:
         """Give each file its own verdict; an sdist that a held wheel takes along has that wheel's."""
@@ -295,7 +299,7 @@ class _Notes(logging.Handler):
 
 def _load() -> None:
     """Import pip with its points applied, wherever our start-up file is."""
-    _startup.install()  # type: ignore[no-untyped-call]
+    veln_hook.install()  # type: ignore[no-untyped-call]
     try:
         import_module("pip._internal")
         import_module(f"{points.PREFIX}index.package_finder")

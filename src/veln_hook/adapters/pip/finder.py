@@ -94,7 +94,7 @@ def find_requirement(original: Callable[..., Any], finder: Any, req: Any, *args:
         run = current(prefix)
         if not run.off and found is not None:
             project = canonicalize_name(req.name)
-            _choose(run, run.judged.get(link_key(found.link)))
+            _choose(run, offered_verdict(run, found.link))
             wanted = run.wanted.get(project)
             if wanted is not None:
                 _settle(run, {project: wanted})
@@ -137,8 +137,7 @@ def judge_link(run: Run, finder: Any, link: Any, req: Any, name: str | None = No
         req: pip's ``InstallRequirement`` that wants it, for the hashes it asks for.
         name: Project, if the requirement names one.
     """
-    key = link_key(link)
-    verdict = run.judged.get(key)
+    verdict = offered_verdict(run, link)
     if verdict is None:
         asked = (getattr(req, "hash_options", None) or {}).get("sha256", ())
         candidate = pages.from_link(
@@ -148,7 +147,7 @@ def judge_link(run: Run, finder: Any, link: Any, req: Any, name: str | None = No
             "",
             sha256=asked[0] if len(asked) == 1 else "",
         )
-        verdict = run.judged[key] = run.guard.check_candidate(candidate)
+        verdict = run.judged[link_key(link)] = run.guard.check_candidate(candidate)
     return verdict
 
 
@@ -210,22 +209,43 @@ def judge_project(run: Run, finder: Any, project: str, answer: list[Any]) -> _Ju
     if known is not None and known.answer is answer:
         return known  # type: ignore[no-any-return]
     judged = state[project] = _Judged(answer)
-    candidates = pages.index_candidates(finder, project, answer, run.guard.policy)
-    verdicts = run.guard.check_candidates(candidates)
+    settled = run.guard.settled(project)
+    looked_at = answer if settled is None else [i for i in answer if not pages.needs_no_look(i, settled)]
+    candidates = pages.index_candidates(finder, project, looked_at, run.guard.policy)
+    verdicts = dict(zip(map(id, looked_at), run.guard.check_candidates(candidates)))
     # A held wheel must not make pip build the sdist of the same release instead.
-    wheels = {v.subject.version: v for v in verdicts if not v.passes and _is_wheel(v)}
-    for item, verdict in zip(answer, verdicts):
-        ruling = verdict
-        if verdict.passes and not _is_wheel(verdict) and verdict.subject.version in wheels:
-            ruling = wheels[verdict.subject.version]
+    wheels = {v.subject.version: v for v in verdicts.values() if not v.passes and _is_wheel(v)}
+    for item in answer:
+        verdict = verdicts.get(id(item))
+        if wheels and (verdict is None or verdict.passes) and not item.link.is_wheel:
+            verdict = wheels.get(str(item.version), verdict)
+        if verdict is None:
+            run.offered[item.link.url] = finder, project, item
+            judged.passing.append(item)
+            continue
         key = link_key(item.link)
-        run.judged[key] = ruling
+        run.judged[key] = verdict
         run.from_finder.add(key)
-        if ruling.passes:
+        if verdict.passes:
             judged.passing.append(item)
         else:
-            judged.held[item.link.url] = ruling
+            judged.held[item.link.url] = verdict
     return judged
+
+
+def offered_verdict(run: Run, link: Any) -> Verdict | None:
+    """Return the verdict about a link that pip's finder offered, judging it now if it needed no look then.
+
+    ``None`` if the finder never offered it.
+    """
+    key = link_key(link)
+    verdict = run.judged.get(key)
+    if verdict is None and link.url in run.offered:
+        finder, project, item = run.offered[link.url]
+        candidates = pages.index_candidates(finder, project, [item], run.guard.policy)
+        verdict = run.judged[key] = run.guard.check_candidates(candidates)[0]
+        run.from_finder.add(key)
+    return verdict
 
 
 def _settle(run: Run, settled: dict[str, Wanted], installed: set[str] | None = None) -> None:

@@ -32,6 +32,7 @@ from veln_hook.names import parse_filename
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from veln_hook.guard import Settled
     from veln_hook.policy.settings import Policy
 
 logger = logging.getLogger("veln_hook")
@@ -113,6 +114,15 @@ def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, *
     elif links and page.url.startswith(("https:", "http:")):
         known.entries = _ask(finder, base, page.url, project_url.url) or {}
     return links
+
+
+def needs_no_look(item: Any, settled: Settled) -> bool:
+    """Tell whether one of pip's candidates is settled by what its page says."""
+    link = item.link
+    uploaded = _times.get((link.comes_from, link.url))
+    return uploaded is not None and settled.covers(
+        _filename(link.url.partition("#")[0]), uploaded, _sha256(link)
+    )
 
 
 def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Policy) -> list[Candidate]:

@@ -102,6 +102,9 @@ POINTS = (
 )
 _OPTIONAL = frozenset(("other interpreter",))  # pip 21.3 to 22.1 can't start any
 
+_replaced: list[tuple[Any, Any]] = []
+"""Plain functions and what stands in their place."""
+
 applied: dict[str, set[str]] = {}
 """Prefix of a pip (vendored ones have their own) -> groups that were applied to it."""
 
@@ -175,8 +178,26 @@ def _replace(module: ModuleType, point: Point) -> bool:
     if not path and not point.borrowed and getattr(original, "__module__", None) != module.__name__:
         return False  # only imported there; its own module is where it is replaced
     if not hasattr(original, "__veln_hook__"):
-        setattr(owner, name, _wrap(original, point.handler))
+        replacement = _wrap(original, point.handler)
+        setattr(owner, name, replacement)
+        if not path:
+            _replaced.append((original, replacement))
     return True
+
+
+def rebind(prefix: str) -> None:
+    """Replace names under which pip's modules imported a function before it was replaced.
+
+    There are none where the finder was in place before pip; there can be where something imported pip first.
+    """
+    for name, module in list(sys.modules.items()):
+        if not name.startswith(prefix):
+            continue
+        for attribute, value in list(vars(module).items()):
+            for original, replacement in _replaced:
+                # Its own module keeps the original only as what the replacement calls.
+                if value is original:
+                    setattr(module, attribute, replacement)
 
 
 def _wrap(original: Callable[..., Any], handler: str) -> Callable[..., Any]:

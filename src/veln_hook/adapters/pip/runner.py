@@ -39,7 +39,7 @@ def main(config):
             it supports]), ``pip`` (file to run, or empty for the interpreter's own pip).
     """
     sys.argv[0] = config["pip"] or sys.argv[0]
-    if "veln_hook._startup" not in sys.modules:
+    if "veln_hook" not in sys.modules:
         _load(config)
     if config["pip"]:
         runpy.run_path(config["pip"], run_name="__main__")
@@ -65,9 +65,9 @@ def _load(config):
     finder = _Carried(places)
     sys.meta_path.insert(0, finder)
     try:
-        startup = importlib.import_module("veln_hook._startup")
+        package = importlib.import_module("veln_hook")
         importlib.import_module("veln_hook.adapters.pip.preload")
-        startup.install()
+        package.install()
     except Exception as error:  # noqa: BLE001 - whatever it is, an unprotected pip must not run
         _refuse(f"{type(error).__name__}: {error}")
     finally:

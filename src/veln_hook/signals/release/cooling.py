@@ -8,7 +8,7 @@ age and are not cooled. Nothing here lets an unknown pass as old.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from veln_hook.model import Confidence, Finding, Origin, Severity, Source
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NAME = "cooling"
 _MINUTE = timedelta(minutes=1)
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
+_LAST = datetime.max.replace(tzinfo=timezone.utc)
 _COOLED = (Source.INDEX, Source.FIND_LINKS, Source.LOCK, Source.DIRECT_URL)
 
 
@@ -41,7 +43,7 @@ def veln_hook_examine_candidates(
     policy, now = context.policy, context.now
     # Almost all of a big page is older than any threshold that could apply;
     # one comparison settles those.
-    settled = now - _longest(policy)
+    settled = settled_before(policy, now)
     few = policy.cooling.min_observations
     for candidate in candidates:
         uploaded = candidate.upload_time
@@ -89,6 +91,25 @@ def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iter
         yield finding
 
 
+def _after(moment: datetime, duration: timedelta) -> datetime:
+    """Add without an error: an index may tell any year up to 9999."""
+    return _LAST if duration > _LAST - moment else moment + duration
+
+
+def _before(moment: datetime, duration: timedelta) -> datetime:
+    return _FIRST if duration > moment - _FIRST else moment - duration
+
+
+def settled_before(policy: Policy, now: datetime) -> datetime:
+    """Return when a file must have been uploaded to be older than any threshold it could meet.
+
+    Args:
+        policy: The settings in force.
+        now: Aware, UTC.
+    """
+    return _before(now, _longest(policy))
+
+
 def _longest(policy: Policy) -> timedelta:
     cooling = policy.cooling
     ages = [cooling.min_age, *cooling.projects.values(), *cooling.at_least.values()]
@@ -106,7 +127,7 @@ def _by_age(
 ) -> Finding | None:
     now, uploaded = context.now, candidate.upload_time
     if uploaded is not None:
-        opens_at = uploaded + min_age
+        opens_at = _after(uploaded, min_age)
         if opens_at <= now:
             return None
         if uploaded > now:
@@ -139,7 +160,7 @@ def _first_seen(
     # A first sight in the future was written by a clock that has since been set back: it counts as now.
     first = min((observation.first_seen for observation in seen), default=now)
     first = min(first, now)
-    opens_at = first + min_age
+    opens_at = _after(first, min_age)
     if opens_at <= now:
         return None
     when = "just now" if now - first < timedelta(seconds=1) else f"{_rough(now - first)} ago"

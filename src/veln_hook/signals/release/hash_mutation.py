@@ -51,7 +51,7 @@ def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iter
         return
     if candidate.source not in (Source.INDEX, Source.FIND_LINKS):
         return  # a direct URL's hash is no promise of the index's
-    if candidate.sha256 and candidate.sha256 != archive.sha256:
+    if candidate.sha256 and candidate.sha256.lower() != archive.sha256.lower():
         yield _finding(
             f"the index promises sha256 {candidate.sha256}, the downloaded bytes have {archive.sha256}"
         )
@@ -64,7 +64,7 @@ def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iter
 
 def _compare(sha256: str, index: str, seen: Sequence[Observation], now: datetime) -> Finding | None:
     for observation in seen:
-        if observation.index == index and observation.sha256 and observation.sha256 != sha256:
+        if observation.index == index and observation.sha256 and observation.sha256.lower() != sha256.lower():
             return _finding(
                 f"bytes changed under a known filename: sha256 {observation.sha256} "
                 f"on {observation.first_seen.isoformat()[:16]} UTC, {sha256} on {now.isoformat()[:16]} UTC"

@@ -1,9 +1,11 @@
 """``overwrite``: a wheel of another project that would land on what protects this environment.
 
 Protected are veln-hook, its dependencies, pip, their commands and metadata, the
-interpreter's own command, and the policy files. pip lets a wheel write into any
-directory of the scheme (the binary distribution format's ``.data`` directory),
-so each of them is followed to where it ends.
+interpreter's own command, the environment's own settings, the policy files and
+the store. pip lets a wheel write into any directory of the scheme (the binary
+distribution format's ``.data`` directory), so each of them is followed to where
+it ends. What RECORD names without bringing it counts like a member: pip deletes
+that when the wheel goes.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ NAME = "overwrite"
 
 _OWNERS = {
     "veln_hook": "veln-hook",
+    "_veln_hook_fallback": "veln-hook",
     "pluggy": "pluggy",
     "packaging": "packaging",
     "platformdirs": "platformdirs",
@@ -35,8 +38,14 @@ _OWNERS = {
 }
 """Importable name -> project that may write it."""
 _SITE = frozenset(("site-packages", "dist-packages"))
-_COMMAND = re.compile(r"(pip|python|pypy|veln-hook)([\d.-]*)w?(-script\.py|\.exe|\.py)?")
-_METADATA = re.compile(r"(.+?)(?:-[^-]*)?\.(?:dist-info|egg-info)")
+_COMMAND = re.compile(r"(pip|python|pypy|veln-hook)[\d.-]*[tw]?(-script\.py|\.exe|\.py)?")
+_COMMAND_OWNERS = ("pip", "veln-hook")
+"""Projects that bring commands of their own name; the interpreter's is nobody's."""
+_METADATA = re.compile(r"(.+)\.(?:dist-info|egg-info)")
+_STARTUP_FILES = ("veln_hook_startup", "veln_hook", "_veln_hook", "__editable__.veln_hook")
+"""Stems of the path files that load us: installed, and as editable installs name them."""
+_SETTINGS = ("pyvenv.cfg", "pip.conf", "pip.ini", "veln-hook.toml")
+"""Files at an environment's root that decide what its Python and its pip do."""
 
 
 @hookimpl
@@ -58,8 +67,16 @@ def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iter
         if target:
             yield _finding(archive, f"its member {member!r} would overwrite {target}", member)
             return  # one is enough to decide, and a wheel can hold 100,000 more
+    for claim in context.claims:
+        target = _claimed(claim, archive.project, policy_files)
+        if target:
+            yield _finding(
+                archive, f"uninstalling it would delete {target}, which it lists as {claim!r}", claim
+            )
+            return
     for command in context.commands:
-        if _is_command(_fold(command), archive.project):
+        path = posixpath.normpath("scripts/" + _fold(command.replace("\\", "/").lstrip("[")))
+        if not path.startswith("scripts/") or _is_command(path.partition("/")[2], archive.project):
             yield _finding(archive, f"it would install a command {command!r}", "entry_points.txt")
             return
 
@@ -82,18 +99,49 @@ def _target(member: str, project: str, prefix: str, policy_files: set[str]) -> s
     return _in_site(parts, project)
 
 
+def _claimed(path: str, project: str, policy_files: set[str]) -> str:
+    """Return what of ours a line of RECORD names; lines that name nothing of ours are pip's to judge."""
+    path = posixpath.normpath(_fold(path.replace("\\", "/")))
+    if path in policy_files:
+        return "a policy file"
+    parts = path.split("/")
+    if not path.startswith(("../", "/")):
+        return _in_site(parts, project)
+    parts = [part for part in parts if part not in ("..", "")]
+    # How far up site-packages lies differs; what is named from the prefix down is the same.
+    return next(
+        filter(None, (_in_prefix(parts[start:], project, "", set()) for start in range(len(parts)))), ""
+    )
+
+
 def _in_site(parts: list[str], project: str) -> str:
     if not parts:
         return ""
     top = parts[0]
-    if top.endswith(".pth") and "veln_hook" in top:
-        return "" if project == "veln-hook" else "veln-hook's start-up file"
+    own = project.replace("-", "_")
+    if top.endswith(".pth") and "veln_hook" in top and own != "veln_hook":
+        stem = top[: -len(".pth")]
+        # A plugin's editable install has such a name too, with the plugin's own in it.
+        if not own.startswith("veln_hook") or own not in stem.replace("-", "_") or stem in _STARTUP_FILES:
+            return "veln-hook's start-up file"
     metadata = _METADATA.fullmatch(top)
-    name = metadata.group(1) if metadata else top.partition(".")[0]
-    owner = _OWNERS.get(re.sub(r"[-_.]+", "_", name))
-    if owner is None or owner == project:
-        return ""
-    return f"files of {owner}"
+    if metadata is None:
+        names = [top.partition(".")[0]]
+    else:
+        # importlib.metadata takes the name up to the first dash, pip up to the version.
+        whole = metadata.group(1)
+        names = [whole.rpartition("-")[0] or whole, whole.partition("-")[0]]
+        if _importable(whole).startswith(own + "_"):
+            return ""
+    for name in names:
+        owner = _OWNERS.get(_importable(name))
+        if owner is not None and owner != project:
+            return f"files of {owner}"
+    return ""
+
+
+def _importable(name: str) -> str:
+    return re.sub(r"[-_.]+", "_", name)
 
 
 def _in_scripts(parts: list[str], project: str) -> str:
@@ -103,6 +151,11 @@ def _in_scripts(parts: list[str], project: str) -> str:
 def _in_prefix(parts: list[str], project: str, prefix: str, policy_files: set[str]) -> str:
     if _fold(os.path.normpath(os.path.join(prefix, *parts))) in policy_files:
         return "a policy file"
+    if len(parts) == 1 and parts[0] in _SETTINGS:
+        return "the environment's own settings"
+    # The prefix of a user install is ~/.local, and the store lies in ~/.local/state/veln-hook.
+    if "veln-hook" in parts[:-1] and project != "veln-hook":
+        return "veln-hook's own files"
     for position, part in enumerate(parts):
         if part in _SITE:
             return _in_site(parts[position + 1 :], project)
@@ -113,7 +166,7 @@ def _in_prefix(parts: list[str], project: str, prefix: str, policy_files: set[st
 
 def _is_command(name: str, project: str) -> bool:
     match = _COMMAND.fullmatch(name)
-    return match is not None and match.group(1) != project
+    return match is not None and not (match.group(1) == project and project in _COMMAND_OWNERS)
 
 
 def _fold(text: str) -> str:
@@ -128,4 +181,6 @@ def _finding(archive: Archive, message: str, member: str) -> Finding:
         confidence=Confidence.HIGH,
         message=f"{message}, which belongs to another project than {archive.project or archive.filename}",
         path=member,
+        # Whose file it is decides, so the finding says nothing about the same bytes under another name.
+        evidence=archive.project,
     )
