@@ -54,22 +54,14 @@ class Settled(NamedTuple):
     sha256s: frozenset[str]
     """An earlier run found something in these."""
 
-    def covers(self, filename: str, uploaded: object, sha256: str) -> bool:
-        """Tell whether a file needs no look.
-
-        Args:
-            filename: Of the file.
-            uploaded: ``upload-time`` as the page spells it; any other form than PyPI's needs a look.
-            sha256: What the index promises; may be empty.
-        """
+    def by_age(self, uploaded: object) -> bool:
+        """Tell whether an ``upload-time``, as the page spells it, is old; any form but PyPI's needs a look."""
         return (
             isinstance(uploaded, str)
+            and uploaded < self.before
             and len(uploaded) == len(self.before)
             and uploaded[10] == "T"
             and uploaded[-1] == "Z"
-            and uploaded < self.before
-            and filename not in self.filenames
-            and sha256 not in self.sha256s
         )
 
 

@@ -123,7 +123,9 @@ def test_the_url_decides_the_name_as_it_does_for_pip(url, absolute, name):
 
 
 @pytest.mark.parametrize("key", ["hashes", "size", "requires-python", "upload-time", "yanked"])
-@pytest.mark.parametrize("value", [None, 7, -1.5, "\ud800", [], [1], {}, {"sha256": None}, {"sha256": 3}, True])
+@pytest.mark.parametrize(
+    "value", [None, 7, -1.5, "\ud800", [], [1], {}, {"sha256": None}, {"sha256": 3}, True]
+)
 def test_a_field_of_the_wrong_type_counts_as_absent(key, value):
     (entry,) = parse({**FILE, key: value}).values()
     assert isinstance(entry.sha256, str)
@@ -134,7 +136,8 @@ def test_a_field_of_the_wrong_type_counts_as_absent(key, value):
 
 
 @pytest.mark.parametrize(
-    "file", ["x", None, 5, [], {}, {"url": None}, {"url": 5}, {**FILE, "url": "http://["}, {**FILE, "url": "//[/x"}]
+    "file",
+    ["x", None, 5, [], {}, {"url": None}, {"url": 5}, {**FILE, "url": "http://["}, {**FILE, "url": "//[/x"}],
 )
 def test_an_entry_without_a_url_is_left_out_and_the_others_stay(file):
     assert list(parse(file, FILE, file)) == [NAME]

@@ -209,24 +209,25 @@ def judge_project(run: Run, finder: Any, project: str, answer: list[Any]) -> _Ju
     if known is not None and known.answer is answer:
         return known  # type: ignore[no-any-return]
     judged = state[project] = _Judged(answer)
-    settled = run.guard.settled(project)
-    looked_at = answer if settled is None else [i for i in answer if not pages.needs_no_look(i, settled)]
+    looked_at = pages.open_items(answer, run.guard.settled(project))
+    if len(looked_at) < len(answer):
+        run.offered.append((finder, project, answer))
     candidates = pages.index_candidates(finder, project, looked_at, run.guard.policy)
     verdicts = dict(zip(map(id, looked_at), run.guard.check_candidates(candidates)))
+    if not verdicts:
+        judged.passing = list(answer)
+        return judged
     # A held wheel must not make pip build the sdist of the same release instead.
     wheels = {v.subject.version: v for v in verdicts.values() if not v.passes and _is_wheel(v)}
     for item in answer:
         verdict = verdicts.get(id(item))
         if wheels and (verdict is None or verdict.passes) and not item.link.is_wheel:
             verdict = wheels.get(str(item.version), verdict)
-        if verdict is None:
-            run.offered[item.link.url] = finder, project, item
-            judged.passing.append(item)
-            continue
-        key = link_key(item.link)
-        run.judged[key] = verdict
-        run.from_finder.add(key)
-        if verdict.passes:
+        if verdict is not None:
+            key = link_key(item.link)
+            run.judged[key] = verdict
+            run.from_finder.add(key)
+        if verdict is None or verdict.passes:
             judged.passing.append(item)
         else:
             judged.held[item.link.url] = verdict
@@ -240,12 +241,16 @@ def offered_verdict(run: Run, link: Any) -> Verdict | None:
     """
     key = link_key(link)
     verdict = run.judged.get(key)
-    if verdict is None and link.url in run.offered:
-        finder, project, item = run.offered[link.url]
-        candidates = pages.index_candidates(finder, project, [item], run.guard.policy)
-        verdict = run.judged[key] = run.guard.check_candidates(candidates)[0]
-        run.from_finder.add(key)
-    return verdict
+    if verdict is not None:
+        return verdict
+    for finder, project, answer in run.offered:
+        for item in answer:
+            if item.link is link:
+                candidates = pages.index_candidates(finder, project, [item], run.guard.policy)
+                verdict = run.judged[key] = run.guard.check_candidates(candidates)[0]
+                run.from_finder.add(key)
+                return verdict
+    return None
 
 
 def _settle(run: Run, settled: dict[str, Wanted], installed: set[str] | None = None) -> None:

@@ -57,8 +57,8 @@ class Page:
     """By filename, where the page had to be asked for as JSON."""
 
 
-_times: dict[tuple[str, str], object] = {}
-"""(page URL, link URL) -> upload-time as the page spells it."""
+_times: dict[str, dict[str, object]] = {}
+"""Page URL -> link URL -> upload-time as the page spells it."""
 _pages: dict[str, Page] = {}
 """By URL of the page, after redirects, which is what a link says it comes from."""
 _asking: list[tuple[Any, Any]] = []
@@ -81,7 +81,10 @@ def capture_upload_times(link_type: Any) -> None:
     def from_json(cls: Any, file_data: Any, page_url: Any, *args: Any, **kwargs: Any) -> Any:
         link = function(cls, file_data, page_url, *args, **kwargs)
         if link is not None:
-            _times[page_url, link.url] = file_data.get("upload-time")
+            times = _times.get(page_url)
+            if times is None:
+                times = _times[page_url] = {}
+            times[link.url] = file_data.get("upload-time")
         return link
 
     from_json.__veln_hook__ = "pages"  # type: ignore[attr-defined]
@@ -109,20 +112,38 @@ def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, *
     known = _pages[page.url] = Page(base, source)
     content_type = getattr(page, "content_type", "text/html").lower()
     if content_type.startswith(ACCEPT_JSON):
-        if links and all((page.url, link.url) not in _times for link in links):  # pip 22.2 has no from_json
+        if links and page.url not in _times:  # pip 22.2 has no from_json
             known.entries = _parse(page.content, page.url)
     elif links and page.url.startswith(("https:", "http:")):
         known.entries = _ask(finder, base, page.url, project_url.url) or {}
     return links
 
 
-def needs_no_look(item: Any, settled: Settled) -> bool:
-    """Tell whether one of pip's candidates is settled by what its page says."""
-    link = item.link
-    uploaded = _times.get((link.comes_from, link.url))
-    return uploaded is not None and settled.covers(
-        _filename(link.url.partition("#")[0]), uploaded, _sha256(link)
-    )
+def open_items(found: Sequence[Any], settled: Settled | None) -> list[Any]:
+    """Return those of pip's candidates that need a look now; on most pages there are none.
+
+    Args:
+        found: pip's ``InstallationCandidate`` objects; thousands on a big page, so this loop is a hot one.
+        settled: What needs no look; ``None`` if everything does.
+    """
+    if settled is None:
+        return list(found)
+    open_ones = []
+    page_url: object = None
+    times: dict[str, object] = {}
+    for item in found:
+        link = item.link
+        if link.comes_from is not page_url:
+            page_url = link.comes_from
+            times = _times.get(page_url, {}) if isinstance(page_url, str) else {}
+        uploaded = times.get(link.url)
+        if uploaded is None or not settled.by_age(uploaded):
+            open_ones.append(item)
+        elif (settled.filenames and _filename(link.url.partition("#")[0]) in settled.filenames) or (
+            settled.sha256s and _sha256(link) in settled.sha256s
+        ):
+            open_ones.append(item)
+    return open_ones
 
 
 def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Policy) -> list[Candidate]:
@@ -155,7 +176,7 @@ def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Po
         else:  # an archive named by --find-links itself
             source, base = Source.FIND_LINKS, f"{posixpath.dirname(url)}/"
         filename = _filename(url)
-        time = _times.get((page_url, link.url)) if page is not None else None
+        time = _times.get(page_url, {}).get(link.url) if page is not None else None
         entry = page.entries.get(filename) if page is not None else None
         sha256 = _sha256(link)
         if time is not None:

@@ -61,8 +61,8 @@ class Run:
     the_guard: Guard | None = None
     judged: dict[str, Verdict] = field(default_factory=dict)
     """Verdicts by URL without fragment."""
-    offered: dict[str, tuple[Any, str, Any]] = field(default_factory=dict)
-    """By link URL: finder, project and pip's own candidate of files that need no look until pip wants one."""
+    offered: list[tuple[Any, str, list[Any]]] = field(default_factory=list)
+    """Finder, project and pip's answer for it: in it are files that need no look until pip wants one."""
     from_finder: set[str] = field(default_factory=set)
     """URLs that pip's finder offered: where one is refused, another may be taken."""
     wanted: dict[str, Wanted] = field(default_factory=dict)

@@ -42,6 +42,7 @@ _COMMAND = re.compile(r"(pip|python|pypy|veln-hook)[\d.-]*[tw]?(-script\.py|\.ex
 _COMMAND_OWNERS = ("pip", "veln-hook")
 """Projects that bring commands of their own name; the interpreter's is nobody's."""
 _METADATA = re.compile(r"(.+)\.(?:dist-info|egg-info)")
+_DRIVE = re.compile(r"[a-z]:")
 _STARTUP_FILES = ("veln_hook_startup", "veln_hook", "_veln_hook", "__editable__.veln_hook")
 """Stems of the path files that load us: installed, and as editable installs name them."""
 _SETTINGS = ("pyvenv.cfg", "pip.conf", "pip.ini", "veln-hook.toml")
@@ -75,8 +76,10 @@ def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iter
             )
             return
     for command in context.commands:
-        path = posixpath.normpath("scripts/" + _fold(command.replace("\\", "/").lstrip("[")))
-        if not path.startswith("scripts/") or _is_command(path.partition("/")[2], archive.project):
+        name = _fold(command.replace("\\", "/").lstrip("["))
+        # An absolute name replaces the directory it is joined to.
+        path = posixpath.normpath(posixpath.join("scripts", name))
+        if not path.startswith("scripts/") or _DRIVE.match(name) or _is_command(path.partition("/")[2], archive.project):
             yield _finding(archive, f"it would install a command {command!r}", "entry_points.txt")
             return
 
@@ -84,7 +87,7 @@ def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iter
 def _target(member: str, project: str, prefix: str, policy_files: set[str]) -> str:
     """Return what a member would overwrite, in words; empty if nothing of ours."""
     path = posixpath.normpath(_fold(member.replace("\\", "/")))
-    if path.startswith(("../", "/")) or path == ".." or re.match(r"[a-z]:", path):
+    if path.startswith(("../", "/")) or path == ".." or _DRIVE.match(path):
         return "a file outside the directories a wheel may write to"
     parts = path.split("/")
     if len(parts) > 1 and parts[0].endswith(".data"):
