@@ -55,7 +55,7 @@ class Settled(NamedTuple):
     """An earlier run found something in these."""
 
     def by_age(self, uploaded: object) -> bool:
-        """Tell whether an ``upload-time``, as the page spells it, is old; any form but PyPI's needs a look."""
+        """Tell whether an ``upload-time`` as a page spells it is old; any form but PyPI's needs a look."""
         return (
             isinstance(uploaded, str)
             and uploaded < self.before
@@ -189,6 +189,7 @@ class Guard:
             commands=contents.commands,
             prefix=self._prefix,
             policy_files=[str(path) for path in paths.policy_files()],
+            store_started_at=self._started_at,
             store_persistent=self._persistent,
             claims=contents.claims,
         )

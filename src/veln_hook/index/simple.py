@@ -15,6 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 ACCEPT_JSON = "application/vnd.pypi.simple.v1+json"
 """Media type of a PEP 691 page."""
 
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 # fromisoformat before Python 3.11 wants exactly 3 or 6 fraction digits and no Z.
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:?\d\d)?")
 
@@ -95,7 +96,7 @@ def parse_json_page(content: bytes, page_url: str) -> dict[str, FileEntry]:
         entries[filename] = FileEntry(
             filename=filename,
             url=url,
-            sha256=sha256.lower() if isinstance(sha256, str) else "",
+            sha256=sha256.lower() if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else "",
             upload_time=parse_upload_time(file.get("upload-time")),
             size=size if isinstance(size, int) and not isinstance(size, bool) else None,
             requires_python=requires if isinstance(requires, str) else "",

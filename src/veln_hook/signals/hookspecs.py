@@ -67,6 +67,8 @@ class ArchiveContext:
     """``sys.prefix`` of the interpreter that pip installs for."""
     policy_files: Sequence[str]
     """Absolute paths of the policy files outside projects."""
+    store_started_at: datetime
+    """As for candidates."""
     store_persistent: bool
     claims: Sequence[str] = ()
     """Paths that a wheel's metadata calls its own though they are no members: uninstalling it deletes them.

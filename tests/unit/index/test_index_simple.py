@@ -128,7 +128,7 @@ def test_the_url_decides_the_name_as_it_does_for_pip(url, absolute, name):
 )
 def test_a_field_of_the_wrong_type_counts_as_absent(key, value):
     (entry,) = parse({**FILE, key: value}).values()
-    assert isinstance(entry.sha256, str)
+    assert entry.sha256 in ("", "ab" * 32)
     assert entry.size is None or type(entry.size) is int
     assert entry.upload_time is None or entry.upload_time.tzinfo is UTC
     assert isinstance(entry.requires_python, str)

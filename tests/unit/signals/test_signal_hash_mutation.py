@@ -87,3 +87,11 @@ def test_what_was_built_here_may_differ(origin):
 def test_without_an_index_there_is_nothing_to_compare():
     assert of_candidates(candidate(index=""), seen(index="")) == []
     assert of_archive(candidate(index=""), seen(index="")) == []
+
+
+@pytest.mark.parametrize("nonsense", ["none", "5", "x" * 64, "ab" * 31, "\ud800"])
+def test_what_is_no_hash_is_no_promise(nonsense):
+    assert of_candidates(candidate(), seen(nonsense)) == []
+    assert of_candidates(candidate(sha256=nonsense), seen()) == []
+    assert of_archive(candidate(sha256=nonsense), seen(nonsense)) == []
+    assert of_archive(candidate(sha256=nonsense), seen())  # the bytes themselves still tell

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib
+import sys
 import types
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -26,7 +28,7 @@ def candidate(version="1.0"):
 ONE, TWO = candidate("1.0"), candidate("2.0")
 CONTEXT = CandidateContext(NOW, Policy(), {}, "m", NOW, True)
 ARCHIVE = Archive("/x", ArchiveKind.SDIST, Origin.FETCHED, "demo-1.0.tar.gz", "demo", "1.0", "a" * 64)
-ARCHIVE_CONTEXT = ArchiveContext(NOW, Policy(), (), (), (), "/p", (), True)
+ARCHIVE_CONTEXT = ArchiveContext(NOW, Policy(), (), (), (), "/p", (), NOW, True)
 FINDING = Finding("acme", Severity.MEDIUM, Confidence.HIGH, "seen")
 
 
@@ -63,8 +65,23 @@ def manager(*plugins):
     return made
 
 
+_stores: list[SqliteStore] = []
+
+
+@pytest.fixture(autouse=True)
+def _close_stores():
+    yield
+    while _stores:
+        _stores.pop().close()
+
+
+def store():
+    _stores.append(SqliteStore(":memory:"))
+    return _stores[-1]
+
+
 def guard(*plugins):
-    return Guard(Policy(), SqliteStore(":memory:"), signals=manager(*plugins), now=lambda: NOW)
+    return Guard(Policy(), store(), signals=manager(*plugins), now=lambda: NOW)
 
 
 def raising(*before, error=RuntimeError("half way")):
@@ -162,9 +179,12 @@ def installed(tmp_path, monkeypatch):
         (info / "entry_points.txt").write_text("[veln_hook]\nacme = acme_signals_of_a_test\nother = no_such_module\n")
         (tmp_path / "acme_signals_of_a_test.py").write_text(source)
         monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.delitem(sys.modules, "acme_signals_of_a_test", raising=False)
+        importlib.invalidate_caches()
         assert metadata.version("acme") == "1.0"
 
-    return install
+    yield install
+    sys.modules.pop("acme_signals_of_a_test", None)
 
 
 SOURCE = """
@@ -181,12 +201,12 @@ def veln_hook_examine_archive(archive):
 
 def test_a_third_partys_plugin_is_loaded_only_if_the_policy_names_it(installed):
     installed(SOURCE)
-    assert "acme" not in Guard(Policy(), SqliteStore(":memory:")).signals.signals
-    made = Guard(Policy(plugins=("acme",)), SqliteStore(":memory:"), now=lambda: NOW)
+    assert "acme" not in Guard(Policy(), store()).signals.signals
+    made = Guard(Policy(plugins=("acme",)), store(), now=lambda: NOW)
     assert "acme" in made.signals.signals
     assert made.check_archive(ARCHIVE).decision is Decision.HOLD
     off = Policy(plugins=("acme",), signals={"acme": SignalPolicy(enabled=False)})
-    assert Guard(off, SqliteStore(":memory:")).check_archive(ARCHIVE).decision is Decision.ALLOW
+    assert Guard(off, store()).check_archive(ARCHIVE).decision is Decision.ALLOW
 
 
 def test_a_plugin_that_can_not_be_imported_is_refused(installed):
@@ -292,7 +312,7 @@ def test_a_pressed_key_stops_pip_as_ever():
 def test_a_plugin_can_not_loosen_what_others_found():
     lax = replace(FINDING, signal="cooling", severity=Severity.LOW)
     young = ONE._replace(upload_time=NOW)
-    made = Guard(Policy(cooling=CoolingPolicy()), SqliteStore(":memory:"), signals=manager(Plugin([(young, lax)])), now=lambda: NOW)  # fmt: skip
+    made = Guard(Policy(cooling=CoolingPolicy()), store(), signals=manager(Plugin([(young, lax)])), now=lambda: NOW)  # fmt: skip
     assert made.check_candidate(young).decision is Decision.HOLD
 
 

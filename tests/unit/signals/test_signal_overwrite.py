@@ -29,7 +29,7 @@ def findings(
     archive = Archive("/x", kind, Origin.FETCHED, "demo-1.0-py3-none-any.whl", project, "1.0", "a" * 64)
     context = ArchiveContext(
         now=NOW, policy=Policy(), observations=(), members=members, commands=commands, prefix=prefix,
-        policy_files=policy_files, store_persistent=True, claims=claims,
+        policy_files=policy_files, store_started_at=NOW, store_persistent=True, claims=claims,
     )  # fmt: skip
     return list(overwrite.veln_hook_examine_archive(archive, context))
 

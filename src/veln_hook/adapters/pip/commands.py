@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from veln_hook.adapters.pip import points
 from veln_hook.adapters.pip.finder import prefix_of
 from veln_hook.adapters.pip.run import Run, active, begin, logger, stopping
-from veln_hook.errors import UnsupportedPipError, VelnHookError
+from veln_hook.errors import UnsupportedPipError
 from veln_hook.model import ExitStatus
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ def main(original: Callable[..., Any], command: Any, args: Any) -> Any:
     if command.name not in INSTALLING:
         return original(command, args)
     prefix = prefix_of(command)
-    if not prefix.endswith("pip._internal."):
-        prefix = points.PREFIX
     # pip has set up its logging by the time it calls run(), so a refusal there is printed as pip prints.
     inner = command.run
 
@@ -89,5 +87,7 @@ def _say_what_was_not_judged(run: Run) -> None:
 def _hand_over(status: ExitStatus, run: Run) -> None:
     if not _handover:
         return
-    with contextlib.suppress(OSError, VelnHookError), open(_handover, "w", encoding="utf-8") as file:
+    with contextlib.suppress(OSError), open(_handover, "r+", encoding="utf-8") as file:
+        if file.read(1):
+            return  # not the empty file that the parent made: somebody else set the variable
         json.dump({"status": int(status), "lines": run.messages}, file)

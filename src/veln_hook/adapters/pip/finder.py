@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from veln_hook.adapters.pip import pages
+from veln_hook.adapters.pip.points import PREFIX
 from veln_hook.adapters.pip.run import Run, Wanted, current, refusal, stopping
 from veln_hook.model import Candidate, Decision, Verdict
 
@@ -34,9 +35,12 @@ class _Judged:
 
 
 def prefix_of(instance: Any) -> str:
-    """Return ``pip._internal.`` or a vendored pip's, from one of pip's objects."""
-    head, _, _ = type(instance).__module__.partition("pip._internal.")
-    return f"{head}pip._internal."
+    """Return ``pip._internal.`` or a vendored pip's, from an object of its or of a class derived from its."""
+    for kind in type(instance).__mro__:
+        head, found, _ = kind.__module__.partition(PREFIX)
+        if found:
+            return f"{head}{PREFIX}"
+    return PREFIX
 
 
 def find_all_candidates(original: Callable[..., Any], finder: Any, project_name: str) -> Any:

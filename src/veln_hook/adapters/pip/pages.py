@@ -137,10 +137,11 @@ def open_items(found: Sequence[Any], settled: Settled | None) -> list[Any]:
             page_url = link.comes_from
             times = _times.get(page_url, {}) if isinstance(page_url, str) else {}
         uploaded = times.get(link.url)
-        if uploaded is None or not settled.by_age(uploaded):
-            open_ones.append(item)
-        elif (settled.filenames and _filename(link.url.partition("#")[0]) in settled.filenames) or (
-            settled.sha256s and _sha256(link) in settled.sha256s
+        if (
+            uploaded is None
+            or not settled.by_age(uploaded)
+            or (settled.filenames and _filename(link.url.partition("#")[0]) in settled.filenames)
+            or (settled.sha256s and _sha256(link) in settled.sha256s)
         ):
             open_ones.append(item)
     return open_ones

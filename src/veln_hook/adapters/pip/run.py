@@ -6,6 +6,7 @@ decisions are the guard's.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
@@ -147,6 +148,8 @@ def begin(prefix: str) -> Run:
     global _current  # noqa: PLW0603 - a run is a process
     if _current is not None:
         _current.close()
+    else:
+        atexit.register(_close)  # for who uses pip's functions without a command, which would close it
     run = Run(prefix)
     _current = run
     policy, switch = _policy_and_switch()
@@ -178,6 +181,11 @@ def begin(prefix: str) -> Run:
         )
     run.the_guard = Guard(policy, store, prefix=sys.prefix)
     return run
+
+
+def _close() -> None:
+    if _current is not None:
+        _current.close()
 
 
 def _policy_and_switch() -> tuple[Policy, SwitchState]:

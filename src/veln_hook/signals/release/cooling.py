@@ -86,7 +86,7 @@ def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iter
     if mode == "hold":
         yield _unknown_age("no index lists this file with this hash, so its age is unknown")
         return
-    finding = _first_seen(seen, min_age, context.now, persistent=context.store_persistent)
+    finding = _first_seen(seen, min_age, context)
     if finding is not None:
         yield finding
 
@@ -151,12 +151,13 @@ def _by_age(
             else observation.index == candidate.index
         )
     ]
-    return _first_seen(same, min_age, now, persistent=context.store_persistent)
+    return _first_seen(same, min_age, context)
 
 
 def _first_seen(
-    seen: Sequence[Observation], min_age: timedelta, now: datetime, *, persistent: bool
+    seen: Sequence[Observation], min_age: timedelta, context: CandidateContext | ArchiveContext
 ) -> Finding | None:
+    now = context.now
     # A first sight in the future was written by a clock that has since been set back: it counts as now.
     first = min((observation.first_seen for observation in seen), default=now)
     first = min(first, now)
@@ -165,8 +166,15 @@ def _first_seen(
         return None
     when = "just now" if now - first < timedelta(seconds=1) else f"{_rough(now - first)} ago"
     message = f"no upload time, first seen here {when}, {_until(opens_at, now, min_age)}"
-    if not persistent:
+    if not context.store_persistent:
         message += "; this machine can't remember what it saw, so set 'upstream' for this index in the policy"
+    elif context.store_started_at > now - min_age:
+        # A build machine that starts anew each time would be held for ever, and must be told what to do.
+        since = _instant(context.store_started_at, now)
+        message += (
+            f"; the store itself is new (since {since}): "
+            "where it isn't kept, set 'upstream' for this index in the policy"
+        )
     return _cooling(message, opens_at)
 
 

@@ -6,6 +6,7 @@ re-upload), so this is a fact about tampering, not a guess: critical.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from veln_hook.model import Confidence, Finding, Origin, Severity, Source
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from veln_hook.signals.hookspecs import ArchiveContext, CandidateContext
 
 NAME = "hash-mutation"
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 
 
 @hookimpl
@@ -51,7 +53,7 @@ def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iter
         return
     if candidate.source not in (Source.INDEX, Source.FIND_LINKS):
         return  # a direct URL's hash is no promise of the index's
-    if candidate.sha256 and candidate.sha256.lower() != archive.sha256.lower():
+    if _SHA256.fullmatch(candidate.sha256) and candidate.sha256.lower() != archive.sha256.lower():
         yield _finding(
             f"the index promises sha256 {candidate.sha256}, the downloaded bytes have {archive.sha256}"
         )
@@ -63,8 +65,15 @@ def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iter
 
 
 def _compare(sha256: str, index: str, seen: Sequence[Observation], now: datetime) -> Finding | None:
+    if not _SHA256.fullmatch(sha256):
+        return None
     for observation in seen:
-        if observation.index == index and observation.sha256 and observation.sha256.lower() != sha256.lower():
+        # What is no hash (an index that wrote null for a day) is no promise that could have been broken.
+        if (
+            observation.index == index
+            and observation.sha256.lower() != sha256.lower()
+            and _SHA256.fullmatch(observation.sha256)
+        ):
             return _finding(
                 f"bytes changed under a known filename: sha256 {observation.sha256} "
                 f"on {observation.first_seen.isoformat()[:16]} UTC, {sha256} on {now.isoformat()[:16]} UTC"

@@ -79,7 +79,11 @@ def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iter
         name = _fold(command.replace("\\", "/").lstrip("["))
         # An absolute name replaces the directory it is joined to.
         path = posixpath.normpath(posixpath.join("scripts", name))
-        if not path.startswith("scripts/") or _DRIVE.match(name) or _is_command(path.partition("/")[2], archive.project):
+        if (
+            not path.startswith("scripts/")
+            or _DRIVE.match(name)
+            or _is_command(path.partition("/")[2], archive.project)
+        ):
             yield _finding(archive, f"it would install a command {command!r}", "entry_points.txt")
             return
 

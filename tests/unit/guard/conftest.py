@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from guard_records import Machine
+
+from veln_hook.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    store = SqliteStore(":memory:")
+    yield Machine(store)
+    store.close()
