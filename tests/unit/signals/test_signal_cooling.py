@@ -16,6 +16,7 @@ INDEX = "https://pypi.org/simple/"
 SHA, OTHER = "ab" * 32, "cd" * 32
 NAME = "demo-1.0-py3-none-any.whl"
 HERE = "here"
+STARTED = NOW - timedelta(days=400)
 LATEST = datetime.max.replace(tzinfo=timezone.utc)
 
 
@@ -33,12 +34,12 @@ def policy(indexes=(), **cooling_fields):
     return Policy(cooling=CoolingPolicy(**{"min_age": AGE, **cooling_fields}), indexes=tuple(indexes))
 
 
-def findings(*candidates, observations=(), rules=None, persistent=True, now=NOW):
+def findings(*candidates, observations=(), rules=None, persistent=True, now=NOW, started=STARTED):
     known = {}
     for observation in observations:
         known.setdefault(observation.filename, []).append(observation)
     context = CandidateContext(
-        now=now, policy=rules or policy(), observations=known, machine=HERE, store_started_at=NOW,
+        now=now, policy=rules or policy(), observations=known, machine=HERE, store_started_at=started,
         store_persistent=persistent,
     )  # fmt: skip
     return list(cooling.veln_hook_examine_candidates(candidates, context))
@@ -55,7 +56,7 @@ def archive_findings(subject, observations=(), rules=None, *, sha256=SHA, origin
     archive = Archive("/x", ArchiveKind.WHEEL, origin, NAME, "demo", "1.0", sha256, 5, subject)
     context = ArchiveContext(
         now=NOW, policy=rules or policy(), observations=observations, members=(), commands=(), prefix="/p",
-        policy_files=(), store_started_at=NOW, store_persistent=persistent,
+        policy_files=(), store_started_at=STARTED, store_persistent=persistent,
     )  # fmt: skip
     return list(cooling.veln_hook_examine_archive(archive, context))
 
@@ -166,6 +167,13 @@ def test_a_store_that_forgets_names_the_way_out():
     assert "can't remember what it saw, so set 'upstream'" in finding(candidate(), persistent=False).message
     assert "upstream" not in finding(candidate()).message
     assert "upstream" not in finding(candidate(upload_time=NOW), persistent=False).message
+
+
+def test_a_store_that_is_new_says_so_and_names_the_way_out():
+    new = finding(candidate(), started=NOW - timedelta(minutes=3))
+    assert "the store itself is new (since 11:57 UTC)" in new.message
+    assert "set 'upstream'" in new.message
+    assert "new" not in finding(candidate(), started=NOW - AGE).message
 
 
 def test_mode_hold_is_a_hold_that_never_opens_by_itself():

@@ -28,13 +28,15 @@ def of_candidates(subject, *observations):
     known = {}
     for observation in observations:
         known.setdefault(observation.filename, []).append(observation)
-    context = CandidateContext(NOW, Policy(), known, "m", NOW, True)
+    context = CandidateContext(
+        now=NOW, policy=Policy(), observations=known, machine="m", store_started_at=NOW, store_persistent=True
+    )
     return [found for _, found in hash_mutation.veln_hook_examine_candidates([subject], context)]
 
 
 def of_archive(subject, *observations, sha256=B, origin=Origin.FETCHED):
     archive = Archive("/x", ArchiveKind.WHEEL, origin, NAME, "demo", "1.0", sha256, 5, subject)
-    context = ArchiveContext(NOW, Policy(), observations, (), (), "/p", (), True)
+    context = ArchiveContext(NOW, Policy(), observations, (), (), "/p", (), NOW, True)
     return list(hash_mutation.veln_hook_examine_archive(archive, context))
 
 

@@ -28,7 +28,10 @@ def candidate(version="1.0"):
 ONE, TWO = candidate("1.0"), candidate("2.0")
 CONTEXT = CandidateContext(NOW, Policy(), {}, "m", NOW, True)
 ARCHIVE = Archive("/x", ArchiveKind.SDIST, Origin.FETCHED, "demo-1.0.tar.gz", "demo", "1.0", "a" * 64)
-ARCHIVE_CONTEXT = ArchiveContext(NOW, Policy(), (), (), (), "/p", (), NOW, True)
+ARCHIVE_CONTEXT = ArchiveContext(
+    now=NOW, policy=Policy(), observations=(), members=(), commands=(), prefix="/p", policy_files=(),
+    store_started_at=NOW, store_persistent=True,
+)  # fmt: skip
 FINDING = Finding("acme", Severity.MEDIUM, Confidence.HIGH, "seen")
 
 

@@ -168,7 +168,7 @@ def _first_seen(
     message = f"no upload time, first seen here {when}, {_until(opens_at, now, min_age)}"
     if not context.store_persistent:
         message += "; this machine can't remember what it saw, so set 'upstream' for this index in the policy"
-    elif context.store_started_at > now - min_age:
+    elif context.store_started_at > _before(now, min_age):
         # A build machine that starts anew each time would be held for ever, and must be told what to do.
         since = _instant(context.store_started_at, now)
         message += (
