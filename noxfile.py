@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -35,11 +36,9 @@ SOURCE = {"PYTHONPATH": str(ROOT / "src")}
 
 def _roomy_memory() -> dict[str, str]:
     """Have tests keep their environments in memory if there is room: they copy and delete thousands of files."""
-    try:
+    with contextlib.suppress(OSError):
         if shutil.disk_usage(_MEMORY).free > _ROOM_BYTES and os.access(_MEMORY, os.W_OK):
             return {"TMPDIR": _MEMORY}
-    except OSError:
-        pass
     return {}
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from veln_hook.cli.__main__ import main
-
 if __name__ == "__main__":
+    # As pip does: -m puts the working directory first, and a hostile project may hold a pluggy.py.
+    if sys.path and sys.path[0] in ("", os.getcwd()):
+        sys.path.pop(0)
+
+    from veln_hook.cli.__main__ import main
+
     sys.exit(main())

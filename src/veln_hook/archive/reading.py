@@ -10,6 +10,7 @@ import re
 import stat
 import zipfile
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from urllib.parse import unquote
 
 from veln_hook.errors import ArchiveError
 from veln_hook.model import Archive, ArchiveKind, Origin
@@ -75,9 +76,11 @@ def describe_archive(path: str, *, origin: Origin, candidate: Candidate | None =
     filename = os.path.basename(path)
     named = parse_filename(filename)
     if candidate is not None and (origin is Origin.FETCHED or named is None):
-        asked = parse_filename(candidate.filename)
+        # As pip takes it from a URL, which unquotes it twice: a file's history goes by its name.
+        known_as = unquote(candidate.filename).rpartition("/")[2]
+        asked = parse_filename(known_as)
         if asked is not None or named is None:
-            filename, named = candidate.filename, asked
+            filename, named = known_as, asked
     project = named.project if named else ""
     version = named.version if named else ""
     if candidate is not None:

@@ -6,8 +6,9 @@ when, what is used instead, where to look, what to type.
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from veln_hook.model import Candidate, Decision
 
@@ -29,7 +30,7 @@ def tell(verdict: Verdict, *, instead: str = "", kept: bool = False) -> list[str
     """
     subject = verdict.subject
     reasons = [ruling.finding for ruling in verdict.holding]
-    headline = f"{verdict.decision.name:<5} {subject.release}"
+    headline = f"{verdict.decision.name:<5} {printable(subject.release)}"
     lines = [f"{headline}  {_finding(reasons[0])}" if reasons else headline]
     lines += [f"{_INDENT}also     {_finding(finding)}" for finding in reasons[1:3]]
     if instead:
@@ -57,18 +58,23 @@ def review_link(subject: Subject) -> str:
         return ""
     if urlsplit(candidate.index or candidate.url).hostname not in _PYPI_HOSTS:
         return ""
-    return f"https://inspector.pypi.io/project/{subject.project}/{subject.version}/"
+    return f"https://inspector.pypi.io/project/{quote(subject.project)}/{quote(subject.version)}/"
 
 
 def approve_command(subject: Subject) -> str:
     """Return the command that approves a release; empty where nothing exact could be approved."""
     if not subject.project or not subject.version:
         return ""
-    command = f'veln-hook approve {subject.project}=={subject.version} --reason "..."'
+    # These words come from an index and are meant to be pasted into a shell.
+    command = f'veln-hook approve {_word(f"{subject.project}=={subject.version}")} --reason "..."'
     candidate = subject if isinstance(subject, Candidate) else subject.candidate
     if candidate is not None and not candidate.index and subject.sha256:
-        command += f" --sha256 {subject.sha256} --filename {subject.filename}"
+        command += f" --sha256 {_word(subject.sha256)} --filename {_word(subject.filename)}"
     return command
+
+
+def _word(text: str) -> str:
+    return printable(shlex.quote(text))
 
 
 def _finding(finding: Finding) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from packaging.requirements import Requirement
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 from veln_hook.adapters.pip import carry, install, pages
 from veln_hook.errors import CarryError
@@ -30,10 +34,30 @@ def finder(*index_urls):
 @pytest.mark.parametrize(
     ("index_urls", "page", "base", "source"),
     [
-        (["https://pypi.org/simple"], "https://pypi.org/simple/demo/", "https://pypi.org/simple/", Source.INDEX),
-        (["https://pypi.org/simple/"], "https://pypi.org/simple/demo/", "https://pypi.org/simple/", Source.INDEX),
-        (["https://u:secret@x/simple/"], "https://u:secret@x/simple/demo/", "https://x/simple/", Source.INDEX),
-        (["https://x/simple/"], "https://x/simple-evil/demo/", "https://x/simple-evil/demo/", Source.FIND_LINKS),
+        (
+            ["https://pypi.org/simple"],
+            "https://pypi.org/simple/demo/",
+            "https://pypi.org/simple/",
+            Source.INDEX,
+        ),
+        (
+            ["https://pypi.org/simple/"],
+            "https://pypi.org/simple/demo/",
+            "https://pypi.org/simple/",
+            Source.INDEX,
+        ),
+        (
+            ["https://u:secret@x/simple/"],
+            "https://u:secret@x/simple/demo/",
+            "https://x/simple/",
+            Source.INDEX,
+        ),
+        (
+            ["https://x/simple/"],
+            "https://x/simple-evil/demo/",
+            "https://x/simple-evil/demo/",
+            Source.FIND_LINKS,
+        ),
         (["https://x/simple/"], "https://u:secret@x/links.html", "https://x/links.html/", Source.FIND_LINKS),
         ([], "https://x/links/", "https://x/links/", Source.FIND_LINKS),
         (["https://a/", "https://b/simple/"], "https://b/simple/demo/", "https://b/simple/", Source.INDEX),

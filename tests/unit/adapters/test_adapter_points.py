@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import subprocess
 import sys
 import types
@@ -135,21 +136,18 @@ def test_every_module_is_python_39():
         ast.parse(path.read_text(), str(path), feature_version=(3, 9))
 
 
-def _run(code, *arguments):
+def _run(config):
     runner = str(HERE / "runner.py")
-    text = f"import runpy, json, sys\nrunpy.run_path({runner!r})['main'](json.loads(sys.argv[1]))\n" if not code else code
-    return subprocess.run(
-        [sys.executable, "-I", "-S", "-W", "error", "-c", text, *arguments], capture_output=True, text=True, check=False, timeout=60
-    )  # fmt: skip
+    code = f"import runpy, json, sys\nrunpy.run_path({runner!r})['main'](json.loads(sys.argv[1]))\n"
+    command = [sys.executable, "-I", "-S", "-W", "error", "-c", code, json.dumps(config)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_a_runner_without_fitting_dependencies_refuses_in_one_line(tmp_path):
-    import json
-
     ran = tmp_path / "pip.py"
     ran.write_text("print('pip ran')")
     config = {"package": str(HERE.parents[2]), "dependencies": [{}], "pip": str(ran)}
-    done = _run("", json.dumps(config))
+    done = _run(config)
     assert done.returncode == 78
     assert "pip ran" not in done.stdout
     assert done.stderr.count("\n") == 1
@@ -157,8 +155,6 @@ def test_a_runner_without_fitting_dependencies_refuses_in_one_line(tmp_path):
 
 
 def test_a_runner_whose_package_is_damaged_runs_no_pip(tmp_path):
-    import json
-
     ran = tmp_path / "pip.py"
     ran.write_text("print('pip ran')")
     package = tmp_path / "package/veln_hook"
@@ -167,7 +163,7 @@ def test_a_runner_whose_package_is_damaged_runs_no_pip(tmp_path):
     (package / "_startup.py").write_text("raise RuntimeError('damaged')")
     dependencies = {name: [str(tmp_path), list(range(9, 40))] for name in ("pluggy", "packaging", "platformdirs", "tomli")}  # fmt: skip
     config = {"package": str(package.parent), "dependencies": [dependencies], "pip": str(ran)}
-    done = _run("", json.dumps(config))
+    done = _run(config)
     assert (done.returncode, done.stdout) == (78, "")
     assert "Traceback" not in done.stderr
 

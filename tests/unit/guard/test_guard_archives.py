@@ -121,7 +121,9 @@ def test_what_may_be_otherwise_tomorrow_is_not_remembered(machine, wheel, findin
     assert list(machine.store.archive_memories([archive.sha256])) == []
 
 
-def test_another_projects_own_wheel_is_not_blocked_for_having_been_offered_under_a_false_name(machine, tmp_path):
+def test_another_projects_own_wheel_is_not_blocked_for_having_been_offered_under_a_false_name(
+    machine, tmp_path
+):
     path = make_wheel(tmp_path, "pip", "99.0", {"pip/__init__.py": ""})
     forged = replace(described(path), project="demo")
     assert machine.guard().check_archive(forged).decision is Decision.BLOCK
@@ -139,7 +141,9 @@ def test_changed_bytes_under_a_known_name_are_a_block(machine, wheel, tmp_path):
     machine.now += timedelta(days=1)
     assert machine.guard().check_archive(described(other)).decision is Decision.BLOCK
     assert machine.guard().check_candidate(described(other).candidate).decision is Decision.BLOCK
-    assert machine.guard().check_candidate(described(wheel).candidate).decision is Decision.BLOCK  # both were there
+    assert (
+        machine.guard().check_candidate(described(wheel).candidate).decision is Decision.BLOCK
+    )  # both were there
 
 
 def test_a_forged_url_does_not_write_the_indexs_history(machine, wheel, tmp_path):
@@ -170,7 +174,9 @@ def test_a_url_whose_project_nobody_knows_ages_too(machine, tmp_path):
     path = tmp_path / "main.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x", "")
-    asked = candidate("", project="", filename="main.zip", source=Source.DIRECT_URL, index="", sha256="", age=None)
+    asked = candidate(
+        "", project="", filename="main.zip", source=Source.DIRECT_URL, index="", sha256="", age=None
+    )
     plain = describe_archive(str(path), origin=Origin.FETCHED, candidate=asked)
     assert machine.guard().check_archive(plain).decision is Decision.HOLD
     machine.now = START + AGE
@@ -200,7 +206,9 @@ def _broken(tmp_path, kind):
     return path  # or there is none
 
 
-@pytest.mark.parametrize("kind", ["text", "empty", "pipe", "directory", "device", "bomb", "two readings", "missing"])
+@pytest.mark.parametrize(
+    "kind", ["text", "empty", "pipe", "directory", "device", "bomb", "two readings", "missing"]
+)
 def test_an_archive_that_can_not_be_read_is_held_for_a_person(machine, tmp_path, kind):
     path = _broken(tmp_path, kind)
     asked = candidate()

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from guard_records import AGE, INDEX, OTHER, SHA, START, approval, candidate
 
+from veln_hook import __version__
 from veln_hook.errors import StoreError
 from veln_hook.model import Confidence, Decision, Finding, Severity, Source
 from veln_hook.policy.settings import CoolingPolicy, Policy, PolicyException
 from veln_hook.store import ArchiveMemory
-from veln_hook import __version__
 
 YOUNG = timedelta(minutes=5)
 FOUND = Finding("acme", Severity.HIGH, Confidence.HIGH, "reads credentials")
@@ -143,7 +143,11 @@ def test_a_remembered_archive_is_dropped_before_it_is_fetched_again(machine):
 def test_every_candidate_with_these_bytes_is_dropped(machine):
     # The same file on two indexes, or under two names on one.
     machine.store.remember_archive(ArchiveMemory(SHA, __version__, (FOUND,)))
-    asked = [candidate(), candidate(index="https://mirror/"), candidate(filename="demo-1.0-1-py3-none-any.whl")]
+    asked = [
+        candidate(),
+        candidate(index="https://mirror/"),
+        candidate(filename="demo-1.0-1-py3-none-any.whl"),
+    ]
     assert [v.decision for v in machine.guard().check_candidates(asked)] == [Decision.HOLD] * 3
 
 

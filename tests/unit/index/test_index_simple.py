@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import datetime, timedelta, timezone
 
@@ -79,7 +80,7 @@ def test_what_is_no_time_is_unknown_and_never_an_error(nonsense):
 
 
 @given(st.one_of(st.text(), st.from_regex(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,12})?.{0,7}")))
-@example("٢٠٢٦-٠٥-٠١T١٢:٠٠:٠٠Z")
+@example("\u0662\u0660\u0662\u0666-\u0660\u0665-\u0660\u0661T\u0661\u0662:\u0660\u0660:\u0660\u0660Z")
 def test_no_text_is_an_error(text):
     parsed = parse_upload_time(text)
     assert parsed is None or parsed.tzinfo is UTC
@@ -169,10 +170,8 @@ def test_what_is_no_project_page_is_a_value_error(content):
 def test_numbers_beyond_measure():
     assert parse_json_page(page(FILE, extra=float("nan")), PAGE)
     body = page(FILE)[:-1] + b', "x": ' + b"9" * 5000 + b"}"
-    try:
+    with contextlib.suppress(ValueError):  # newer Pythons refuse the number, and with it the page
         assert parse_json_page(body, PAGE)
-    except ValueError:
-        pass  # newer Pythons refuse the number, and with it the page
     (entry,) = parse({**FILE, "size": 10**300}).values()
     assert entry.size == 10**300
 

@@ -52,7 +52,9 @@ def finding(*candidates, **more):
     return found[0][1]
 
 
-def archive_findings(subject, observations=(), rules=None, *, sha256=SHA, origin=Origin.FETCHED, persistent=True):
+def archive_findings(
+    subject, observations=(), rules=None, *, sha256=SHA, origin=Origin.FETCHED, persistent=True
+):
     archive = Archive("/x", ArchiveKind.WHEEL, origin, NAME, "demo", "1.0", sha256, 5, subject)
     context = ArchiveContext(
         now=NOW, policy=rules or policy(), observations=observations, members=(), commands=(), prefix="/p",
@@ -113,7 +115,9 @@ def test_no_age_that_a_policy_can_ask_for_is_an_error():
 
 def test_age_zero_cools_nothing():
     rules = policy(min_age=timedelta())
-    assert findings(candidate(upload_time=NOW), candidate(), candidate(upload_time=NOW + AGE), rules=rules) == []
+    assert (
+        findings(candidate(upload_time=NOW), candidate(), candidate(upload_time=NOW + AGE), rules=rules) == []
+    )
 
 
 def test_each_file_has_its_own_age():
@@ -177,7 +181,9 @@ def test_a_store_that_is_new_says_so_and_names_the_way_out():
 
 
 def test_mode_hold_is_a_hold_that_never_opens_by_itself():
-    found = finding(candidate(), rules=policy(missing_upload_time="hold"), observations=[seen(timedelta(days=9))])
+    found = finding(
+        candidate(), rules=policy(missing_upload_time="hold"), observations=[seen(timedelta(days=9))]
+    )
     assert found.unverifiable
     assert found.opens_at is None
 
@@ -227,7 +233,10 @@ def test_ages_by_project_and_by_index():
     assert finding(candidate(upload_time=NOW - timedelta(days=2)), rules=by_project)
     by_index = policy([IndexPolicy(INDEX, min_age=timedelta(days=3))])
     assert finding(candidate(upload_time=NOW - timedelta(days=2)), rules=by_index)
-    assert findings(candidate(upload_time=NOW - timedelta(days=2), index="https://mirror/"), rules=by_index) == []
+    assert (
+        findings(candidate(upload_time=NOW - timedelta(days=2), index="https://mirror/"), rules=by_index)
+        == []
+    )
     floor = policy(at_least={"demo": timedelta(days=3)})
     assert finding(candidate(upload_time=NOW - timedelta(days=2)), rules=floor)
     shorter = policy([IndexPolicy(INDEX, min_age=timedelta(minutes=1))])
@@ -237,7 +246,10 @@ def test_ages_by_project_and_by_index():
 # Observations by machines
 
 
-@pytest.mark.parametrize(("machines", "held"), [((), True), (("b",), True), (("b", "c"), False), (("b", "b"), True), ((HERE, "b"), True)])
+@pytest.mark.parametrize(
+    ("machines", "held"),
+    [((), True), (("b",), True), (("b", "c"), False), (("b", "b"), True), ((HERE, "b"), True)],
+)
 def test_distinct_machines_count_and_this_one_is_among_them(machines, held):
     rules = policy(min_observations=3)
     old = candidate(upload_time=NOW - AGE)

@@ -43,7 +43,11 @@ def of_archive(subject, *observations, sha256=B, origin=Origin.FETCHED):
 @pytest.mark.parametrize("look", [of_candidates, of_archive])
 def test_other_bytes_under_a_known_name_show_both_hashes_and_dates(look):
     (found,) = look(candidate(), seen())
-    assert (found.severity, found.confidence, found.signal) == (Severity.CRITICAL, Confidence.HIGH, "hash-mutation")
+    assert (found.severity, found.confidence, found.signal) == (
+        Severity.CRITICAL,
+        Confidence.HIGH,
+        "hash-mutation",
+    )
     assert found.message == (
         f"bytes changed under a known filename: sha256 {A} on 2026-04-28T12:00 UTC, {B} on 2026-05-01T12:00 UTC"
     )
@@ -53,7 +57,14 @@ def test_other_bytes_under_a_known_name_show_both_hashes_and_dates(look):
 @pytest.mark.parametrize("look", [of_candidates, of_archive])
 @pytest.mark.parametrize(
     "observation",
-    [seen(B), seen(B.upper()), seen(""), seen(index="https://mirror/"), seen(index=""), seen(filename="demo-1.0.tar.gz")],
+    [
+        seen(B),
+        seen(B.upper()),
+        seen(""),
+        seen(index="https://mirror/"),
+        seen(index=""),
+        seen(filename="demo-1.0.tar.gz"),
+    ],
 )
 def test_only_another_hash_on_the_same_index_is_a_change(look, observation):
     assert look(candidate(), observation) == []

@@ -11,7 +11,17 @@ import pytest
 
 from veln_hook.errors import PluginError
 from veln_hook.guard import Guard
-from veln_hook.model import Archive, ArchiveKind, Candidate, Confidence, Decision, Finding, Origin, Severity, Source
+from veln_hook.model import (
+    Archive,
+    ArchiveKind,
+    Candidate,
+    Confidence,
+    Decision,
+    Finding,
+    Origin,
+    Severity,
+    Source,
+)
 from veln_hook.policy.settings import CoolingPolicy, Policy, SignalPolicy
 from veln_hook.signals import ArchiveContext, CandidateContext, SignalInfo, SignalManager, hookimpl
 from veln_hook.store.sqlite import SqliteStore
@@ -53,11 +63,11 @@ class Plugin:
         return self.names
 
     @hookimpl
-    def veln_hook_examine_candidates(self, candidates, context):
+    def veln_hook_examine_candidates(self):
         return self._answer("candidates")
 
     @hookimpl
-    def veln_hook_examine_archive(self, archive, context):
+    def veln_hook_examine_archive(self):
         return self._answer("archive")
 
 
@@ -87,9 +97,9 @@ def guard(*plugins):
     return Guard(Policy(), store(), signals=manager(*plugins), now=lambda: NOW)
 
 
-def raising(*before, error=RuntimeError("half way")):
+def raising(*before):
     yield from before
-    raise error
+    raise RuntimeError("half way")
 
 
 # Registering
@@ -115,7 +125,9 @@ def test_a_module_is_a_plugin():
     assert list(manager(module).examine_archive(ARCHIVE, ARCHIVE_CONTEXT)) == [FINDING]
 
 
-@pytest.mark.parametrize("names", [[SignalInfo("cooling", "Mine.")], [SignalInfo("x", "1"), SignalInfo("x", "2")]])
+@pytest.mark.parametrize(
+    "names", [[SignalInfo("cooling", "Mine.")], [SignalInfo("x", "1"), SignalInfo("x", "2")]]
+)
 def test_a_signals_name_is_taken_once(names):
     with pytest.raises(PluginError, match="exists already"):
         manager(Plugin(names=names))
@@ -158,7 +170,7 @@ def test_an_unknown_argument_is_refused():
 def test_a_wrapper_would_never_run_so_it_is_refused():
     class Wrapper:
         @hookimpl(hookwrapper=True)
-        def veln_hook_examine_archive(self, archive):
+        def veln_hook_examine_archive(self):
             yield
 
     with pytest.raises(PluginError, match="wrapper"):
@@ -166,7 +178,7 @@ def test_a_wrapper_would_never_run_so_it_is_refused():
 
 
 def test_a_plugin_the_policy_names_must_be_installed():
-    with pytest.raises(PluginError, match="'acme'.*not installed"):
+    with pytest.raises(PluginError, match=r"'acme'.*not installed"):
         SignalManager().load_plugins(["acme"])
     assert SignalManager().load_plugins([]) is None
 
@@ -179,7 +191,9 @@ def installed(tmp_path, monkeypatch):
         info = tmp_path / "acme-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("[veln_hook]\nacme = acme_signals_of_a_test\nother = no_such_module\n")
+        (info / "entry_points.txt").write_text(
+            "[veln_hook]\nacme = acme_signals_of_a_test\nother = no_such_module\n"
+        )
         (tmp_path / "acme_signals_of_a_test.py").write_text(source)
         monkeypatch.syspath_prepend(str(tmp_path))
         monkeypatch.delitem(sys.modules, "acme_signals_of_a_test", raising=False)
@@ -303,7 +317,9 @@ def test_a_generator_that_raises_midway_holds_all_of_them():
 
 def test_one_plugins_failure_loses_nothing_of_the_others():
     block = replace(FINDING, severity=Severity.CRITICAL)
-    verdicts = guard(Plugin(RuntimeError("bug")), Plugin([(ONE, block)]), Plugin(OSError("bug"))).check_candidates([ONE])
+    verdicts = guard(
+        Plugin(RuntimeError("bug")), Plugin([(ONE, block)]), Plugin(OSError("bug"))
+    ).check_candidates([ONE])
     assert [r.decision for r in verdicts[0].rulings] == [Decision.BLOCK, Decision.HOLD, Decision.HOLD]
 
 

@@ -72,8 +72,8 @@ HOSTILE = [
     "demo//..//pip/__init__.py",
     "PIP/__init__.py",
     "Veln_Hook/x.py",
-    "ｐｉｐ/__init__.py",
-    "ﬁle/../pip/__init__.py",
+    "\uff50\uff49\uff50/__init__.py",
+    "\ufb01le/../pip/__init__.py",
     "pip\\__init__.py",
     "demo\\..\\pip\\__init__.py",
     # out of site-packages
@@ -200,7 +200,7 @@ def test_what_belongs_to_one_of_us_is_foreign_to_the_others(project, member):
 
 @pytest.mark.parametrize(
     "command",
-    ["pip", "PIP", "pip3", "pip3.13", "python", "python3.12", "python3.13t", "pythonw", "pypy3", "veln-hook", "ｐｉｐ", "[pip",
+    ["pip", "PIP", "pip3", "pip3.13", "python", "python3.12", "python3.13t", "pythonw", "pypy3", "veln-hook", "\uff50\uff49\uff50", "[pip",
      "../bin/pip", "../lib/python3.13/site-packages/veln_hook/x.py", "../x", "x/../pip", "x/../../bin/pip", "..\\bin\\pip", "/bin/sh", "c:/x", "."],
 )  # fmt: skip
 def test_a_command_that_would_replace_ours_is_critical(command):

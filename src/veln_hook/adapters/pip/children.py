@@ -16,9 +16,13 @@ from veln_hook.adapters.pip.run import active, current, refusal, stopping
 from veln_hook.errors import VelnHookError
 from veln_hook.model import ExitStatus
 from veln_hook.policy.switch import asks_for_off
+from veln_hook.report.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+
+_MAX_LINES = 20
 
 
 def get_runnable_pip(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -82,6 +86,9 @@ def _read(path: str) -> tuple[ExitStatus, str] | None:
     try:
         with open(path, encoding="utf-8") as file:
             told = json.load(file)
-        return ExitStatus(told["status"]), "\n".join(str(line) for line in told["lines"])
+        lines = [line for text in told["lines"] for line in str(text).splitlines()]
+        # Build code that the child ran can have found the file: what it says is words, shown as such.
+        shown = [printable(line) for line in lines[:_MAX_LINES]]
+        return ExitStatus(told["status"]), "\n".join(shown)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # the child failed for reasons of pip's own

@@ -222,11 +222,16 @@ def judge_project(run: Run, finder: Any, project: str, answer: list[Any]) -> _Ju
         judged.passing = list(answer)
         return judged
     # A held wheel must not make pip build the sdist of the same release instead.
-    wheels = {v.subject.version: v for v in verdicts.values() if not v.passes and _is_wheel(v)}
+    # By pip's own version objects: 2.0 and 2.0.0 are one release.
+    wheels = {
+        item.version: verdicts[id(item)]
+        for item in looked_at
+        if item.link.is_wheel and not verdicts[id(item)].passes
+    }
     for item in answer:
         verdict = verdicts.get(id(item))
         if wheels and (verdict is None or verdict.passes) and not item.link.is_wheel:
-            verdict = wheels.get(str(item.version), verdict)
+            verdict = wheels.get(item.version, verdict)
         if verdict is not None:
             key = link_key(item.link)
             run.judged[key] = verdict
@@ -301,10 +306,6 @@ def _held_causes(run: Run, error: Any) -> dict[str, Wanted]:
 def link_key(link: Any) -> str:
     """Return what a verdict about a link is kept under: its URL without fragment."""
     return str(link.url).partition("#")[0]
-
-
-def _is_wheel(verdict: Verdict) -> bool:
-    return isinstance(verdict.subject, Candidate) and verdict.subject.is_wheel
 
 
 def _newer(version: str, than: str) -> bool:

@@ -53,6 +53,8 @@ class Page:
     base: str
     """Index (or ``--find-links`` page) as the user configured it, without credentials."""
     source: Source
+    is_remote: bool
+    """Whether it came over a network: then what it offers has no age by being on this machine."""
     entries: dict[str, FileEntry] = field(default_factory=dict)
     """By filename, where the page had to be asked for as JSON."""
 
@@ -109,7 +111,7 @@ def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, *
         return links
     finder, project_url = _asking[-1]
     base, source = _configured(finder, project_url.url)
-    known = _pages[page.url] = Page(base, source)
+    known = _pages[page.url] = Page(base, source, not page.url.startswith("file:"))
     content_type = getattr(page, "content_type", "text/html").lower()
     if content_type.startswith(ACCEPT_JSON):
         if links and page.url not in _times:  # pip 22.2 has no from_json
@@ -140,7 +142,7 @@ def open_items(found: Sequence[Any], settled: Settled | None) -> list[Any]:
         if (
             uploaded is None
             or not settled.by_age(uploaded)
-            or (settled.filenames and _filename(link.url.partition("#")[0]) in settled.filenames)
+            or (settled.filenames and _filename(link) in settled.filenames)
             or (settled.sha256s and _sha256(link) in settled.sha256s)
         ):
             open_ones.append(item)
@@ -170,13 +172,13 @@ def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Po
             url = strip_credentials(url)
         page_url = link.comes_from
         page = _pages.get(page_url) if isinstance(page_url, str) else None
-        if link.is_file:
+        if link.is_file and (page is None or not page.is_remote):
             source, base = Source.LOCAL_FILE, ""
         elif page is not None:
             source, base = page.source, page.base
         else:  # an archive named by --find-links itself
             source, base = Source.FIND_LINKS, f"{posixpath.dirname(url)}/"
-        filename = _filename(url)
+        filename = _filename(link)
         time = _times.get(page_url, {}).get(link.url) if page is not None else None
         entry = page.entries.get(filename) if page is not None else None
         sha256 = _sha256(link)
@@ -220,7 +222,7 @@ def from_link(
     """
     source = _direct_source(link) if source is None or link.is_file else source
     url = strip_credentials(link.url)
-    filename = link.filename if source is not Source.VCS else _filename(url)
+    filename = _filename(link)
     named = parse_filename(filename) if source is not Source.VCS else None
     if named is not None:
         project, version = project or named.project, version or named.version
@@ -346,9 +348,12 @@ def _configured(finder: Any, project_url: str) -> tuple[str, Source]:
     return base_url(project_url, ""), Source.FIND_LINKS
 
 
-def _filename(url: str) -> str:
-    name = url.partition("?")[0].rstrip("/").rpartition("/")[2]
-    return unquote(name) if "%" in name else name
+def _filename(link: Any) -> str:
+    """Return the name that pip itself takes from a link; without its work where nothing is quoted."""
+    url: str = link.url.partition("#")[0]
+    if "%" in url or "?" in url or url.endswith("/"):
+        return str(link.filename)
+    return url.rpartition("/")[2]
 
 
 def _sha256(link: Any) -> str:
