@@ -68,17 +68,23 @@ def test_a_pages_base_has_no_credentials(index_urls, page, base, source):
 
 
 @pytest.mark.parametrize(
-    ("url", "name"),
+    "url",
     [
-        ("https://x/demo-1.0-py3-none-any.whl", "demo-1.0-py3-none-any.whl"),
-        ("https://x/demo-1.0%2Blocal-py3-none-any.whl", "demo-1.0+local-py3-none-any.whl"),
-        ("https://x/demo-1.0.tar.gz?token=/other-2.0.tar.gz", "demo-1.0.tar.gz"),
-        ("https://x/demo-1.0.tar.gz/", "demo-1.0.tar.gz"),
-        ("https://x/", "x"),
+        "https://x/demo-1.0%2Blocal-py3-none-any.whl",
+        "https://x/a%2Fdemo-1.0-py3-none-any.whl",
+        "https://x/demo-1%252E0-py3-none-any.whl",
+        "https://x/demo-1.0.tar.gz?token=/other-2.0.tar.gz",
+        "https://x/demo-1.0.tar.gz/",
+        "https://x/",
     ],
 )
-def test_a_files_name_is_the_last_part_of_its_path(url, name):
-    assert pages._filename(url) == name
+def test_where_a_url_can_be_read_in_two_ways_pips_reading_is_the_files_name(url):
+    assert pages._filename(SimpleNamespace(url=url, filename="as pip has it")) == "as pip has it"
+
+
+def test_a_plain_urls_last_part_is_the_files_name():
+    link = SimpleNamespace(url="https://x/demo-1.0-py3-none-any.whl#sha256=ab/cd", filename="not asked")
+    assert pages._filename(link) == "demo-1.0-py3-none-any.whl"
 
 
 @pytest.mark.parametrize(
