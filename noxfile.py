@@ -35,7 +35,7 @@ SOURCE = {"PYTHONPATH": str(ROOT / "src")}
 
 
 def _roomy_memory() -> dict[str, str]:
-    """Have tests keep their environments in memory if there is room: they copy and delete thousands of files."""
+    """Have tests keep their environments in memory if there is room: they copy thousands of files."""
     with contextlib.suppress(OSError):
         if shutil.disk_usage(_MEMORY).free > _ROOM_BYTES and os.access(_MEMORY, os.W_OK):
             return {"TMPDIR": _MEMORY}
