@@ -177,7 +177,13 @@ def _fetch(place: str) -> None:
     ]  # fmt: skip
     try:
         done = subprocess.run(
-            command, env=environ, capture_output=True, text=True, timeout=_FETCH_TIMEOUT_S, check=False
+            command,
+            env=environ,
+            cwd=staging,  # -m looks for modules in the working directory first, and that may be anybody's
+            capture_output=True,
+            text=True,
+            timeout=_FETCH_TIMEOUT_S,
+            check=False,
         )
         if done.returncode != 0:
             reason = (done.stderr or done.stdout or "pip failed").strip().splitlines()[0]

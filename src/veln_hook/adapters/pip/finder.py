@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 from veln_hook.adapters.pip import pages
 from veln_hook.adapters.pip.points import PREFIX
 from veln_hook.adapters.pip.run import Run, Wanted, current, refusal, stopping
+from veln_hook.index import strip_credentials
 from veln_hook.model import Candidate, Decision, Verdict
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def make_candidate(original: Callable[..., Any], factory: Any, *args: Any, **kwa
                 bound.get("name"),
             )
             if not verdict.passes:
-                if link_key(bound["link"]) in run.from_finder:
+                if bound["template"].link is None and link_key(bound["link"]) in run.from_finder:
                     return None  # the resolver looks for another
                 raise run.refuse([verdict])
             _choose(run, verdict)
@@ -187,7 +188,7 @@ def resolve(original: Callable[..., Any], resolver: Any, *args: Any, **kwargs: A
             for candidate in mapping.values():
                 link = getattr(candidate, "source_link", None)
                 if link is not None:
-                    run.resolved.append(link_key(link))
+                    run.resolved.append(strip_credentials(link.url))
             settled = {}
             for project, wanted in run.wanted.items():
                 used = mapping.get(project)

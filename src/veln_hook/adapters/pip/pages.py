@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import posixpath
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("veln_hook")
 
 _OK = 200
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _HEADERS = {
     # PyPI answers some of pip's own user agents with HTML whatever they accept (measured with pip/22.x).
     "User-Agent": f"veln-hook/{__version__}",
@@ -357,9 +359,9 @@ def _filename(link: Any) -> str:
 
 
 def _sha256(link: Any) -> str:
-    """Return the hash that pip itself will check."""
-    hashes = getattr(link, "_hashes", None)
-    if hashes:
-        found = hashes.get("sha256", "")
-        return str(found).lower()
-    return str(link.hash).lower() if link.hash_name == "sha256" else ""
+    """Return the hash that pip itself will check; empty if there is none, or what stands there is no hash."""
+    hashes = getattr(link, "_hashes", None) or {
+        link.hash_name: link.hash
+    }  # older pips keep one in the fragment
+    found = str(hashes.get("sha256", ""))
+    return found.lower() if _SHA256.fullmatch(found) else ""
