@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support import envs
+from support.builders import make_wheel
+from support.held import YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from support.index_server import IndexServer
 
 _HERE = Path(__file__).parent
 
@@ -43,3 +47,16 @@ def env(make_env: Callable[..., envs.Env], pair: envs.Pair) -> envs.Env:
 def shared(pair: envs.Pair, home: envs.Home) -> envs.Env:
     """The pair's environment as every test shares it: install with ``--target`` only, it is much quicker."""
     return envs.shared_env(pair, home)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """Where things are installed, so that the environment itself can be shared."""
+    return tmp_path / "target"
+
+
+@pytest.fixture
+def young(index: IndexServer, tmp_path: Path) -> IndexServer:
+    """An index whose only release of demo is twelve minutes old."""
+    index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=YOUNG)
+    return index

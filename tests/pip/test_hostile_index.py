@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from support.builders import make_sdist, make_wheel
+from support.held import OLD, YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from support.envs import Env
     from support.index_server import IndexServer
-
-OLD = timedelta(days=30)
-YOUNG = timedelta(minutes=12)
 
 
 def test_a_remote_page_that_names_a_local_file_gives_it_no_age(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support import cache
 from support.builders import make_wheel
+from support.held import OLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
     from support.envs import Env
     from support.index_server import IndexServer
-
-OLD = timedelta(days=30)
-YOUNG = timedelta(minutes=12)
-
-
-@pytest.fixture
-def young(index: IndexServer, tmp_path: Path) -> IndexServer:
-    index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=YOUNG)
-    return index
 
 
 def _assert_silent(env: Env) -> None:

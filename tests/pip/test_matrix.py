@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support.builders import make_sdist, make_wheel
+from support.held import OLD, YOUNG
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from support.envs import Env
     from support.index_server import IndexServer
-
-OLD = timedelta(days=30)
-YOUNG = timedelta(minutes=12)
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    """Where things are installed, so that the environment itself can be shared."""
-    return tmp_path / "target"
 
 
 @pytest.fixture

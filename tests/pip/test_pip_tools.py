@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from support import cache
 from support.builders import make_sdist, make_wheel
+from support.held import OLD, YOUNG
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from support.envs import Env
     from support.index_server import IndexServer
-
-OLD = timedelta(days=30)
-YOUNG = timedelta(minutes=12)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.builders import make_wheel
+from support.held import OLD, YOUNG
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,24 +20,10 @@ if TYPE_CHECKING:
     from support.envs import Env
     from support.index_server import IndexServer
 
-OLD = timedelta(days=30)
-YOUNG = timedelta(minutes=12)
-
 
 @pytest.fixture
 def env(shared_env: Env) -> Env:
     return shared_env
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "target"
-
-
-@pytest.fixture
-def young(index: IndexServer, tmp_path: Path) -> IndexServer:
-    index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=YOUNG)
-    return index
 
 
 def test_a_project_file_loosens_nothing(env: Env, young: IndexServer, target: Path) -> None:
