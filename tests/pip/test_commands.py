@@ -40,11 +40,25 @@ def test_other_commands(env: Env, young: IndexServer, tmp_path: Path, target: Pa
     assert not young.downloads
 
 
-def test_prefix_and_user(env: Env, young: IndexServer, target: Path) -> None:
+def test_prefix(env: Env, young: IndexServer, target: Path) -> None:
     assert_held(env.run_pip("install", "--prefix", str(target), "demo", index=young), target)
-    user = env.run_pip("install", "--user", "demo", index=young)
-    assert user.returncode != 0
     assert not young.downloads
+
+
+def test_user_site(newest_env: Env, young: IndexServer) -> None:
+    # The user site is visible in a virtualenv only if the system's packages are.
+    config = newest_env.prefix / "pyvenv.cfg"
+    config.write_text(
+        config.read_text().replace("system-site-packages = false", "system-site-packages = true")
+    )
+    held = newest_env.run_pip("install", "--user", "demo", index=young)
+    assert held.returncode == 75, held
+    assert not young.downloads
+    passed = newest_env.run_pip(
+        "install", "--user", "demo", index=young, env={"VELN_HOOK_COOLING_MIN_AGE": "0"}
+    )
+    assert passed.returncode == 0, passed
+    assert list(newest_env.home.path.rglob("site-packages/demo.py"))
 
 
 def test_isolated_interpreter(env: Env, young: IndexServer, target: Path) -> None:
