@@ -58,7 +58,7 @@ def _lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Lint, then every quick test, on five pairs of pip and Python; ``-- tests/unit`` for a part of them."""
+    """Lint, then every quick test, on six pairs of pip and Python; ``-- tests/unit`` for a part of them."""
     _install(session)
     _lint(session)
     quick = ["-n", "auto", "-m", "not slow and not online"]

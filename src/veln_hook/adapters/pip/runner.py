@@ -39,12 +39,27 @@ def main(config):
             it supports]), ``pip`` (file to run, or empty for the interpreter's own pip).
     """
     sys.argv[0] = config["pip"] or sys.argv[0]
-    if "veln_hook" not in sys.modules:
+    if not _is_loaded():
         _load(config)
     if config["pip"]:
         runpy.run_path(config["pip"], run_name="__main__")
     else:
         runpy.run_module("pip", run_name="__main__", alter_sys=True)
+
+
+def _is_loaded():
+    """Whether the interpreter has its own protection, with all that it needs.
+
+    pip 26.2 starts the pip for build requirements inside the build environment,
+    where our start-up file runs but the dependencies' directory is taken away.
+    """
+    if "veln_hook" not in sys.modules:
+        return False
+    try:
+        importlib.import_module("veln_hook.adapters.pip.preload")
+    except ImportError:
+        return False
+    return True
 
 
 def _load(config):
