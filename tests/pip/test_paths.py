@@ -7,6 +7,7 @@ a BLOCK: their wheel would overwrite veln-hook.
 from __future__ import annotations
 
 import hashlib
+import time
 import subprocess
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -54,6 +55,7 @@ def test_html_only_index_is_cooled_from_first_sight(
     result = env.run_pip("install", "-t", str(target), "demo", index=index)
     assert_held(result, target)
     assert "no upload time, first seen here just now, cooling until" in result.out, result
+    time.sleep(1.1)
     short = env.run_pip(
         "install", "-t", str(target), "demo", index=index, env={"VELN_HOOK_COOLING_MIN_AGE": "1s"}
     )
