@@ -7,8 +7,8 @@ a BLOCK: their wheel would overwrite veln-hook.
 from __future__ import annotations
 
 import hashlib
-import time
 import subprocess
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
