@@ -10,16 +10,20 @@ from pathlib import Path
 
 TARGET = Path(__file__).resolve().parent.parent / "src" / "veln_hook_startup.pth"
 
-PROGRAM = """\
+FALLBACK = """\
+try:
+ import _veln_hook_fallback
+ _veln_hook_fallback.install()
+except Exception:
+ pass
+"""
+# The fallback is compiled only where it is needed; every start of Python compiles the rest.
+PROGRAM = f"""\
 try:
  import veln_hook
  veln_hook.install()
 except Exception:
- try:
-  import _veln_hook_fallback
-  _veln_hook_fallback.install()
- except Exception:
-  pass
+ exec({FALLBACK!r}, {{}})
 """
 
 

@@ -18,28 +18,30 @@ import sys
 __version__ = "0.1.0"
 
 
-class Finder:
-    """Finds nothing by itself; hands pip's guarded modules a loader that guards them."""
+def find_spec(fullname, path=None, target=None):
+    """Return a spec with our loader for one of pip's guarded modules, ``None`` for every other (PEP 451).
 
-    def find_spec(self, fullname, path=None, target=None):
-        """Return a spec with our loader for a guarded module, ``None`` for every other (PEP 451)."""
-        if "pip._internal." not in fullname and fullname != "piptools.sync":
-            return None
-        try:
-            from veln_hook._startup import find_spec  # noqa: PLC0415 - nothing of ours loads before pip does
-        except Exception:  # noqa: BLE001 - damaged: Python and 'pip uninstall' go on, 'pip install' doesn't
-            import _veln_hook_fallback  # noqa: PLC0415
+    This module itself is what stands on ``sys.meta_path``: a class for it would cost every start more.
+    """
+    if "pip._internal." not in fullname and fullname != "piptools.sync":
+        return None
+    try:
+        from veln_hook import _startup  # noqa: PLC0415 - nothing of ours loads before pip does
 
-            return _veln_hook_fallback.find_spec(fullname)
-        return find_spec(self, fullname, path, target)
+        find = _startup.find_spec
+    except Exception:  # noqa: BLE001 - damaged: Python and 'pip uninstall' go on, 'pip install' doesn't
+        import _veln_hook_fallback  # noqa: PLC0415
+
+        return _veln_hook_fallback.find_spec(fullname)
+    return find(sys.modules[__name__], fullname, path, target)
 
 
 def install():
-    """Put the finder in front of the others, once per process."""
-    for finder in sys.meta_path:
-        if type(finder) is Finder:
-            return
-    sys.meta_path.insert(0, Finder())
+    """Put this module in front of the finders, once per process."""
+    this = sys.modules[__name__]
+    if this in sys.meta_path:
+        return
+    sys.meta_path.insert(0, this)
     if "pip._internal" in sys.modules:  # imported before us, so it will not be found again
         from veln_hook import _startup  # noqa: PLC0415
 

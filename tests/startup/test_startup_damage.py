@@ -50,6 +50,8 @@ DAMAGES = {
     "startup no syntax": break_module("veln_hook/_startup.py"),
     "startup empty": of_another_type("veln_hook/_startup.py"),
     "package removed": remove("veln_hook"),
+    "package init missing": remove("veln_hook/__init__.py"),
+    "package init empty": of_another_type("veln_hook/__init__.py"),
     "package init raises": raise_in("veln_hook/__init__.py"),
     "points missing": remove("veln_hook/adapters/pip/points.py"),
     "preload raises": raise_in("veln_hook/adapters/pip/preload.py"),

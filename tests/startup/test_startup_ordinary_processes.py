@@ -1,4 +1,4 @@
-"""What an interpreter that is not pip's notices of veln-hook: two modules, and nothing else."""
+"""What an interpreter that is not pip's notices of veln-hook: one module, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.cache import ROOT
 
 OURS = {"veln_hook"}
 MODULES = "import sys; names = sorted(sys.modules); import json; print(json.dumps(names))"
-FINDERS = "import sys; print([type(f).__module__ for f in sys.meta_path].count('veln_hook'))"
+FINDERS = "import sys; print([getattr(f, '__name__', '') for f in sys.meta_path].count('veln_hook'))"
 
 
 def modules(env, *options):
@@ -27,14 +27,14 @@ def test_the_pth_is_what_the_tool_writes():
     assert line.count("\n") == 1  # the rest would run without being guarded
 
 
-def test_only_two_modules_are_loaded(any_env):
+def test_one_module_is_loaded(any_env):
     with_hook = modules(any_env)
     # A comment only: reading any .pth file imports a codec on Python 3.13.
     (any_env.site_packages / "veln_hook_startup.pth").write_text("# nothing\n")
     assert with_hook - modules(any_env) == OURS
 
 
-def test_importtime_lists_only_those_two(any_env):
+def test_importtime_lists_only_that_one(any_env):
     told = any_env.run("-X", "importtime", "-c", "pass").stderr
     imported = [line.rpartition("|")[2].strip() for line in told.splitlines()]
     assert {name for name in imported if "veln" in name} == OURS
@@ -86,7 +86,7 @@ for _ in range(4):
 sys.path[:] = []  # as in the processes that pip builds in
 exec(line)
 {FINDERS}
-print(sum('veln' in type(f).__module__ for f in sys.meta_path))
+print(sum('veln' in f"{{type(f)}} {{f}}" for f in sys.meta_path))
 """
     result = any_env.run("-c", code)
     assert (result.returncode, result.out) == (0, "1\n1\n"), result
@@ -113,7 +113,7 @@ def test_importing_pip_for_its_version_loads_nothing_more(shared_env):
 def test_other_modules_are_found_as_before(shared_env):
     # The finder stands before all others: what isn't its business must be told apart by the name alone.
     code = (
-        "import sys; f = sys.meta_path[0]; assert type(f).__module__ == 'veln_hook'; "
+        "import sys; f = sys.meta_path[0]; assert f.__name__ == 'veln_hook'; "
         "names = ['json', 'pip', 'pip._internal', 'pip._internal.reqs', 'notpip._internal.req', '', "
         "'pip._internal.', 'x.pip._internal', 'piptools', 'veln_hook.guard']; "
         "print([f.find_spec(name) for name in names] == [None] * len(names))"
@@ -138,4 +138,4 @@ def test_a_process_that_changes_the_finders_while_searching_is_not_disturbed(sha
 
 def test_this_very_process_has_no_hook():
     # Or every other test here would be about two hooks.
-    assert not any(type(finder).__module__ == "veln_hook" for finder in sys.meta_path)
+    assert not [finder for finder in sys.meta_path if "veln" in f"{type(finder)} {finder}"]

@@ -41,10 +41,9 @@ _CHILD_TIMEOUT_S = 60
 
 _HOOK_CODE = """
 import json, sys
-names = [f"{type(finder).__module__}.{type(finder).__name__}" for finder in sys.meta_path]
 module = sys.modules.get("veln_hook")
 print(json.dumps({
-    "active": "veln_hook.Finder" in names,
+    "active": module is not None and module in sys.meta_path,
     "package": getattr(module, "__file__", None),
 }))
 """
