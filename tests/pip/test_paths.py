@@ -250,6 +250,15 @@ def test_url_constraint(env: Env, young: IndexServer, tmp_path: Path, target: Pa
     assert_held(result, target)
 
 
+def test_constraint(env: Env, young: IndexServer, tmp_path: Path, target: Path) -> None:
+    constraints = tmp_path / "c.txt"
+    constraints.write_text("demo==2.0\n")
+    young.add(make_wheel(tmp_path, "demo", "1.0"), upload_time=OLD)
+    result = env.run_pip("install", "-t", str(target), "-c", str(constraints), "demo", index=young)
+    assert_held(result, target)
+    assert not young.downloads
+
+
 def test_requirements_with_hashes(env: Env, young: IndexServer, tmp_path: Path, target: Path) -> None:
     requirements = tmp_path / "r.txt"
     digest = _sha256(tmp_path / "demo-2.0-py3-none-any.whl")
@@ -291,26 +300,25 @@ def test_local_wheel_file(env: Env, tmp_path: Path, target: Path) -> None:
     assert_held(result, target, status=1, words="BLOCK evil 1.0")
 
 
+def _commit(tree: Path) -> str:
+    """Make a git repository of a tree; return the requirement that names it."""
+    git = ["git", "-C", str(tree), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "x"], check=True)
+    return f"git+{tree.as_uri()}"
+
+
 @pytest.mark.parametrize("form", ["directory", "vcs"])
 def test_trees_are_stopped_by_what_they_build(env: Env, tmp_path: Path, target: Path, form: str) -> None:
     tree = make_tree(tmp_path / "tree", "evil", "1.0", files=EVIL)
-    if form == "vcs":
-        git = ["git", "-C", str(tree), "-c", "user.name=a", "-c", "user.email=a@b"]
-        subprocess.run([*git, "init", "-q"], check=True)
-        subprocess.run([*git, "add", "-A"], check=True)
-        subprocess.run([*git, "commit", "-qm", "x"], check=True)
-        requirement = [f"git+file://{tree}"]
-    else:
-        requirement = ["-e", str(tree)] if form == "editable" else [str(tree)]
-    if form == "editable":
-        pytest.skip(
-            "an editable wheel holds no files of the tree: covered by test_an_editable_wheel_is_judged"
-        )
-    result = env.run_pip("install", "-t", str(target), *requirement)
+    requirement = _commit(tree) if form == "vcs" else str(tree)
+    result = env.run_pip("install", "-t", str(target), requirement)
     assert_held(result, target, status=1, words="BLOCK evil 1.0")
 
 
-def test_an_editable_wheel_is_judged(newest_env: Env, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["directory", "vcs"])
+def test_an_editable_wheel_is_judged(newest_env: Env, tmp_path: Path, form: str) -> None:
     backend = """
 import os, zipfile
 def _wheel(directory):
@@ -331,8 +339,9 @@ def build_editable(d, c=None, m=None): return _wheel(d)
         '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
         '[project]\nname = "evil"\nversion = "1.0"\n'
     )
+    requirement = f"{_commit(tree)}#egg=evil" if form == "vcs" else str(tree)
     before = newest_env.files()
-    result = newest_env.run_pip("install", "-e", str(tree))
+    result = newest_env.run_pip("install", "-e", requirement, "--src", str(tmp_path / "src"))
     assert result.returncode == 1, result
     assert "BLOCK evil 1.0" in result.out, result
     assert newest_env.files() == before

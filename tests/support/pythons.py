@@ -31,6 +31,7 @@ PIPS = {
     "26.1": ("3.10", _NEWEST),
     "26.1.2": ("3.10", _NEWEST),
     "26.2": ("3.10", _NEWEST),
+    "26.2.1": ("3.10", _NEWEST),
     "26.3": ("3.10", _NEWEST),
 }
 """Each pip of the matrix, the oldest first, with the oldest and the newest Python it runs on."""
@@ -59,7 +60,7 @@ DEFAULT_PAIRS = (
     Pair("22.3.1", "3.10"),
     Pair("23.2.1", "3.11"),
     Pair("25.3", "3.12"),
-    Pair("26.2", "3.12"),  # the one that starts the pip for build requirements inside the build environment
+    Pair("26.2.1", "3.12"),  # the one that starts the pip for build requirements inside the build environment
     Pair("26.3", "3.13"),
 )
 """What an everyday run covers: both ends, and each shape that the patched functions have had in between."""
