@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from support import cache
 from support.builders import make_wheel
-from support.held import OLD
+from support.held import OLD, YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,78 @@ def test_pip_replaces_a_dependency_of_ours_while_it_runs(
     assert result.returncode == 0, result
     assert "DEPRECATION" not in result.out
     _assert_silent(newest_env)
+    held = newest_env.run_pip("install", "demo", index=young)
+    assert held.returncode == 75, held
+
+
+def test_pip_upgrades_all_dependencies_of_ours_while_it_runs(
+    newest_env: Env, young: IndexServer, tmp_path: Path
+) -> None:
+    lowest = cache.dependency_wheels(newest_env.pair.python, lowest=True)
+    newest_env.run_pip("install", "--no-deps", *map(str, lowest), check=True)
+    before = newest_env.installed()
+    newest = cache.dependency_wheels(newest_env.pair.python)
+    # Another package in the same set, so that something is installed after our files were replaced.
+    for wheel in [*newest, make_wheel(tmp_path, "zebra", "1.0")]:
+        young.add(wheel, upload_time=OLD)
+    names = [wheel.name.partition("-")[0] for wheel in newest]
+    result = newest_env.run_pip("install", "--upgrade", *names, "zebra", index=young)
+    assert result.returncode == 0, result
+    assert "DEPRECATION" not in result.out
+    after = newest_env.installed()
+    assert all(after[name] != before[name] for name in names), (before, after)
+    assert after["zebra"] == "1.0"
+    _assert_silent(newest_env)
+    held = newest_env.run_pip("install", "demo", index=young)
+    assert held.returncode == 75, held
+
+
+def _renumbered(wheel: Path, version: str, directory: Path) -> Path:
+    """Return a copy of our wheel that says it is another version."""
+    old = wheel.name.split("-")[1]
+    copy = directory / wheel.name.replace(f"-{old}-", f"-{version}-")
+    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(copy, "w") as target:
+        for name in source.namelist():
+            content = source.read(name)
+            if name == "veln_hook/__init__.py" or name.endswith((".dist-info/METADATA", ".dist-info/RECORD")):
+                content = content.replace(old.encode(), version.encode())
+            target.writestr(name.replace(f"veln_hook-{old}.", f"veln_hook-{version}."), content)
+    return copy
+
+
+def test_pip_upgrades_veln_hook_while_it_runs(
+    newest_env: Env, young: IndexServer, hook_wheel: Path, tmp_path: Path
+) -> None:
+    young.add(_renumbered(hook_wheel, "9.9", tmp_path), upload_time=OLD)
+    young.add(make_wheel(tmp_path, "zebra", "1.0"), upload_time=OLD)
+    for wheel in cache.dependency_wheels(newest_env.pair.python):
+        young.add(wheel, upload_time=OLD)
+    result = newest_env.run_pip("install", "--upgrade", "veln-hook", "zebra", index=young)
+    assert result.returncode == 0, result
+    assert "DEPRECATION" not in result.out
+    assert newest_env.installed()["veln-hook"] == "9.9"
+    assert newest_env.run_script("veln-hook", "--version").stdout == "veln-hook 9.9\n"
+    _assert_silent(newest_env)
+    held = newest_env.run_pip("install", "demo", index=young)
+    assert held.returncode == 75, held
+
+
+def test_a_young_release_of_veln_hook_is_held_by_the_one_at_work(
+    newest_env: Env, index: IndexServer, hook_wheel: Path, tmp_path: Path
+) -> None:
+    index.add(_renumbered(hook_wheel, "9.9", tmp_path), upload_time=YOUNG)
+    result = newest_env.run_pip("install", "--upgrade", "veln-hook==9.9", index=index)
+    assert result.returncode == 75, result
+    assert newest_env.installed()["veln-hook"] != "9.9"
+
+
+def test_pip_replaces_itself_while_it_installs(newest_env: Env, young: IndexServer, tmp_path: Path) -> None:
+    young.add(cache.pip_wheel(newest_env.pair.pip), upload_time=OLD)
+    young.add(make_wheel(tmp_path, "zebra", "1.0"), upload_time=OLD)
+    result = newest_env.run_pip("install", "--force-reinstall", "pip", "zebra", index=young)
+    assert result.returncode == 0, result
+    assert "DEPRECATION" not in result.out
+    assert newest_env.installed()["zebra"] == "1.0"
     held = newest_env.run_pip("install", "demo", index=young)
     assert held.returncode == 75, held
 

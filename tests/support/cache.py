@@ -154,15 +154,16 @@ def pip_tools_wheels(python: str) -> list[Path]:
     return _download(f"pip-tools-{python}", python, names)
 
 
-def dependency_wheels(python: str) -> list[Path]:
-    """Return wheels of veln-hook's dependencies for that Python."""
+def dependency_wheels(python: str, *, lowest: bool = False) -> list[Path]:
+    """Return wheels of veln-hook's dependencies for that Python: the newest, or the oldest that we promise."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = []
     for line in project["dependencies"]:
         requirement = Requirement(line)
         here = {"python_version": python, "python_full_version": f"{python}.0"}
         if requirement.marker is None or requirement.marker.evaluate(here):
-            wanted.append(f"{requirement.name}{requirement.specifier}")
+            specifier = str(requirement.specifier)
+            wanted.append(f"{requirement.name}{specifier.replace('>=', '==') if lowest else specifier}")
     digest = hashlib.sha256(" ".join(wanted).encode()).hexdigest()[:8]
     return _download(f"dependencies-{python}-{digest}", python, wanted)
 
