@@ -44,7 +44,7 @@ damage = ""
 """Why installing commands must be refused; empty while all is well."""
 
 
-def is_repair(args):
+def is_repair(args: "list[str]") -> bool:
     """Tell whether ``args`` (without the program) is the command that every refusal names.
 
     It must go through even when nothing else does, or a damaged environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -142,7 +143,9 @@ def test_a_set_that_would_break_us_is_refused(newest_env: Env, index: IndexServe
     assert elsewhere.returncode == 0, elsewhere
 
 
-def test_a_pip_that_lacks_a_point_is_refused(newest_env: Env, young: IndexServer, tmp_path: Path) -> None:
+def test_a_pip_that_lacks_a_point_is_refused(
+    newest_env: Env, young: IndexServer, hook_wheel: Path, tmp_path: Path
+) -> None:
     builder = newest_env.site_packages / "pip" / "_internal" / "wheel_builder.py"
     builder.write_text(builder.read_text().replace("_build_one", "_build_a_wheel"))
     young.add(make_wheel(tmp_path, "other", "1.0"), upload_time=OLD)
@@ -151,8 +154,16 @@ def test_a_pip_that_lacks_a_point_is_refused(newest_env: Env, young: IndexServer
         assert result.returncode == 78, result
         assert f"pip {newest_env.pair.pip} can't be guarded" in result.out, result
         assert "build" in result.out
-        assert "Use a pip between 21.3 and 26.3" in result.out
+        assert "use a pip between 21.3 and 26.3:  VELN_HOOK=off" in result.out
     assert not young.downloads
+    for name in ("pluggy", "packaging", "platformdirs"):
+        wheels = cache.dependency_wheels(newest_env.pair.python)
+        young.add(next(wheel for wheel in wheels if wheel.name.startswith(f"{name}-")), upload_time=OLD)
+    young.add(hook_wheel, upload_time=OLD)
+    command = next(line for line in result.out.splitlines() if "a newer veln-hook:" in line)
+    repaired = newest_env.run(*shlex.split(command.partition(":")[2])[1:], index=young)
+    assert repaired.returncode == 0, repaired
+    assert "only this repair goes on" in repaired.out
     assert newest_env.run_pip("list").returncode == 0
     assert newest_env.run_pip("uninstall", "-y", "veln-hook").returncode == 0
 

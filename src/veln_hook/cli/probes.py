@@ -190,7 +190,7 @@ def pip(machine: Machine) -> ProbeResult:
             ok=False,
             summary=f"{name} can't be guarded; not found in it: {', '.join(found['missing'])}",
             details=place,
-            remedy="Use a pip between 21.3 and 26.3, or upgrade veln-hook.",
+            remedy=f"Use a pip between 21.3 and 26.3, or a newer veln-hook: {REPAIR}",
         )
     return ProbeResult("pip", ok=True, summary=f"{name} can be guarded at every point", details=place)
 

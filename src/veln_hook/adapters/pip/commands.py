@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from veln_hook import _startup
 from veln_hook.adapters.pip import points
 from veln_hook.adapters.pip.finder import prefix_of
 from veln_hook.adapters.pip.run import Run, active, begin, logger, stopping
@@ -38,7 +39,7 @@ def main(original: Callable[..., Any], command: Any, args: Any) -> Any:
         with stopping(prefix):
             run = begin(prefix)
             if not run.off:
-                _require_all_points(prefix)
+                _require_all_points(prefix, run)
         result = inner(*inner_args, **inner_kwargs)
         with stopping(prefix):
             _say_what_was_not_judged(run)
@@ -60,14 +61,24 @@ def main(original: Callable[..., Any], command: Any, args: Any) -> Any:
     return status
 
 
-def _require_all_points(prefix: str) -> None:
+def _require_all_points(prefix: str, run: Run) -> None:
     absent = points.missing(prefix)
-    if absent:
-        pip = sys.modules.get(prefix.rpartition("._internal.")[0])
-        version = getattr(pip, "__version__", "of an unknown version")
-        raise UnsupportedPipError(
-            f"pip {version} can't be guarded, so it installs nothing (not found in it: {', '.join(absent)})"
-        )
+    if not absent:
+        return
+    pip = sys.modules.get(prefix.rpartition("._internal.")[0])
+    version = getattr(pip, "__version__", "of an unknown version")
+    missing = f"not found in it: {', '.join(absent)}"
+    if _startup.is_repair(sys.argv[1:]):
+        # A newer veln-hook may know this pip, and this pip is what would install it.
+        run.off = True
+        logger.warning("veln-hook: pip %s can't be guarded (%s); only this repair goes on", version, missing)
+        return
+    command = f"{sys.executable} -m pip install"
+    raise UnsupportedPipError(
+        f"pip {version} can't be guarded, so it installs nothing ({missing})",
+        advice=f"use a pip between 21.3 and 26.3:  VELN_HOOK=off {command} 'pip>=21.3,<26.4'\n"
+        f"      or a newer veln-hook:             {command} --force-reinstall veln-hook",
+    )
 
 
 def _say_what_was_not_judged(run: Run) -> None:
