@@ -4,7 +4,9 @@
 
 Two virtualenvs with the same pip, one of them with veln-hook, install the same
 packages from the same index into a fresh ``--target`` by turns. Each has a
-cache and a store of its own, filled by the rounds that don't count.
+cache and a store of its own, filled by the rounds that don't count. The target
+is the same directory for both: two directories can lie in parts of a disk where
+making a file takes twice as long in one as in the other (measured, ext4).
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="veln-hook-benchmark-") as temporary:
         work = Path(temporary)
-        arms, installed = {}, {}
+        target = work / "target"
+        arms = {}
+        installed: dict[str, set[str]] = {}
         for name in ("without", "with"):
             room = work / name
             environ = measuring.plain_environ(room / "home")
@@ -44,13 +48,15 @@ def main() -> int:
             measuring.run([python, "-m", "pip", "install", "--quiet", "--upgrade", options.pip], environ)
             if name == "with":
                 measuring.run([python, "-m", "pip", "install", "--quiet", str(measuring.CHECKOUT)], environ)
-            command = [python, "-m", "pip", "install", "--quiet", "--target", str(room / "target")]
+            command = [python, "-m", "pip", "install", "--quiet", "--target", str(target)]
             command += ["--index-url", options.index_url] if options.index_url else []
             command += options.packages
 
-            def install(room: Path = room, command: list[str] = command) -> measuring.Cost:
-                shutil.rmtree(room / "target", ignore_errors=True)
-                return measuring.run(command, measuring.plain_environ(room / "home"))
+            def install(name: str = name, command: list[str] = command) -> measuring.Cost:
+                shutil.rmtree(target, ignore_errors=True)
+                cost = measuring.run(command, measuring.plain_environ(work / name / "home"))
+                installed[name] = {path.name for path in target.glob("*.dist-info")}
+                return cost
 
             arms[name] = install
         version = subprocess.check_output(
@@ -58,8 +64,6 @@ def main() -> int:
         ).strip()
         around = {**measuring.surroundings(options.python), "pip": version, "pairs": options.pairs}
         costs = measuring.alternate(arms, options.pairs, warm_up=2, shown="pair")
-        for name in arms:
-            installed[name] = {path.name for path in (work / name / "target").glob("*.dist-info")}
         if installed["with"] != installed["without"]:
             # A young release was held: that is veln-hook at work, but no comparison.
             raise SystemExit(f"not the same was installed: {installed['with'] ^ installed['without']}")

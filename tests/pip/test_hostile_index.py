@@ -1,4 +1,4 @@
-"""Pages that were written to get round the finder; each was a way in once."""
+"""Pages and wheels that were written to get round the checks; each was a way in once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from support.envs import Env
+    from support.envs import Env, Home
     from support.index_server import IndexServer
 
 
@@ -49,3 +49,63 @@ def test_names_of_an_index_are_quoted_in_what_is_meant_to_be_pasted(
     result = shared_env.run_pip("install", "-t", str(tmp_path / "t"), url, index=index)
     assert result.returncode == 75, result
     assert "--filename 'demo-1.0-1$(touch pwned)-py3-none-any.whl'" in result.out, result
+
+
+def test_data_at_the_prefix_lands_in_the_target(newest_env: Env, index: IndexServer, tmp_path: Path) -> None:
+    for name, member in (("one", "veln_hook/__init__.py"), ("two", "pip/__init__.py")):
+        index.add(make_wheel(tmp_path, name, "1.0", data={"data": {member: ""}}), upload_time=OLD)
+        before = newest_env.files()
+        result = newest_env.run_pip(
+            "install", "--upgrade", "--target", newest_env.site_packages, name, index=index
+        )
+        assert result.returncode == 1, result
+        assert f"BLOCK {name} 1.0" in result.out, result
+        assert newest_env.files() == before
+
+
+def test_metadata_that_is_all_lines_is_held(shared_env: Env, index: IndexServer, tmp_path: Path) -> None:
+    members = {f"x{n}-1.dist-info/RECORD": "ab\n" * 2_500_000 for n in range(5)}
+    wheel = make_wheel(tmp_path, "demo", "1.0", data={"purelib": members})
+    index.add(wheel, upload_time=OLD)
+    result = shared_env.run_pip("install", "-t", tmp_path / "t", "demo", index=index)
+    assert result.returncode == 77, result
+    assert "more than 400000 lines" in result.out, result
+    assert not (tmp_path / "t").exists()
+
+
+def _store(home: Home) -> bytes:
+    return b"".join(path.read_bytes() for path in home.state_dir.rglob("*") if path.is_file())
+
+
+def test_a_signature_in_a_query_is_not_kept(
+    shared_env: Env, make_index: Callable[..., IndexServer], tmp_path: Path
+) -> None:
+    index = make_index(json=False)
+    wheel = make_wheel(tmp_path, "demo", "1.0")
+    index.add(wheel)
+    url = f"{index.file_url(wheel.name)}?sig=TOPSECRET/abc"
+    result = shared_env.run_pip("install", "-t", tmp_path / "t", "--no-index", "--find-links", url, "demo")
+    assert result.returncode == 75, result
+    assert "demo" in shared_env.run_script("veln-hook", "log", check=True).out
+    assert b"TOPSECRET" not in _store(shared_env.home)
+
+
+def test_of_nested_indexes_the_inner_ones_rule_counts(
+    shared_env: Env, index: IndexServer, tmp_path: Path
+) -> None:
+    index.add(make_wheel(tmp_path, "demo", "1.0"), upload_time=OLD)
+    policy = f'[[indexes]]\nurl = "{index.url}"\nmin_age = "9000 days"\n'
+    outer = index.url.removesuffix("simple/")
+    for urls in ((index.url, outer), (outer, index.url)):
+        result = shared_env.run_pip(
+            "install",
+            "-t",
+            tmp_path / "t",
+            "-i",
+            urls[0],
+            "--extra-index-url",
+            urls[1],
+            "demo",
+            policy=policy,
+        )
+        assert result.returncode == 75, result

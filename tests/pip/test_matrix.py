@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -185,3 +186,24 @@ def test_the_legacy_resolver_is_covered(shared: Env, demo: IndexServer, target: 
     assert free.returncode == 0, free
     assert (target / "demo-1.0.dist-info").is_dir()
     assert demo.downloads["demo-2.0-py3-none-any.whl"] == 0
+
+
+def test_listing_what_is_outdated_goes_on(
+    shared: Env, index: IndexServer, tmp_path: Path, target: Path
+) -> None:
+    index.html_for_pip22 = True
+    names = ["demo", "other", "third"]
+    for name in names:
+        index.add(make_wheel(tmp_path, name, "1.0"), upload_time=OLD)
+    shared.run_pip("install", "--target", str(target), *names, index=index, check=True)
+    for name in names:
+        index.add(make_wheel(tmp_path, name, "1.5"), upload_time=OLD)
+        index.add(make_wheel(tmp_path, name, "2.0"), upload_time=YOUNG)
+    for protected, latest in ((True, "1.5"), (False, "2.0")):
+        result = shared.run_pip(
+            "list", "--outdated", "--format=json", "--path", str(target), index=index, protected=protected
+        )
+        assert result.returncode == 0, result
+        assert {line["name"]: line["latest_version"] for line in json.loads(result.stdout)} == dict.fromkeys(
+            names, latest
+        )

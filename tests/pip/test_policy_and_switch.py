@@ -77,6 +77,31 @@ def test_the_switch_is_shown_and_logged(env: Env, young: IndexServer, target: Pa
     assert any("VELN_HOOK=off" in json.dumps(line) for line in json.loads(log.stdout)["results"]), log
 
 
+def test_the_switch_logs_no_password(env: Env, young: IndexServer, target: Path) -> None:
+    urls = ["--extra-index-url", "https://bob:s3cret@127.0.0.1:9/simple/", "--trusted-host=tok3n"]
+    config = ["--config-settings", "key=k3y"]
+    env.run_pip("install", "-t", str(target), *urls, *config, "demo==2.0", index=young, protected=False)
+    log = env.run_script("veln-hook", "log", check=True).out
+    assert (
+        "VELN_HOOK=off: pip install -t ... --extra-index-url ... ... --config-settings ... demo==2.0" in log
+    )
+    store = b"".join(path.read_bytes() for path in env.home.state_dir.rglob("*") if path.is_file())
+    assert not [word for word in (b"s3cret", b"tok3n", b"k3y") if word in store]
+
+
+@pytest.mark.parametrize("text", ['min_age = "0"', 'min_ages = "0"'])
+def test_a_directorys_name_cannot_drive_the_terminal(
+    env: Env, young: IndexServer, target: Path, text: str
+) -> None:
+    directory = env.home.work / "a\x1b[31mRED"
+    directory.mkdir()
+    (directory / "pyproject.toml").write_text(f"[tool.veln-hook.cooling]\n{text}\n")
+    result = env.run_pip("install", "-t", str(target), "demo", index=young, cwd=directory)
+    assert result.returncode in (75, 78), result
+    assert "a\\x1b[31mRED" in result.out, result
+    assert "\x1b[31mRED" not in result.out
+
+
 def test_the_switch_works_in_a_project_whose_file_is_broken(
     env: Env, young: IndexServer, target: Path
 ) -> None:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -60,7 +58,7 @@ def test_no_name_is_an_error(filename):
 
 
 def test_compressed_tags_do_not_multiply_without_bound():
-    many = ".".join(f"py{n}" for n in range(3000))
-    started = time.perf_counter()
+    many = ".".join(
+        f"py{n}" for n in range(3000)
+    )  # 27,000,000,000 tags: multiplied out, this would never end
     assert parse_filename(f"demo-1.0-{many}-{many}-{many}.whl") == ("", "", WHEEL)
-    assert time.perf_counter() - started < 1

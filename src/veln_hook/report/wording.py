@@ -84,7 +84,12 @@ def _finding(finding: Finding) -> str:
     return printable(finding.message) + printable(place)
 
 
-def printable(text: str) -> str:
-    """Return text from an archive or an index as one line that can't drive a terminal."""
+def printable(text: str, *, limit: int | None = _MAX_TEXT) -> str:
+    """Return text from an archive or an index as one line that can't drive a terminal.
+
+    Args:
+        text: Whatever it is.
+        limit: Longest line in characters; ``None`` for text that is bounded elsewhere.
+    """
     clean = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
-    return clean if len(clean) <= _MAX_TEXT else clean[: _MAX_TEXT - 3] + "..."
+    return clean if limit is None or len(clean) <= limit else clean[: limit - 3] + "..."

@@ -111,6 +111,15 @@ HOSTILE = [
     "demo-1.0.data/data/state/veln-hook/store.sqlite3",  # ~/.local is the prefix of a user install
     "demo-1.0.data/data/etc/xdg/veln-hook/policy.toml",
     "demo-1.0.data/headers/../../../x",
+    "demo-1.0.data/data/veln_hook/__init__.py",  # with --target, the prefix becomes site-packages
+    "demo-1.0.data/data/pip/__init__.py",
+    "veln_hook_startup.start",  # PEP 829: silences the .pth of the same name
+    "demo-1.0.data/scripts/activate",
+    "demo-1.0.data/scripts/Activate.ps1",
+    "demo-1.0.data/data/bin/activate_this.py",
+    "demo-1.0.data/data/bin/deactivate.nu",
+    "demo-1.0.data/data/lib/python3.13/site.py",
+    "demo-1.0.data/data/lib64/python3.13t/encodings/__init__.py",
 ]  # fmt: skip
 
 
@@ -144,6 +153,10 @@ HONEST = [
     "demo-1.0.data/headers/pip/x.h",
     "demo-1.0.data/headers/pip.h",
     "demo-1.0.data/scripts/pipx",
+    "demo-1.0.data/scripts/activate-global-python-argcomplete",
+    "demo-1.0.data/data/lib/demo/python3/x.py",
+    "demo-1.0.data/data/lib/pkgconfig/python-3.13.pc",
+    "demo.start",
     "demo-1.0.data/scripts/pip-compile",
     "demo-1.0.data/scripts/ipython",
     "demo-1.0.data/scripts/pythonic",
@@ -163,6 +176,11 @@ def test_names_that_only_resemble_ours_pass(member):
     assert findings([member]) == []
 
 
+def test_a_project_whose_name_begins_another_does_not_own_its_metadata():
+    (finding,) = findings(["veln_hook-9.dist-info/METADATA"], project="veln")
+    assert "files of veln-hook" in finding.message
+
+
 @pytest.mark.parametrize(
     ("project", "members", "commands"),
     [
@@ -173,6 +191,7 @@ def test_names_that_only_resemble_ours_pass(member):
         ("veln-hook-acme", ["__editable__.veln_hook_acme-1.0.pth", "veln_hook_acme-1.0.dist-info/RECORD"], []),
         ("veln-hook-acme", ["veln_hook_acme/__init__.py", "veln-hook-acme-1.0.dist-info/RECORD"], ["veln-hook-acme"]),
         ("pip-audit", ["pip_audit/x.py", "pip-audit-1.0.dist-info/METADATA"], ["pip-audit"]),
+        ("packaging-legacy", ["packaging_legacy/x.py", "packaging-legacy-23.0.dist-info/RECORD"], []),
         ("pip-tools", ["piptools/x.py"], ["pip-compile", "pip-sync"]),
     ],
 )  # fmt: skip

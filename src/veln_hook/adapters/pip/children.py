@@ -39,7 +39,7 @@ def get_runnable_pip(original: Callable[..., Any], *args: Any, **kwargs: Any) ->
             return str(path)
         return carry.script(str(path), carry.asked_interpreter(sys.argv[1:], dict(os.environ)))
     except VelnHookError as error:
-        sys.stderr.write(f"ERROR: HOLD  veln-hook: {error}\n      {error.advice}\n")
+        sys.stderr.write(f"ERROR: HOLD  veln-hook: {printable(str(error))}\n      {error.advice}\n")
         raise SystemExit(int(ExitStatus.BROKEN)) from error
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import posixpath
 import re
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -65,8 +66,8 @@ _times: dict[str, dict[str, object]] = {}
 """Page URL -> link URL -> upload-time as the page spells it."""
 _pages: dict[str, Page] = {}
 """By URL of the page, after redirects, which is what a link says it comes from."""
-_asking: list[tuple[Any, Any]] = []
-"""(finder, project URL) of the page being processed."""
+_asking = threading.local()
+"""``pages``: (finder, project URL) of the page being processed, innermost last. Old pips use threads."""
 _silent: dict[str, int] = {}
 """Index -> questions about upload times that it left unanswered, since it last answered one."""
 _PATIENCE = 2
@@ -99,19 +100,21 @@ def process_project_url(
     original: Callable[..., Any], finder: Any, project_url: Any, *args: Any, **kwargs: Any
 ) -> Any:
     """Remember whose page is being parsed, for ``parse_links``."""
-    _asking.append((finder, project_url))
+    pages = _asking.__dict__.setdefault("pages", [])
+    pages.append((finder, project_url))
     try:
         return original(finder, project_url, *args, **kwargs)
     finally:
-        _asking.pop()
+        pages.pop()
 
 
 def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, **kwargs: Any) -> list[Any]:
     """Parse a page with pip, and see to it that its upload times are known if its index knows them."""
     links = list(original(page, *args, **kwargs))
-    if not _asking:
+    pages = _asking.__dict__.get("pages")
+    if not pages:
         return links
-    finder, project_url = _asking[-1]
+    finder, project_url = pages[-1]
     base, source = _configured(finder, project_url.url)
     known = _pages[page.url] = Page(base, source, not page.url.startswith("file:"))
     content_type = getattr(page, "content_type", "text/html").lower()
@@ -179,7 +182,8 @@ def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Po
         elif page is not None:
             source, base = page.source, page.base
         else:  # an archive named by --find-links itself
-            source, base = Source.FIND_LINKS, f"{posixpath.dirname(url)}/"
+            # Without the query, which may hold a signature, and in it a slash.
+            source, base = Source.FIND_LINKS, f"{posixpath.dirname(url.partition('?')[0])}/"
         filename = _filename(link)
         time = _times.get(page_url, {}).get(link.url) if page is not None else None
         entry = page.entries.get(filename) if page is not None else None
@@ -342,11 +346,11 @@ def _parse(content: bytes, url: str) -> dict[str, FileEntry]:
 
 
 def _configured(finder: Any, project_url: str) -> tuple[str, Source]:
-    """Tell whether a page belongs to a configured index, and which."""
-    for index_url in finder.index_urls:
-        stem = index_url.rstrip("/") + "/"
-        if project_url.startswith(stem):
-            return strip_credentials(stem), Source.INDEX
+    """Tell whether a page belongs to a configured index, and which: of nested ones, the innermost."""
+    stems = (index_url.rstrip("/") + "/" for index_url in finder.index_urls)
+    stem = max((stem for stem in stems if project_url.startswith(stem)), key=len, default="")
+    if stem:
+        return strip_credentials(stem), Source.INDEX
     return base_url(project_url, ""), Source.FIND_LINKS
 
 

@@ -10,7 +10,9 @@ import atexit
 import contextlib
 import logging
 import os
+import re
 import sys
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from veln_hook.store import Store
 
 logger = logging.getLogger("veln_hook")
+_HARMLESS = re.compile(
+    r"--?[a-zA-Z-]+|[a-zA-Z0-9._-]+(\[[a-zA-Z0-9._,-]*\])?([=<>!~]=[0-9a-zA-Z.,*+!=<>~]*)?"
+)
+"""An option without its value, or a project with extras and versions."""
 
 
 class StoppedError(VelnHookError):
@@ -121,6 +127,8 @@ class Run:
 
 
 _current: Run | None = None
+_beginning = threading.RLock()
+"""Old pips ask their finder from several threads ('pip list --outdated' of 21.3)."""
 
 
 def current(prefix: str) -> Run:
@@ -129,9 +137,10 @@ def current(prefix: str) -> Run:
     Raises:
         VelnHookError: The policy, a plugin or the store can't be used.
     """
-    if _current is None or _current.prefix != prefix:
-        return begin(prefix)
-    return _current
+    with _beginning:
+        if _current is None or _current.prefix != prefix:
+            return begin(prefix)
+        return _current
 
 
 def active() -> Run | None:
@@ -146,12 +155,22 @@ def begin(prefix: str) -> Run:
         VelnHookError: The policy, a plugin or the store can't be used.
     """
     global _current  # noqa: PLW0603 - a run is a process
-    if _current is not None:
-        _current.close()
-    else:
-        atexit.register(_close)  # for who uses pip's functions without a command, which would close it
-    run = Run(prefix)
-    _current = run
+    with _beginning:
+        if _current is not None:
+            _current.close()
+        else:
+            atexit.register(_close)  # for who uses pip's functions without a command, which would close it
+        run = Run(prefix)
+        try:
+            _prepare(run)
+        finally:
+            # Not before it is whole, or another thread would judge with half of it; one that failed
+            # keeps what is told and the exit status.
+            _current = run
+    return run
+
+
+def _prepare(run: Run) -> None:
     policy, switch = _policy_and_switch()
     run.policy = policy
     store = run.store = open_store(policy.store_url)
@@ -160,17 +179,16 @@ def begin(prefix: str) -> Run:
     if switch.off:
         run.off = True
         logger.warning("veln-hook: switched off by VELN_HOOK=off; nothing of this run is judged")
-        with contextlib.suppress(
-            VelnHookError
-        ):  # a store that fails is no reason to refuse what was switched off
+        # A store that fails is no reason to refuse what was switched off.
+        with contextlib.suppress(VelnHookError):
             store.record([_switched_off()])
-        return run
+        return
     for setting in policy.ignored:
         logger.warning(
             "veln-hook: %s = %s in %s is ignored: %s",
             setting.key,
-            setting.value,
-            setting.path,
+            printable(setting.value),
+            printable(setting.path),
             setting.reason,
         )
     info = store.info()
@@ -180,7 +198,6 @@ def begin(prefix: str) -> Run:
             info.set_aside,
         )
     run.the_guard = Guard(policy, store, prefix=sys.prefix)
-    return run
 
 
 def _close() -> None:
@@ -205,7 +222,8 @@ def _policy_and_switch() -> tuple[Policy, SwitchState]:
 
 
 def _switched_off() -> VerdictRecord:
-    arguments = printable(" ".join(sys.argv[1:]))
+    # Names and versions only: URLs and the values of options can hold passwords.
+    words = [word if _HARMLESS.fullmatch(word) else "..." for word in sys.argv[1:]]
     return VerdictRecord(
         at=clock.now(),
         decision=Decision.ALLOW,
@@ -215,7 +233,7 @@ def _switched_off() -> VerdictRecord:
         filename="",
         sha256="",
         index="",
-        reason=f"VELN_HOOK=off: pip {arguments}",
+        reason=f"VELN_HOOK=off: pip {printable(' '.join(words))}",
         author=os.environ.get("USER", "") or str(os.getuid() if hasattr(os, "getuid") else ""),
     )
 
@@ -246,6 +264,8 @@ def refusal(prefix: str, message: str, status: ExitStatus) -> Exception:
     pip prints an ``InstallationError`` as one ``ERROR:`` and returns 1; pip-tools
     tries again without its old pins on ``DistributionNotFound``, which is one.
     """
+    # Paths and names in it can come from anybody.
+    message = "\n".join(printable(line, limit=None) for line in message.split("\n"))
     if _current is not None:
         order = (
             ExitStatus.OK,

@@ -39,9 +39,12 @@ _OWNERS = {
 """Importable name -> project that may write it."""
 _SITE = frozenset(("site-packages", "dist-packages"))
 _COMMAND = re.compile(r"(pip|python|pypy|veln-hook)[\d.-]*[tw]?(-script\.py|\.exe|\.py)?")
+_ACTIVATION = re.compile(r"(de)?activate(\.(bat|csh|fish|nu|ps1|xsh))?|activate_this\.py")
+"""What a shell or a program runs to enter an environment: it could set VELN_HOOK=off."""
 _COMMAND_OWNERS = ("pip", "veln-hook")
 """Projects that bring commands of their own name; the interpreter's is nobody's."""
 _METADATA = re.compile(r"(.+)\.(?:dist-info|egg-info)")
+_STDLIB = re.compile(r"(python|pypy)\d(\.\d+)?t?")
 _DRIVE = re.compile(r"[a-z]:")
 _STARTUP_FILES = ("veln_hook_startup", "veln_hook", "_veln_hook", "__editable__.veln_hook")
 """Stems of the path files that load us: installed, and as editable installs name them."""
@@ -101,7 +104,8 @@ def _target(member: str, project: str, prefix: str, policy_files: set[str]) -> s
         if scheme == "scripts":
             return _in_scripts(rest, project)
         if scheme == "data":
-            return _in_prefix(rest, project, prefix, policy_files)
+            # pip moves what lies there into the directory of --target, which can be site-packages itself.
+            return _in_prefix(rest, project, prefix, policy_files) or _in_site(rest, project)
         return ""
     return _in_site(parts, project)
 
@@ -126,8 +130,9 @@ def _in_site(parts: list[str], project: str) -> str:
         return ""
     top = parts[0]
     own = project.replace("-", "_")
-    if top.endswith(".pth") and "veln_hook" in top and own != "veln_hook":
-        stem = top[: -len(".pth")]
+    # A .start file of the same name, even an empty one, silences the .pth beside it (PEP 829).
+    if top.endswith((".pth", ".start")) and "veln_hook" in top and own != "veln_hook":
+        stem = top.rpartition(".")[0]
         # A plugin's editable install has such a name too, with the plugin's own in it.
         if not own.startswith("veln_hook") or own not in stem.replace("-", "_") or stem in _STARTUP_FILES:
             return "veln-hook's start-up file"
@@ -138,7 +143,7 @@ def _in_site(parts: list[str], project: str) -> str:
         # importlib.metadata takes the name up to the first dash, pip up to the version.
         whole = metadata.group(1)
         names = [whole.rpartition("-")[0] or whole, whole.partition("-")[0]]
-        if _importable(whole).startswith(own + "_"):
+        if re.match(rf"{re.escape(own)}_\d", _importable(whole)):  # name and version, however they are joined
             return ""
     for name in names:
         owner = _OWNERS.get(_importable(name))
@@ -168,10 +173,14 @@ def _in_prefix(parts: list[str], project: str, prefix: str, policy_files: set[st
             return _in_site(parts[position + 1 :], project)
     if len(parts) > 1 and parts[-2] in ("bin", "scripts"):
         return _in_scripts(parts, project)
-    return ""
+    # Of an interpreter that is no virtual environment's.
+    in_stdlib = len(parts) > 2 and parts[0] in ("lib", "lib64") and _STDLIB.fullmatch(parts[1])  # noqa: PLR2004
+    return "the standard library" if in_stdlib else ""
 
 
 def _is_command(name: str, project: str) -> bool:
+    if _ACTIVATION.fullmatch(name):
+        return True
     match = _COMMAND.fullmatch(name)
     return match is not None and not (match.group(1) == project and project in _COMMAND_OWNERS)
 
