@@ -96,16 +96,8 @@ def test_of_nested_indexes_the_inner_ones_rule_counts(
     index.add(make_wheel(tmp_path, "demo", "1.0"), upload_time=OLD)
     policy = f'[[indexes]]\nurl = "{index.url}"\nmin_age = "9000 days"\n'
     outer = index.url.removesuffix("simple/")
-    for urls in ((index.url, outer), (outer, index.url)):
+    for first, second in ((index.url, outer), (outer, index.url)):
         result = shared_env.run_pip(
-            "install",
-            "-t",
-            tmp_path / "t",
-            "-i",
-            urls[0],
-            "--extra-index-url",
-            urls[1],
-            "demo",
-            policy=policy,
+            "install", "-t", tmp_path / "t", "--extra-index-url", second, "demo", index=first, policy=policy
         )
         assert result.returncode == 75, result

@@ -119,7 +119,7 @@ def test_a_failed_check_shows_the_output(bare_env):
 
 
 def test_the_matrix_holds_only_what_can_run(monkeypatch):
-    assert len(PAIRS) == 58
+    assert len(PAIRS) == 62
     assert {pair.python for pair in PAIRS} == set(PYTHONS)
     monkeypatch.setenv("VELN_HOOK_FULL", "1")
     assert selected_pairs() == list(PAIRS)
