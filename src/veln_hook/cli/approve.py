@@ -69,8 +69,8 @@ def run(invocation: Invocation) -> ExitStatus:
     args, console = invocation.args, invocation.console
     project, version = release(args.release)
     reason = args.reason.strip()
-    if not reason:
-        raise UsageError("the reason is empty", advice="Say in a few words why this release may pass.")
+    if not reason.strip(". "):  # as the message spells it
+        raise UsageError("no reason is given", advice="Say in a few words why this release may pass.")
     lasts = span(args.expires, "--expires")
     policy = invocation.policy()
     _require_counting(policy)
@@ -216,7 +216,10 @@ def _tell(
     )
     for approval, verdict in zip(given, verdicts):
         console.result(approval_object(approval, now))
-        lifted = "" if verdict.decision is Decision.HOLD else "  (is not held now)"
+        subject = verdict.subject
+        # What no index lists was judged by nothing here; it may well be held where pip has its bytes.
+        listed = not isinstance(subject, Candidate) or bool(subject.index)
+        lifted = "  (is not held now)" if listed and verdict.decision is not Decision.HOLD else ""
         console.note(
             f"      {approval.id:>4}  {printable(approval.filename)}  sha256 {approval.sha256}{lifted}"
         )

@@ -66,7 +66,7 @@ def make_parser(commands: Sequence[tuple[str, Any]]) -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"veln-hook {__version__}")
     _add_common(parser, default=False)
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(prog="veln-hook", dest="command", metavar="COMMAND", required=True)
     for name, module in commands:
         sub = subparsers.add_parser(
             name,

@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 from packaging.requirements import InvalidRequirement, Requirement
 
 from veln_hook import __version__
-from veln_hook.errors import PolicyError, StoreError, VelnHookError
+from veln_hook.errors import PluginError, PolicyError, StoreError, VelnHookError
 from veln_hook.policy.durations import format_duration
 from veln_hook.policy.loading import load_policy
 from veln_hook.policy.settings import DEFAULT_LAYER
 from veln_hook.policy.switch import VARIABLE, asks_for_off, switch_state
 from veln_hook.report.text import when
+from veln_hook.signals import SignalManager
 from veln_hook.store import open_store
 
 if TYPE_CHECKING:
@@ -144,9 +145,10 @@ def start_file(machine: Machine) -> ProbeResult:
         )
     entry = next((file for file in distribution.files or () if file.name == PTH), None)
     if entry is None:
-        return ProbeResult(
-            "start-file", ok=False, summary=f"{PTH} is not in the RECORD of veln-hook", remedy=REPAIR
-        )
+        # Newer Pythons leave out of 'files' what isn't there.
+        recorded = f"{PTH}," in (distribution.read_text("RECORD") or "")
+        summary = f"{PTH} is missing" if recorded else f"{PTH} is not in the RECORD of veln-hook"
+        return ProbeResult("start-file", ok=False, summary=summary, remedy=REPAIR)
     path = str(distribution.locate_file(entry))
     try:
         with open(path, "rb") as file:
@@ -231,6 +233,11 @@ def policy(machine: Machine) -> ProbeResult:
         found = load_policy(environ=machine.environ)
     except PolicyError as error:
         summary = f"broken, so nothing is installed: {error}"
+        return ProbeResult("policy", ok=False, summary=summary, remedy=error.advice, error=error)
+    try:
+        SignalManager().load_plugins(found.plugins)
+    except PluginError as error:
+        summary = f"can't be kept, so nothing is installed: {error}"
         return ProbeResult("policy", ok=False, summary=summary, remedy=error.advice, error=error)
     return ProbeResult(
         "policy", ok=True, summary=_policy_summary(found), details=tuple(_policy_details(found))

@@ -139,8 +139,10 @@ def _lifted(ruling: Ruling, up_to: Decision) -> Ruling:
     return ruling
 
 
-def _strictest_first(ruling: Ruling) -> tuple[int, int, int]:
-    return (-ruling.decision, -ruling.finding.severity, -ruling.finding.confidence)
+def _strictest_first(ruling: Ruling) -> tuple[int, bool, int, int]:
+    finding = ruling.finding
+    # What time alone lifts comes after what needs a person, who would else wait in vain.
+    return (-ruling.decision, finding.opens_at is not None, -finding.severity, -finding.confidence)
 
 
 def _opens_at(rulings: Sequence[Ruling]) -> datetime | None:

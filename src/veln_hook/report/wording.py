@@ -20,13 +20,22 @@ _PYPI_HOSTS = ("pypi.org", "files.pythonhosted.org", "test.pypi.org")
 _MAX_TEXT = 300
 
 
-def tell(verdict: Verdict, *, instead: str = "", kept: bool = False) -> list[str]:
+def tell(
+    verdict: Verdict,
+    *,
+    instead: str = "",
+    kept: bool = False,
+    starved: bool = False,
+    approve: str | None = "",
+) -> list[str]:
     """Return the lines that tell a verdict which is not ALLOW.
 
     Args:
         verdict: What was decided.
         instead: Version that is used instead, if any.
         kept: Whether that version was installed already.
+        starved: Whether something needed just this release, so that other projects' releases were chosen.
+        approve: Further options of the approve command; ``None`` if no approval would count.
     """
     subject = verdict.subject
     reasons = [ruling.finding for ruling in verdict.holding]
@@ -35,13 +44,15 @@ def tell(verdict: Verdict, *, instead: str = "", kept: bool = False) -> list[str
     lines += [f"{_INDENT}also     {_finding(finding)}" for finding in reasons[1:3]]
     if instead:
         lines.append(f"{_INDENT}{'keeping' if kept else 'using'} {subject.project} {instead} instead")
+    if starved:
+        lines.append(f"{_INDENT}what needs it is used in another release, or not at all")
     if verdict.decision is Decision.HOLD:
         link = review_link(subject)
         if link:
             lines.append(f"{_INDENT}review   {link}")
-        approve = approve_command(subject)
-        if approve:
-            lines.append(f"{_INDENT}approve  {approve}")
+        command = approve_command(subject) if approve is not None else ""
+        if command:
+            lines.append(f"{_INDENT}approve  {' '.join(filter(None, (command, approve)))}")
     elif verdict.decision is Decision.BLOCK:
         lines.append(
             f"{_INDENT}no approval lifts this; only an exception in a policy file does (docs/policy.md)"
@@ -54,7 +65,7 @@ def tell(verdict: Verdict, *, instead: str = "", kept: bool = False) -> list[str
 def review_link(subject: Subject) -> str:
     """Return the page that shows a release's contents, where its index has one (PyPI's inspector)."""
     candidate = subject if isinstance(subject, Candidate) else subject.candidate
-    if candidate is None or not subject.project or not subject.version:
+    if candidate is None or not subject.project or not subject.version or not _is_the_indexs(subject):
         return ""
     if urlsplit(candidate.index or candidate.url).hostname not in _PYPI_HOSTS:
         return ""
@@ -67,10 +78,19 @@ def approve_command(subject: Subject) -> str:
         return ""
     # These words come from an index and are meant to be pasted into a shell.
     command = f'veln-hook approve {_word(f"{subject.project}=={subject.version}")} --reason "..."'
-    candidate = subject if isinstance(subject, Candidate) else subject.candidate
-    if candidate is not None and not candidate.index and subject.sha256:
-        command += f" --sha256 {_word(subject.sha256)} --filename {_word(subject.filename)}"
-    return command
+    if _is_the_indexs(subject):
+        return command if subject.sha256 else ""  # by its name alone, nothing exact is approved
+    if subject.sha256:
+        return f"{command} --sha256 {_word(subject.sha256)} --filename {_word(subject.filename)}"
+    return ""
+
+
+def _is_the_indexs(subject: Subject) -> bool:
+    """Whether an index lists exactly these bytes, so that they are found there by name and version."""
+    if isinstance(subject, Candidate):
+        return bool(subject.index)
+    candidate = subject.candidate
+    return candidate is not None and bool(candidate.index) and candidate.sha256 == subject.sha256
 
 
 def _word(text: str) -> str:

@@ -8,26 +8,24 @@ no run behind; verdicts come from the guard, through ``finder.judge_project``.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
-import sys
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-import veln_hook
-from veln_hook import _startup
 from veln_hook.adapters.pip import finder as pip_finder
 from veln_hook.adapters.pip import pages, points
+from veln_hook.adapters.pip.loading import Notes, load_pip, make_command, pip_error, pip_module
 from veln_hook.adapters.pip.run import Run
-from veln_hook.errors import IndexUnavailableError, UnsupportedPipError, UsageError
+from veln_hook.archive import describe_archive
+from veln_hook.errors import IndexUnavailableError, UsageError
 from veln_hook.guard import Guard
 from veln_hook.index import strip_credentials
+from veln_hook.model import Candidate, Confidence, Decision, Finding, Origin, Ruling, Severity, Source
 from veln_hook.names import parse_filename
+from veln_hook.policy.settings import DEFAULT_LAYER
 from veln_hook.report.wording import printable
 
 if TYPE_CHECKING:
@@ -36,12 +34,6 @@ if TYPE_CHECKING:
     from veln_hook.model import Verdict
     from veln_hook.policy.settings import Policy
     from veln_hook.store import Store
-
-_NEEDED = ("finder", "index page", "index url")
-"""Points without which a page's upload times would be lost."""
-_COLLECTOR = f"{points.PREFIX}index.collector"
-_FAILED = "Could not fetch URL"
-"""How pip begins its note on a page that it goes on without."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +103,12 @@ class PipClient:
     ) -> None:
         self.guard = Guard(policy, store)
         self._run = Run(points.PREFIX, policy=policy, store=store, the_guard=self.guard)
-        _load()
-        self._notes = _Notes()
+        load_pip()
+        self._notes = Notes()
         arguments = options.arguments()
         arguments += ["--no-cache-dir"] if fresh else []
         arguments += [] if interactive else ["--no-input"]
-        self._command, self._options = _command(arguments)
+        self._command, self._options = make_command(arguments)
         self._session = self._command._build_session(self._options)  # noqa: SLF001 - pip's, and how its commands do it
         self._finder = self._make_finder()
         self._constraints: dict[str, Any] = {}
@@ -133,8 +125,8 @@ class PipClient:
         Raises:
             UsageError: One can't be read.
         """
-        constructors = _module("req.constructors")
-        req_file = _module("req.req_file")
+        constructors = pip_module("req.constructors")
+        req_file = pip_module("req.req_file")
         try:
             asked = [Asked(text, constructors.install_req_from_line(text)) for text in requirements]
             for file in files:
@@ -146,7 +138,7 @@ class PipClient:
                         self._constrain(made)
                     else:
                         asked.append(Asked(parsed.requirement, made))
-        except (_pip_error(), ValueError) as error:
+        except (pip_error(), ValueError) as error:
             raise UsageError(
                 printable(" ".join(str(error).split())),
                 advice='Write it as pip takes it: "name", "name==1.2", "name @ URL", a path, or -r FILE.',
@@ -162,9 +154,7 @@ class PipClient:
         """
         requirement = asked.requirement
         if requirement.link is not None:
-            verdict = pip_finder.judge_link(
-                self._run, self._finder, requirement.link, requirement, requirement.name
-            )
+            verdict = self._direct(requirement)
             return Choice(asked.text, verdict, None, (verdict,))
         project = canonicalize_name(requirement.name)
         answer = self._find(self._finder, requirement.name)
@@ -190,6 +180,34 @@ class PipClient:
             best = _best(evaluator, passing, specifier)
             instead = self._verdict(best) if best is not None else None
         return Choice(asked.text, verdict, instead, self._all(project, matching))
+
+    def _direct(self, requirement: Any) -> Verdict:
+        """Judge what a requirement names itself: a URL by what is known of it, a file by its bytes."""
+        link = requirement.link
+        verdict = pip_finder.judge_link(self._run, self._finder, link, requirement, requirement.name)
+        candidate = verdict.subject
+        if not isinstance(candidate, Candidate) or not verdict.passes:
+            return verdict
+        if candidate.source is Source.LOCAL_FILE and os.path.isfile(link.file_path):
+            archive = describe_archive(link.file_path, origin=Origin.FETCHED, candidate=candidate)
+            return self.guard.check_archive(archive)
+        hashes = requirement.hashes(trust_internet=True).digest_count
+        if candidate.source is Source.DIRECT_URL and not hashes:
+            # That the index lists the name says nothing of what this URL serves.
+            finding = Finding(
+                signal="direct-url",
+                severity=Severity.MEDIUM,
+                confidence=Confidence.HIGH,
+                message="its bytes are known, and judged, only once they are downloaded",
+            )
+            ruling = Ruling(finding, Decision.WARN, "check", DEFAULT_LAYER)
+            return replace(
+                verdict,
+                decision=Decision.WARN,
+                subject=candidate._replace(sha256="", upload_time=None),
+                rulings=(ruling, *verdict.rulings),
+            )
+        return verdict
 
     def release(self, project: str, version: str) -> list[Verdict]:
         """Judge every file that the indexes list for a release now, for whichever platform.
@@ -257,7 +275,7 @@ class _AnyFile:
     def __init__(self, project_name: str) -> None:
         self.project_name = project_name
         self._project = canonicalize_name(project_name)
-        kinds = getattr(_module("index.package_finder"), "LinkType", None)
+        kinds = getattr(pip_module("index.package_finder"), "LinkType", None)
         self._yes: Any = True if kinds is None else kinds.candidate
         self._no: Any = False if kinds is None else kinds.different_project
 
@@ -267,75 +285,6 @@ class _AnyFile:
         if named is None or named.project != self._project or not named.version:
             return self._no, "no file of this project"
         return self._yes, named.version
-
-
-class _Notes(logging.Handler):
-    """Hears which pages pip could not fetch, which it tells nobody, and passes on what it warns of."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.failures: list[str] = []
-        self._root = logging.getLogger("pip")
-        self._collector = logging.getLogger(_COLLECTOR)
-        self._before = (self._root.propagate, self._collector.level)
-        self._root.addHandler(self)
-        self._root.propagate = False
-        self._collector.setLevel(logging.DEBUG)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a failure; print a warning."""
-        message = record.getMessage()
-        if message.startswith(_FAILED):
-            self.failures.append(message)
-        elif record.levelno >= logging.WARNING:
-            sys.stderr.write(f"pip: {printable(message)}\n")
-
-    def remove(self) -> None:
-        """Leave logging as it was."""
-        self._root.removeHandler(self)
-        self._root.propagate = self._before[0]
-        self._collector.setLevel(self._before[1])
-
-
-def _load() -> None:
-    """Import pip with its points applied, wherever our start-up file is."""
-    veln_hook.install()  # type: ignore[no-untyped-call]
-    try:
-        import_module("pip._internal")
-        import_module(f"{points.PREFIX}index.package_finder")
-    except ImportError as error:
-        raise UnsupportedPipError(
-            f"no pip can be imported by {sys.executable} ({error})",
-            advice="Run veln-hook in the environment whose pip you mean: 'python -m veln_hook ...'.",
-        ) from error
-    absent = [group for group in _NEEDED if group not in points.applied.get(points.PREFIX, ())]
-    if _startup.damage or absent:
-        reason = _startup.damage or f"not found in it: {', '.join(absent)}"
-        raise UnsupportedPipError(f"pip {sys.modules['pip'].__version__} can't be asked ({reason})")
-
-
-def _command(arguments: Sequence[str]) -> tuple[Any, Any]:
-    """Make pip's ``download``, whose options are those that choose indexes, and parse its options.
-
-    Its name is given as pip's own commands have it, so ``[download]`` of pip's configuration counts.
-    """
-    try:
-        command: Any = _module("commands").create_command("download")
-        # What pip prints of a broken configuration would spoil our JSON.
-        with contextlib.redirect_stdout(sys.stderr):
-            options, _ = command.parse_args(list(arguments))
-        exclusive = getattr(_module("cli.cmdoptions"), "check_release_control_exclusive", None)
-        if exclusive is not None:  # 26.0 and newer: this is what makes --pre count
-            exclusive(options)
-    except _pip_error() as error:
-        raise UsageError(
-            f"pip's configuration can't be used: {printable(str(error))}", advice="See 'pip config debug'."
-        ) from error
-    except SystemExit as error:
-        raise UsageError("pip's configuration can't be used", advice="See 'pip config debug'.") from error
-    if options.cache_dir:  # pip does this in a part of its command that is not run here
-        options.cache_dir = os.path.abspath(os.path.expanduser(options.cache_dir))
-    return command, options
 
 
 def _best(evaluator: Any, found: Sequence[Any], specifier: Any) -> Any:
@@ -358,15 +307,6 @@ def _same_version(one: str, other: str) -> bool:
 
 def _plain(url: str) -> str:
     return printable(strip_credentials(url))
-
-
-def _module(tail: str) -> Any:
-    return import_module(points.PREFIX + tail)
-
-
-def _pip_error() -> type[Exception]:
-    error: type[Exception] = _module("exceptions").PipError
-    return error
 
 
 __all__ = ["Asked", "Choice", "IndexOptions", "PipClient"]

@@ -80,6 +80,8 @@ def find_best_candidate(
         else:
             instead = result.best_candidate
             run.wanted[project] = Wanted(verdict, str(instead.version) if instead else "")
+            if instead is None:
+                run.starved[project] = verdict
     return result
 
 
@@ -195,6 +197,8 @@ def resolve(original: Callable[..., Any], resolver: Any, *args: Any, **kwargs: A
                 if used is None or not _newer(wanted.verdict.subject.version, str(used.version)):
                     continue
                 settled[project] = Wanted(wanted.verdict, str(used.version))
+            for project, verdict in run.starved.items():
+                settled.setdefault(project, Wanted(verdict, "", starved=True))
             installed = {p for p, c in mapping.items() if getattr(c, "source_link", None) is None}
             _settle(run, settled, installed)
     return result
@@ -273,7 +277,12 @@ def _settle(run: Run, settled: dict[str, Wanted], installed: set[str] | None = N
             note='the policy says cooling.on_hold = "refuse", so no older release is used instead',
         )
     for project, wanted in settled.items():
-        run.tell(wanted.verdict, instead=wanted.instead, kept=project in (installed or ()))
+        run.tell(
+            wanted.verdict,
+            instead=wanted.instead,
+            kept=project in (installed or ()),
+            starved=wanted.starved,
+        )
 
 
 def _record(run: Run, settled: dict[str, Wanted]) -> None:
@@ -290,6 +299,7 @@ def _choose(run: Run, verdict: Verdict | None) -> None:
     run.chosen[verdict.subject.url] = verdict.subject
     if verdict.decision is Decision.WARN:
         run.tell(verdict)
+    run.tell_lifted(verdict)
     if verdict.decision is Decision.WARN or verdict.approval or verdict.exception:
         run.guard.log([verdict], stage="candidate")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from veln_hook.adapters.pip.finder import judge_link, prefix_of
 from veln_hook.adapters.pip.run import Run, current, stopping
 from veln_hook.archive import describe_archive, describe_tree, hash_file
-from veln_hook.model import Candidate, Origin, Source
+from veln_hook.model import Candidate, Decision, Origin, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,8 +83,7 @@ def check_file(run: Run, path: str, candidate: Candidate | None, origin: Origin 
     verdict: Verdict = known[1]
     if not verdict.passes:
         raise run.refuse([verdict])
-    if verdict.rulings:
-        run.tell(verdict)
+    _tell_passing(run, verdict)
     if candidate is not None:
         run.unpacked.add(candidate.url)
 
@@ -130,8 +129,13 @@ def _check_requirement(run: Run, req: Any) -> None:
             run.unpacked.add(candidate.url)
         if not verdict.passes:
             raise run.refuse([verdict])
-        if verdict.rulings:
-            run.tell(verdict)
+        _tell_passing(run, verdict)
+
+
+def _tell_passing(run: Run, verdict: Verdict) -> None:
+    if verdict.decision is Decision.WARN:
+        run.tell(verdict)
+    run.tell_lifted(verdict)
 
 
 def _cached_source(req: Any) -> Any:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import re
+import shlex
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from veln_hook import clock
 from veln_hook.errors import PolicyError, VelnHookError
 from veln_hook.guard import Guard
-from veln_hook.model import Decision, ExitStatus, Verdict, VerdictRecord, exit_status
+from veln_hook.index import strip_credentials
+from veln_hook.model import Candidate, Decision, ExitStatus, Verdict, VerdictRecord, exit_status
 from veln_hook.policy.loading import PolicySources, load_policy
 from veln_hook.policy.switch import SwitchState, asks_for_off, switch_state
 from veln_hook.report.wording import printable, tell
@@ -28,7 +30,6 @@ from veln_hook.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from veln_hook.model import Candidate
     from veln_hook.policy.settings import Policy
     from veln_hook.store import Store
 
@@ -54,6 +55,8 @@ class Wanted:
     verdict: Verdict
     instead: str
     """Version that the finder offers instead; empty if none."""
+    starved: bool = False
+    """Some requirement had nothing left, and what is used is what doesn't have it."""
 
 
 @dataclass
@@ -74,6 +77,8 @@ class Run:
     """URLs that pip's finder offered: where one is refused, another may be taken."""
     wanted: dict[str, Wanted] = field(default_factory=dict)
     """By project: what the last question to the finder would have answered."""
+    starved: dict[str, Verdict] = field(default_factory=dict)
+    """By project: a held release without which a requirement had nothing left; pip looked elsewhere."""
     chosen: dict[str, Candidate] = field(default_factory=dict)
     """By URL: the candidates that the resolver looked into."""
     archives: dict[str, tuple[tuple[int, ...], Verdict]] = field(default_factory=dict)
@@ -96,20 +101,48 @@ class Run:
             raise StoppedError("protection is switched off, so nothing can be judged", ExitStatus.BROKEN)
         return self.the_guard
 
-    def tell(self, verdict: Verdict, *, instead: str = "", kept: bool = False) -> None:
+    def tell(self, verdict: Verdict, *, instead: str = "", kept: bool = False, starved: bool = False) -> None:
         """Print a verdict, once a release, the way pip prints."""
         key = (verdict.decision.word, f"{verdict.subject.release} {instead}")
         if key not in self.told:
             self.told.add(key)
-            logger.warning("%s", "\n".join(tell(verdict, instead=instead, kept=kept)))
+            lines = tell(
+                verdict, instead=instead, kept=kept, starved=starved, approve=self.approve_options(verdict)
+            )
+            logger.warning("%s", "\n".join(lines))
+
+    def tell_lifted(self, verdict: Verdict) -> None:
+        """Print that a release passes because a person or the policy said so, once."""
+        approval = verdict.approval
+        word = f"approval {approval.id}: {approval.reason}" if approval else ""
+        if verdict.exception:
+            word = f"an exception of the policy: {verdict.exception}"
+        if word and ("lifted", verdict.subject.release) not in self.told:
+            self.told.add(("lifted", verdict.subject.release))
+            logger.info("veln-hook: %s passes by %s", printable(verdict.subject.release), printable(word))
 
     def refuse(self, verdicts: Sequence[Verdict], *, note: str = "") -> StoppedError:
         """Return the error that ends this run because of ``verdicts``; the caller raises it."""
         self.refusals.extend(verdicts)
-        lines = [line for verdict in verdicts for line in tell(verdict)]
+        lines = [
+            line for verdict in verdicts for line in tell(verdict, approve=self.approve_options(verdict))
+        ]
         if note:
             lines.append(f"      {note}")
         return StoppedError("\n".join(lines), exit_status(list(verdicts)))
+
+    def approve_options(self, verdict: Verdict) -> str | None:
+        """Return what ``approve`` needs to find the same index; ``None`` if no approval would count."""
+        if self.policy is not None and self.policy.approvals_accept != "local":
+            return None
+        subject = verdict.subject
+        candidate = subject if isinstance(subject, Candidate) else subject.candidate
+        index = candidate.index if candidate is not None else ""
+        # What pip's configuration names is found without being told; what was typed isn't.
+        typed = [word.partition("=")[2] if word.startswith("--") else word for word in sys.argv[1:]]
+        if index and index in [f"{strip_credentials(word).rstrip('/')}/" for word in typed if "://" in word]:
+            return f"-i {shlex.quote(index)}"
+        return ""
 
     def exit_status(self) -> ExitStatus:
         """Return the exit status of a run that failed; OK if it failed for pip's own reasons."""
