@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import shutil
-import subprocess
 import sys
-from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from veln_hook import __version__
-from veln_hook.errors import PluginError, PolicyError, StoreError, VelnHookError
+from veln_hook.cli.probing import REPAIR, Machine, Probe, ProbeResult, ask_child
+from veln_hook.errors import PluginError, PolicyError, StoreError
 from veln_hook.policy.durations import format_duration
 from veln_hook.policy.loading import load_policy
 from veln_hook.policy.settings import DEFAULT_LAYER
@@ -31,15 +29,9 @@ from veln_hook.signals import SignalManager
 from veln_hook.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from veln_hook.policy.settings import Policy
 
 PTH = "veln_hook_startup.pth"
-REPAIR = f"{sys.executable} -m pip install --force-reinstall veln-hook"
-_CHILD_TIMEOUT_S = 60
-"""A cold Python that imports all of pip from a slow disk takes a few seconds."""
-
 _HOOK_CODE = """
 import json, sys
 module = sys.modules.get("veln_hook")
@@ -65,52 +57,9 @@ print(json.dumps({"version": version, "file": pip.__file__, "missing": missing, 
 """
 
 
-class ProbeResult(NamedTuple):
-    """What one probe found."""
-
-    name: str
-    ok: Optional[bool]
-    """``True``: good. ``False``: not protected, or installs are refused. ``None``: worth knowing."""
-    summary: str
-    """One line."""
-    details: tuple[str, ...] = ()
-    remedy: str = ""
-    """What to do about it; empty if there is nothing to do."""
-    error: Optional[VelnHookError] = None
-    """Why this is a failure of our own or of the policy (exit status 78), if it is."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the result as ``--json`` has it."""
-        return {
-            "name": self.name,
-            "ok": self.ok,
-            "summary": self.summary,
-            "details": list(self.details),
-            "remedy": self.remedy,
-        }
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where the probes look."""
-
-    environ: Mapping[str, str]
-    executable: str = sys.executable
-    prefix: str = sys.prefix
-
-
-def run_one(name: str, probe: Probe, machine: Machine) -> ProbeResult:
-    """Run a probe; a bug in it is a result, too."""
-    try:
-        return probe(machine)
-    except Exception as error:  # noqa: BLE001 - the other probes are still worth running
-        failure = VelnHookError(f"the probe {name!r} failed: {type(error).__name__}: {error}")
-        return ProbeResult(name, ok=False, summary=str(failure), remedy=failure.advice, error=failure)
-
-
 def hook(machine: Machine) -> ProbeResult:
     """Whether an interpreter that starts now has the hook."""
-    found, problem = _ask_child(machine, _HOOK_CODE)
+    found, problem = ask_child(machine, _HOOK_CODE)
     if found is None:
         return ProbeResult(
             "hook", ok=False, summary=f"a fresh interpreter can't be asked: {problem}", remedy=REPAIR
@@ -169,7 +118,7 @@ def start_file(machine: Machine) -> ProbeResult:
 
 def pip(machine: Machine) -> ProbeResult:
     """Whether this environment's pip has every point that must be guarded."""
-    found, problem = _ask_child(machine, _PIP_CODE)
+    found, problem = ask_child(machine, _PIP_CODE)
     if found is None:
         if "No module named 'pip'" in problem:
             return ProbeResult(
@@ -366,8 +315,6 @@ def gaps(machine: Machine) -> ProbeResult:
     )
 
 
-Probe = Callable[[Machine], ProbeResult]
-
 PROBES: tuple[tuple[str, Probe], ...] = (
     ("hook", hook),
     ("start-file", start_file),
@@ -379,29 +326,3 @@ PROBES: tuple[tuple[str, Probe], ...] = (
     ("not-covered", gaps),
 )
 """In the order they are told; later parts of veln-hook add theirs here."""
-
-
-def _ask_child(machine: Machine, code: str) -> tuple[Optional[dict[str, Any]], str]:
-    """Run code in a fresh interpreter; return the JSON of its last line, or why there is none."""
-    try:
-        done = subprocess.run(
-            [machine.executable, "-c", code],
-            env=dict(machine.environ),
-            # -c puts the working directory first on sys.path, where a project's own pip.py may lie.
-            cwd=machine.prefix,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_CHILD_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return None, str(error)
-    lines = done.stdout.strip().splitlines()
-    try:
-        answer = json.loads(lines[-1])
-    except (IndexError, ValueError):
-        last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
-        return None, f"exit status {done.returncode}: {last}"
-    return answer if isinstance(answer, dict) else None, ""

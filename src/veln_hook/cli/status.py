@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from veln_hook.cli import probes
+from veln_hook.cli.probing import Machine, run_one
 from veln_hook.model import ExitStatus
 from veln_hook.report.wording import printable
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from veln_hook.cli.console import Console
     from veln_hook.cli.invocation import Invocation
-    from veln_hook.cli.probes import ProbeResult
+    from veln_hook.cli.probing import ProbeResult
 
 HELP = "is this interpreter protected"
 USAGE = "status [options]"
@@ -41,7 +42,7 @@ def tell(console: Console, *, in_full: bool) -> ExitStatus:
     results = []
     for name, probe in probes.PROBES:
         console.progress(f"looking at {name} ...")
-        results.append(probes.run_one(name, probe, probes.Machine(os.environ)))
+        results.append(run_one(name, probe, Machine(os.environ)))
     console.clear()
     for result in results:
         console.result(result.to_dict())

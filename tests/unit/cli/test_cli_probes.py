@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from veln_hook.cli import probes
-from veln_hook.cli.probes import Machine, ProbeResult
+from veln_hook.cli import probes, probing
+from veln_hook.cli.probing import Machine, ProbeResult
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def test_a_bug_in_a_probe_is_a_result(environ):
     def broken(machine):
         raise ZeroDivisionError("oh")
 
-    result = probes.run_one("mine", broken, Machine(environ))
+    result = probing.run_one("mine", broken, Machine(environ))
     assert (result.name, result.ok) == ("mine", False)
     assert "ZeroDivisionError: oh" in result.summary
     assert result.error is not None
@@ -79,7 +79,7 @@ def test_other_installers_on_the_path_are_named(environ, tmp_path):
 
 def test_every_probe_has_a_result(environ):
     for name, probe in probes.PROBES:
-        result = probes.run_one(name, probe, Machine(environ))
+        result = probing.run_one(name, probe, Machine(environ))
         assert isinstance(result, ProbeResult)
         assert result.name == name
         assert result.summary
