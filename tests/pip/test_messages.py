@@ -52,6 +52,23 @@ def test_a_hold_that_makes_pip_choose_another_project_is_told(
     assert "HOLD" in shared.run_script("veln-hook", "log", "demo", check=True).out
 
 
+def test_every_held_pin_is_told_at_once(
+    shared: Env, index: IndexServer, tmp_path: Path, target: Path
+) -> None:
+    index.html_for_pip22 = True
+    for name in ("demo", "other", "third", "fine"):
+        index.add(make_wheel(tmp_path, name, "1.0"), upload_time=OLD)
+        index.add(make_wheel(tmp_path, name, "2.0"), upload_time=YOUNG)
+    pins = ["demo==2.0", "third==2.0; python_version<'3'", "fine", "other==2.0", "third==2.0"]
+    result = shared.run_pip("install", "-t", str(target), *pins, index=index)
+    assert result.returncode == 75, result
+    assert result.out.count("HOLD") == 3, result
+    for name in ("demo", "other", "third"):
+        assert f"HOLD  {name} 2.0  uploaded" in result.out, result
+    assert not target.exists()
+    assert not [name for name in index.downloads if name.endswith(".whl")]
+
+
 def test_on_hold_refuse_forbids_that_too(env: Env, starving: IndexServer, target: Path) -> None:
     refuse = '[cooling]\non_hold = "refuse"\n'
     result = env.run_pip("install", "-t", str(target), "app", index=starving, policy=refuse)

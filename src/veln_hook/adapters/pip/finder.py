@@ -6,6 +6,7 @@ a person can be told which release would have been chosen, and only that one.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -170,7 +171,10 @@ def get_installation_error(
     if not held:
         return original(factory, error, *args, **kwargs)
     note = ""
-    if len(error.causes) > len(held):
+    conflict = len(error.causes) > len(held)
+    with stopping(prefix):
+        _add_held_roots(run, factory._finder, held)  # noqa: SLF001 - pip's, and the only way to it
+    if conflict:
         original(factory, error, *args, **kwargs)  # for what it prints: the conflict itself
         note = "without this the conflict above may not exist"
     stop = run.refuse([wanted.verdict for wanted in held.values()], note=note)
@@ -180,10 +184,13 @@ def get_installation_error(
 
 def resolve(original: Callable[..., Any], resolver: Any, *args: Any, **kwargs: Any) -> Any:
     """Point ``Resolver.resolve``: once it is settled what is used, tell what was held."""
-    result = original(resolver, *args, **kwargs)
     prefix = prefix_of(resolver)
     with stopping(prefix):
         run = current(prefix)
+        asked = inspect.signature(original).bind(resolver, *args, **kwargs).arguments
+        run.roots = list(asked.get("root_reqs", ()))
+    result = original(resolver, *args, **kwargs)
+    with stopping(prefix):
         if not run.off:
             outcome = getattr(resolver, "_result", None)
             mapping = {c.project_name: c for c in outcome.mapping.values()} if outcome is not None else {}
@@ -312,6 +319,22 @@ def _held_causes(run: Run, error: Any) -> dict[str, Wanted]:
         if wanted is not None:
             held[project] = wanted
     return held
+
+
+def _add_held_roots(run: Run, finder: Any, held: dict[str, Wanted]) -> None:
+    """Add what was asked for and is held too: pip stops at the first, and its reader would meet the next."""
+    for req in run.roots:
+        project = canonicalize_name(req.name) if req.name else ""
+        if not project or project in held or req.link is not None or req.constraint:
+            continue
+        if not req.match_markers():
+            continue
+        # An index that fails now is no news: the run has failed already.
+        with contextlib.suppress(Exception):
+            finder.find_best_candidate(req.name, req.specifier, req.hashes(trust_internet=False))
+            wanted = run.wanted.get(project)
+            if wanted is not None and not wanted.instead:
+                held[project] = wanted
 
 
 def link_key(link: Any) -> str:

@@ -75,6 +75,8 @@ class Run:
     """Finder, project and pip's answer for it: in it are files that need no look until pip wants one."""
     from_finder: set[str] = field(default_factory=set)
     """URLs that pip's finder offered: where one is refused, another may be taken."""
+    roots: list[Any] = field(default_factory=list)
+    """pip's ``InstallRequirement`` objects for what the user asked for."""
     wanted: dict[str, Wanted] = field(default_factory=dict)
     """By project: what the last question to the finder would have answered."""
     starved: dict[str, Verdict] = field(default_factory=dict)
