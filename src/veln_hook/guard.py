@@ -7,6 +7,7 @@ Both ways in (pip's adapter in-process, later the gate for other installers) cal
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook import __version__, clock, paths
@@ -33,7 +34,6 @@ from veln_hook.store import ArchiveMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from veln_hook.model import Archive, Subject
     from veln_hook.policy.settings import Policy
@@ -47,15 +47,22 @@ class Settled(NamedTuple):
     passed over by this and judged only if pip comes to want them.
     """
 
+    instant: datetime
+    """Uploaded earlier than this is older than any threshold; aware, UTC."""
     before: str
-    """Uploaded earlier than this is older than any threshold; UTC, as ``2026-11-22T16:00:00.000000Z``."""
+    """The same as a page spells it: ``2026-11-22T16:00:00.000000Z``."""
     filenames: frozenset[str]
     """Seen before: whether the bytes changed must be looked at."""
     sha256s: frozenset[str]
     """An earlier run found something in these."""
 
     def by_age(self, uploaded: object) -> bool:
-        """Tell whether an ``upload-time`` as a page spells it is old; any form but PyPI's needs a look."""
+        """Tell whether an ``upload-time`` is old, as pip read it or as a page spells it.
+
+        Any form but PyPI's needs a look.
+        """
+        if isinstance(uploaded, datetime):
+            return uploaded.tzinfo is not None and uploaded < self.instant
         return (
             isinstance(uploaded, str)
             and uploaded < self.before
@@ -111,9 +118,10 @@ class Guard:
         """
         if self.policy.cooling.min_observations or not self.signals.only_built_in:
             return None
-        before = settled_before(self.policy, self.now()).replace(tzinfo=None)
+        instant = settled_before(self.policy, self.now())
         return Settled(
-            before=f"{before.isoformat(timespec='microseconds')}Z",
+            instant=instant,
+            before=f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
             filenames=frozenset(seen.filename for seen in self.store.observations(project)),
             sha256s=self.store.archive_hashes(),
         )

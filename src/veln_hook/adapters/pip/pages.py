@@ -1,10 +1,11 @@
 """From pip's links to candidates: what an index page says of a file, on every pip.
 
-pip 22.3 and newer build links of JSON pages with ``Link.from_json``; the upload
-time is taken as it passes. Older ones, and pages that came as HTML, are asked
-for once more as JSON through pip's own session, which keeps its proxies,
-certificates and credentials. A link can't carry anything (``__slots__``), so
-times stand in a table keyed by page and URL.
+pip 26.0 and newer keep the upload time of a JSON page in the link. 22.3 to 25.3
+build such links with ``Link.from_json``; the time is taken as it passes, and as
+a link can't carry anything (``__slots__``), it stands in a table keyed by page
+and URL. Older ones, and pages that came as HTML, are asked for once more as
+JSON through pip's own session, which keeps its proxies, certificates and
+credentials.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import posixpath
 import re
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -64,6 +66,8 @@ class Page:
 
 _times: dict[str, dict[str, object]] = {}
 """Page URL -> link URL -> upload-time as the page spells it."""
+_links_tell = False
+"""Whether this pip's links have their upload time themselves."""
 _pages: dict[str, Page] = {}
 """By URL of the page, after redirects, which is what a link says it comes from."""
 _asking = threading.local()
@@ -77,7 +81,11 @@ _lookups: dict[str, dict[str, FileEntry]] = {}
 
 
 def capture_upload_times(link_type: Any) -> None:
-    """Wrap ``Link.from_json`` (pip 22.3 and newer), which sees each file of a JSON page once."""
+    """Wrap ``Link.from_json`` (pip 22.3 to 25.3), which sees each file of a JSON page once."""
+    global _links_tell  # noqa: PLW0603 - one process, one pip
+    _links_tell = "upload_time" in getattr(link_type, "__slots__", ())
+    if _links_tell:
+        return
     original = link_type.__dict__.get("from_json")
     if not isinstance(original, classmethod) or hasattr(original.__func__, "__veln_hook__"):
         return
@@ -119,7 +127,7 @@ def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, *
     known = _pages[page.url] = Page(base, source, not page.url.startswith("file:"))
     content_type = getattr(page, "content_type", "text/html").lower()
     if content_type.startswith(ACCEPT_JSON):
-        if links and page.url not in _times:  # pip 22.2 has no from_json
+        if links and not _links_tell and page.url not in _times:  # pip 22.2 has no from_json
             known.entries = _parse(page.content, page.url)
     elif links and page.url.startswith(("https:", "http:")):
         known.entries = _ask(finder, base, page.url, project_url.url) or {}
@@ -138,12 +146,15 @@ def open_items(found: Sequence[Any], settled: Settled | None) -> list[Any]:
     open_ones = []
     page_url: object = None
     times: dict[str, object] = {}
+    tells = False
     for item in found:
         link = item.link
         if link.comes_from is not page_url:
             page_url = link.comes_from
             times = _times.get(page_url, {}) if isinstance(page_url, str) else {}
-        uploaded = times.get(link.url)
+            # A lock file's word about its entries is not believed.
+            tells = _links_tell and page_url in _pages and not getattr(item, "locked", False)
+        uploaded = link.upload_time if tells else times.get(link.url)
         if (
             uploaded is None
             or not settled.by_age(uploaded)
@@ -185,11 +196,13 @@ def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Po
             # Without the query, which may hold a signature, and in it a slash.
             source, base = Source.FIND_LINKS, f"{posixpath.dirname(url.partition('?')[0])}/"
         filename = _filename(link)
-        time = _times.get(page_url, {}).get(link.url) if page is not None else None
+        time = None
+        if page is not None:
+            time = link.upload_time if _links_tell else _times.get(page_url, {}).get(link.url)
         entry = page.entries.get(filename) if page is not None else None
         sha256 = _sha256(link)
         if time is not None:
-            uploaded = parse_upload_time(time)
+            uploaded = _in_utc(time) if isinstance(time, datetime) else parse_upload_time(time)
         else:
             # An entry that names other bytes is about another file.
             uploaded = entry.upload_time if entry and (not sha256 or entry.sha256 in ("", sha256)) else None
@@ -209,6 +222,14 @@ def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Po
             )
         )
     return _with_upstream_times(finder, project, candidates, policy)
+
+
+def _in_utc(time: datetime) -> datetime | None:
+    """Return pip's own reading of a time, which has the zone the page gave it, or none: PEP 700 means UTC."""
+    try:
+        return time.replace(tzinfo=timezone.utc) if time.tzinfo is None else time.astimezone(timezone.utc)
+    except OverflowError:
+        return None
 
 
 def from_link(
