@@ -9,7 +9,7 @@ import pytest
 
 from support import envs
 from support.builders import make_wheel
-from support.held import YOUNG
+from support.held import OLD, YOUNG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,3 +60,14 @@ def young(index: IndexServer, tmp_path: Path) -> IndexServer:
     """An index whose only release of demo is twelve minutes old."""
     index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=YOUNG)
     return index
+
+
+@pytest.fixture
+def forged_url(index: IndexServer, make_index: Callable[..., IndexServer], tmp_path: Path) -> str:
+    """A URL that serves other bytes than the index lists under the same name; both are old."""
+    index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=OLD)
+    forged = tmp_path / "forged"
+    forged.mkdir()
+    other = make_index()
+    other.add(make_wheel(forged, "demo", "2.0", {"x.py": "1"}), upload_time=OLD)
+    return other.file_url("demo-2.0-py3-none-any.whl")

@@ -88,24 +88,18 @@ def test_a_constraint_on_a_held_release_is_told(
 
 
 def test_other_bytes_at_a_url_are_approved_as_what_they_are(
-    env: Env, index: IndexServer, make_index: Callable[..., IndexServer], tmp_path: Path, target: Path
+    env: Env, index: IndexServer, forged_url: str, target: Path
 ) -> None:
-    index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=OLD)
-    forged = tmp_path / "forged"
-    forged.mkdir()
-    other = make_index()
-    other.add(make_wheel(forged, "demo", "2.0", {"x.py": "1"}), upload_time=OLD)
-    url = other.file_url("demo-2.0-py3-none-any.whl")
-    checked = env.run_script("veln-hook", "check", url, index=index)
+    checked = env.run_script("veln-hook", "check", forged_url, index=index)
     assert "WARN  demo 2.0  its bytes are known, and judged, only once they are downloaded" in checked.out
-    held = env.run_pip("install", "-t", str(target), url, index=index)
+    held = env.run_pip("install", "-t", str(target), forged_url, index=index)
     assert held.returncode == 75, held
     assert "review" not in held.out, "that page would show the index's bytes"
     command = _command(held)
     assert command[-4::2] == ["--sha256", "--filename"], command
     approved = env.run_script("veln-hook", *command, index=index, check=True)
     assert "is not held now" not in approved.out
-    passed = env.run_pip("install", "-t", str(target), url, index=index)
+    passed = env.run_pip("install", "-t", str(target), forged_url, index=index)
     assert passed.returncode == 0, passed
     assert "demo 2.0 passes by approval 1: the fix we wait for" in passed.out
     assert "WARNING" not in passed.out, passed
