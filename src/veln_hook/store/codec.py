@@ -23,11 +23,12 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from veln_hook.model import Approval, Confidence, Decision, Finding, Observation, Severity, VerdictRecord
+from veln_hook.store.interface import Scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Value = Optional[Union[str, int]]
+Value = Optional[Union[str, int, bytes]]
 """What stands in a column."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -222,4 +223,41 @@ def record_from(row: Sequence[Any]) -> VerdictRecord:
         author=author,
         findings=findings_from_json(findings),
         id=number,
+    )
+
+
+def scan_values(scan: Scan) -> tuple[Value, ...]:
+    """Return the scan as the columns of ``scan`` without its number."""
+    return (
+        to_text(scan.sha256),
+        scan.rules,
+        to_text(scan.project),
+        to_text(scan.version),
+        to_text(scan.filename),
+        to_text(scan.index),
+        _optional_micros(scan.uploaded_at),
+        scan.decision.word,
+        to_micros(scan.scanned_at),
+        scan.facts,
+    )
+
+
+def scan_from(row: Sequence[Any]) -> Scan:
+    """Return the scan in a row of ``scan``.
+
+    It is a cache: what can't be understood in it counts as not known, and never as an error. A decision
+    that this version has no word for is no reason to trust.
+    """
+    sha256, rules, project, version, filename, index, uploaded_at, decision, scanned_at, facts = row
+    return Scan(
+        sha256=sha256,
+        rules=rules,
+        project=project,
+        version=version,
+        filename=filename,
+        decision=Decision.__members__.get(str(decision).upper(), Decision.HOLD),
+        scanned_at=from_micros(scanned_at),
+        index=index,
+        uploaded_at=_optional_moment(uploaded_at),
+        facts=facts if isinstance(facts, bytes) else b"",
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Optional, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from veln_hook.model import Approval, Finding, Observation, VerdictRecord
+    from veln_hook.model import Approval, Decision, Finding, Observation, VerdictRecord
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,29 @@ class ArchiveMemory:
     version: str
     """Version of veln-hook that looked; findings of another version are not reused."""
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the code in the archive with this sha256 does, and what was decided about it."""
+
+    sha256: str
+    rules: int
+    """``source.facts.RULES`` of who read it; facts by other rules are not reused."""
+    project: str
+    """Normalized."""
+    version: str
+    filename: str
+    decision: Decision
+    """Of the last verdict about the archive."""
+    scanned_at: datetime
+    """When it was first read here."""
+    index: str = ""
+    """The index that promised this very sha256; empty if none did."""
+    uploaded_at: Optional[datetime] = None
+    """As that index told it."""
+    facts: bytes = b""
+    """Packed by whoever made them; opaque here."""
 
 
 class Store(Protocol):
@@ -104,6 +127,26 @@ class Store(Protocol):
 
     def forget_archive(self, sha256: str) -> None:
         """Drop what is remembered of an archive."""
+        ...
+
+    def remember_scan(self, scan: Scan) -> None:
+        """Keep what an archive's code does; replaces what was kept for the same sha256. The oldest go."""
+        ...
+
+    def scan(self, sha256: str) -> Scan | None:
+        """Return what is remembered of an archive's code, by whichever rules."""
+        ...
+
+    def scans(self, project: str) -> Sequence[Scan]:
+        """Return what is remembered of the project's archives, without the facts, the newest first."""
+        ...
+
+    def remember_file_scans(self, facts: Mapping[str, bytes], rules: int) -> None:
+        """Keep what single files do, by their sha256. The oldest go."""
+        ...
+
+    def file_scans(self, sha256s: Iterable[str], rules: int) -> Mapping[str, bytes]:
+        """Return what is remembered of these files by these rules; unknown ones are simply absent."""
         ...
 
     def close(self) -> None:

@@ -16,11 +16,11 @@ from veln_hook.store.sqlite import MEMORY, SqliteStore
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from veln_hook.model import Approval, Observation, VerdictRecord
-    from veln_hook.store.interface import ArchiveMemory, StoreInfo
+    from veln_hook.store.interface import ArchiveMemory, Scan, StoreInfo
 
 
 class OverlayStore:
@@ -150,6 +150,34 @@ class OverlayStore:
         """Drop what is remembered of an archive."""
         self._upper.forget_archive(sha256)
         self._forgotten.add(sha256)
+
+    def remember_scan(self, scan: Scan) -> None:
+        """Keep what an archive's code does until the store is closed."""
+        self._upper.remember_scan(scan)
+
+    def scan(self, sha256: str) -> Scan | None:
+        """Return what is remembered of an archive's code, by whichever rules."""
+        found = self._upper.scan(sha256)
+        return self._base.scan(sha256) if found is None and self._layered else found
+
+    def scans(self, project: str) -> Sequence[Scan]:
+        """Return what is remembered of the project's archives, without the facts, the newest first."""
+        found = list(self._upper.scans(project))
+        if self._layered:
+            hidden = {each.sha256 for each in found}
+            found.extend(each for each in self._base.scans(project) if each.sha256 not in hidden)
+            found.sort(key=lambda each: each.scanned_at, reverse=True)
+        return found
+
+    def remember_file_scans(self, facts: Mapping[str, bytes], rules: int) -> None:
+        """Keep what single files do until the store is closed."""
+        self._upper.remember_file_scans(facts, rules)
+
+    def file_scans(self, sha256s: Iterable[str], rules: int) -> Mapping[str, bytes]:
+        """Return what is remembered of these files by these rules; unknown ones are simply absent."""
+        wanted = list(sha256s)
+        found = self._upper.file_scans(wanted, rules)
+        return {**self._base.file_scans(wanted, rules), **found} if self._layered else found
 
     def close(self) -> None:
         """Release the file. Calling twice is harmless."""

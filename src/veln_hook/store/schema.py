@@ -13,6 +13,7 @@ Rules of this module:
 History:
 
 * 1 (0.1): observation, approval, verdict_log, archive, meta.
+* 2 (0.2): scan, file_scan: what the code of archives and of single files does.
 """
 
 from __future__ import annotations
@@ -96,18 +97,50 @@ CREATE TABLE archive (
 ) WITHOUT ROWID""",
 )
 
+VERSION_2 = (
+    # Numbered rows: a row written again gets a new number, so the lowest numbers are the oldest rows. The
+    # facts come last, so that looking through the rest reads none of their pages.
+    """\
+CREATE TABLE scan (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,
+    rules INTEGER NOT NULL,
+    project TEXT NOT NULL,
+    version TEXT NOT NULL,
+    filename TEXT NOT NULL,
+    index_url TEXT NOT NULL,
+    uploaded_at INTEGER,
+    decision TEXT NOT NULL,
+    scanned_at INTEGER NOT NULL,
+    facts BLOB NOT NULL
+)""",
+    "CREATE INDEX scan_by_project ON scan (project)",
+    """\
+CREATE TABLE file_scan (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE,
+    rules INTEGER NOT NULL,
+    facts BLOB NOT NULL
+)""",
+)
+
 
 def _to_version_1(connection: sqlite3.Connection) -> None:
     for statement in VERSION_1:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_to_version_1,)
+def _to_version_2(connection: sqlite3.Connection) -> None:
+    for statement in VERSION_2:
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_to_version_1, _to_version_2)
 """The function at place N takes a file from version N to N + 1."""
 
 SCHEMA_VERSION = len(MIGRATIONS)
 
-CURRENT = frozenset(VERSION_1)
+CURRENT = frozenset((*VERSION_1, *VERSION_2))
 """What SQLite's list of tables and indexes must hold in a file of ``SCHEMA_VERSION``, to the letter."""
 
 

@@ -26,14 +26,19 @@ from veln_hook.store import codec, connecting, files
 from veln_hook.store.interface import ArchiveMemory, StoreInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from veln_hook.model import Approval, Observation, VerdictRecord
+    from veln_hook.store.interface import Scan
 
 MEMORY = ":memory:"
 LOG_KEPT = 100_000
 """How many of the newest log records are kept."""
+SCANS_KEPT = 2_000
+"""How many archives' code is remembered."""
+FILE_SCANS_KEPT = 50_000
+"""How many single files' code is remembered."""
 
 _TRIM_EVERY = 1000
 _MAX_ID = 2**63 - 1
@@ -64,6 +69,18 @@ SELECT id, at, decision, stage, project, version, filename, sha256, index_url, r
 author, findings FROM verdict_log WHERE at >= ?"""
 LOG_OF_PROJECT = " AND project = ?"
 NEWEST_RECORD = " ORDER BY at DESC, id DESC LIMIT ?"
+_INSERT_SCAN = """\
+INSERT OR REPLACE INTO scan (sha256, rules, project, version, filename, index_url, uploaded_at, decision,
+scanned_at, facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_SCAN = """\
+SELECT sha256, rules, project, version, filename, index_url, uploaded_at, decision, scanned_at, facts
+FROM scan WHERE sha256 = ?"""
+_SCANS = """\
+SELECT sha256, rules, project, version, filename, index_url, uploaded_at, decision, scanned_at, x''
+FROM scan WHERE project = ? ORDER BY scanned_at DESC, id DESC"""
+_INSERT_FILE_SCAN = "INSERT OR REPLACE INTO file_scan (sha256, rules, facts) VALUES (?, ?, ?)"
+_MANY = 500
+"""Values in one query; SQLite takes 999."""
 
 
 class SqliteStore:
@@ -75,6 +92,8 @@ class SqliteStore:
     Args:
         path: The file, or ``":memory:"``.
         log_kept: How many of the newest log records to keep.
+        scans_kept: How many archives' code to remember.
+        file_scans_kept: How many files' code to remember.
         connection: To a current schema; the store then owns it, and ``path`` is ``":memory:"``.
 
     Raises:
@@ -87,11 +106,14 @@ class SqliteStore:
         path: Union[Path, str],
         *,
         log_kept: int = LOG_KEPT,
+        scans_kept: int = SCANS_KEPT,
+        file_scans_kept: int = FILE_SCANS_KEPT,
         connection: sqlite3.Connection | None = None,
     ) -> None:
         self._mutex = threading.RLock()
         self._path = None if path == MEMORY else Path(path)
         self._log_kept = log_kept
+        self._scans_kept, self._file_scans_kept = scans_kept, file_scans_kept
         self._connection = connection
         self._lock: files.StoreLock | None = None
         if connection is not None:
@@ -278,7 +300,7 @@ class SqliteStore:
                 codec.record_from(row) for row in connection.execute(query + NEWEST_RECORD, values).fetchall()
             ]
 
-    # -- the scan cache ------------------------------------------------------------------------------------
+    # -- what was found in archives ------------------------------------------------------------------------
 
     def remember_archive(self, memory: ArchiveMemory) -> None:
         """Keep what was found in an archive; replaces what was kept for the same sha256."""
@@ -310,6 +332,49 @@ class SqliteStore:
         with self._using(write=True) as connection:
             connection.execute("DELETE FROM archive WHERE sha256 = ?", (codec.to_text(sha256),))
 
+    # -- the scan cache ------------------------------------------------------------------------------------
+
+    def remember_scan(self, scan: Scan) -> None:
+        """Keep what an archive's code does; replaces what was kept for the same sha256. The oldest go."""
+        row = codec.scan_values(scan)
+        with self._using(write=True) as connection:
+            _drop_older_rules(connection, scan.rules)
+            connection.execute(_INSERT_SCAN, row)
+            _keep_newest(connection, "scan", self._scans_kept)
+
+    def scan(self, sha256: str) -> Scan | None:
+        """Return what is remembered of an archive's code, by whichever rules."""
+        with self._using() as connection:
+            row = connection.execute(_SCAN, (codec.to_text(sha256),)).fetchone()
+            return None if row is None else codec.scan_from(row)
+
+    def scans(self, project: str) -> Sequence[Scan]:
+        """Return what is remembered of the project's archives, without the facts, the newest first."""
+        with self._using() as connection:
+            return [codec.scan_from(row) for row in connection.execute(_SCANS, (codec.to_text(project),))]
+
+    def remember_file_scans(self, facts: Mapping[str, bytes], rules: int) -> None:
+        """Keep what single files do, by their sha256. The oldest go."""
+        rows = [(codec.to_text(sha256), rules, blob) for sha256, blob in facts.items()]
+        if not rows:
+            return
+        with self._using(write=True) as connection:
+            _drop_older_rules(connection, rules)
+            connection.executemany(_INSERT_FILE_SCAN, rows)
+            _keep_newest(connection, "file_scan", self._file_scans_kept)
+
+    def file_scans(self, sha256s: Iterable[str], rules: int) -> Mapping[str, bytes]:
+        """Return what is remembered of these files by these rules; unknown ones are simply absent."""
+        wanted = list(dict.fromkeys(codec.to_text(sha256) for sha256 in sha256s))
+        found: dict[str, Any] = {}
+        with self._using() as connection:
+            for start in range(0, len(wanted), _MANY):
+                part = wanted[start : start + _MANY]
+                marks = ",".join("?" * len(part))
+                query = f"SELECT sha256, facts FROM file_scan WHERE rules = ? AND sha256 IN ({marks})"  # noqa: S608 - question marks
+                found.update(connection.execute(query, (rules, *part)).fetchall())
+        return {sha256: blob for sha256, blob in found.items() if isinstance(blob, bytes)}
+
     # -- for the overlay -----------------------------------------------------------------------------------
 
     def number_after(self, other: SqliteStore) -> None:
@@ -322,3 +387,18 @@ class SqliteStore:
             highest = connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
         with self._using(write=True) as connection:
             connection.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", highest)
+
+
+def _drop_older_rules(connection: sqlite3.Connection, rules: int) -> None:
+    """Delete what older rules found, once: looking for it in a big table would cost every run."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'scan_rules'").fetchone()
+    if row is not None and row[0].isdecimal() and int(row[0]) >= rules:
+        return
+    connection.execute("DELETE FROM scan WHERE rules < ?", (rules,))
+    connection.execute("DELETE FROM file_scan WHERE rules < ?", (rules,))
+    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('scan_rules', ?)", (str(rules),))
+
+
+def _keep_newest(connection: sqlite3.Connection, table: str, kept: int) -> None:
+    """Delete the rows with the lowest numbers; replaced ones leave gaps, so a few less may stay."""
+    connection.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (kept,))  # noqa: S608 - ours

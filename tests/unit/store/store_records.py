@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from veln_hook.model import Approval, Confidence, Decision, Finding, Observation, Severity, VerdictRecord
+from veln_hook.store import Scan
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
 SRC = Path(__file__).parents[3] / "src"
-FROZEN_V1 = Path(__file__).parent / "schema_v1.sql"
+FROZEN = {version: Path(__file__).parent / f"schema_v{version}.sql" for version in (1, 2)}
 
 
 def observation(**changes: Any) -> Observation:
@@ -68,6 +69,22 @@ def finding(**changes: Any) -> Finding:
         "message": "too young",
     }
     return Finding(**{**values, **changes})
+
+
+def scan(**changes: Any) -> Scan:
+    values: dict[str, Any] = {
+        "sha256": "a" * 64,
+        "rules": 7,
+        "project": "litellm",
+        "version": "1.82.6",
+        "filename": "litellm-1.82.6-py3-none-any.whl",
+        "decision": Decision.ALLOW,
+        "scanned_at": NOON,
+        "index": "https://pypi.org/simple/",
+        "uploaded_at": NOON - HOUR,
+        "facts": b"packed",
+    }
+    return Scan(**{**values, **changes})
 
 
 def environment() -> dict[str, str]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from store_records import HOUR, NOON, approval, finding, observation, record
+from store_records import HOUR, NOON, approval, finding, observation, record, scan
 
 from veln_hook.errors import StoreError
 from veln_hook.model import Decision
@@ -36,7 +36,7 @@ def store(request, tmp_path):
 
 def test_a_new_store_is_empty(store):
     info = store.info()
-    assert (info.observations, info.approvals, info.set_aside, info.schema) == (0, 0, "", 1)
+    assert (info.observations, info.approvals, info.set_aside, info.schema) == (0, 0, "", 2)
     assert info.persistent == (isinstance(store, SqliteStore) and info.location != ":memory:")
     assert list(store.observations("litellm")) == []
     assert list(store.approvals()) == []
@@ -200,6 +200,43 @@ def test_an_archive_is_remembered_replaced_and_forgotten(store):
     assert list(store.archive_memories(["a" * 64, "b" * 64])) == [other]
 
 
+def test_a_scan_is_kept_whole_replaced_and_found_by_its_project(store):
+    mine = scan()
+    bare = scan(sha256="b" * 64, index="", uploaded_at=None, facts=b"", scanned_at=NOON + HOUR)
+    other = scan(sha256="c" * 64, project="requests", decision=Decision.BLOCK)
+    for each in (mine, bare, other):
+        store.remember_scan(each)
+    assert [store.scan(letter * 64) for letter in "abcd"] == [mine, bare, other, None]
+    assert list(store.scans("litellm")) == [bare, replace(mine, facts=b"")]
+    again = replace(mine, decision=Decision.HOLD, facts=b"more")
+    store.remember_scan(again)
+    assert store.scan("a" * 64) == again
+    assert len(store.scans("litellm")) == 2
+    assert list(store.scans("absent")) == []
+
+
+def test_scans_by_older_rules_go_and_by_newer_ones_stay(store):
+    store.remember_scan(scan(rules=7))
+    store.remember_file_scans({"f": b"old"}, 7)
+    store.remember_scan(scan(sha256="b" * 64, rules=8))
+    assert store.scan("a" * 64) is None
+    assert store.file_scans(["f"], 7) == {}
+    store.remember_scan(scan(sha256="c" * 64, rules=7))
+    assert store.scan("b" * 64).rules == 8
+    assert store.scan("c" * 64).rules == 7
+
+
+def test_file_scans_are_kept_by_their_rules(store):
+    store.remember_file_scans({}, 7)
+    names = [f"{number:064x}" for number in range(1200)]
+    store.remember_file_scans({name: name.encode() for name in names}, 7)
+    store.remember_file_scans({names[0]: b"new"}, 7)
+    found = store.file_scans([*names, "absent", names[0]], 7)
+    assert found == {**{name: name.encode() for name in names}, names[0]: b"new"}
+    assert store.file_scans(names[:2], 8) == {}
+    assert store.file_scans([], 7) == {}
+
+
 def test_a_name_that_utf8_cannot_hold_costs_nothing_but_its_spelling(store):
     store.observe([observation(project="caf\u00e9", filename="x-\udcff.whl")])
     assert [each.filename for each in store.observations("caf\u00e9")] == ["x-\\udcff.whl"]
@@ -223,6 +260,11 @@ def test_a_name_that_utf8_cannot_hold_costs_nothing_but_its_spelling(store):
         lambda store: store.remember_archive(ArchiveMemory("a", "1", ())),
         lambda store: store.archive_memories(["a"]),
         lambda store: store.forget_archive("a"),
+        lambda store: store.remember_scan(scan()),
+        lambda store: store.scan("a"),
+        lambda store: store.scans("a"),
+        lambda store: store.remember_file_scans({"a": b""}, 7),
+        lambda store: store.file_scans(["a"], 7),
     ],
 )
 def test_a_closed_store_says_so_and_closing_twice_is_harmless(store, call):
@@ -287,6 +329,8 @@ def filled(tmp_path):
     store.record([record(reason="in the file")])
     store.remember_archive(ArchiveMemory("a", "0.1", ()))
     store.remember_archive(ArchiveMemory("b", "0.1", ()))
+    store.remember_scan(scan())
+    store.remember_file_scans({"f": b"1", "g": b"2"}, 7)
     store.close()
     return path
 
@@ -314,6 +358,14 @@ def test_an_overlay_reads_the_file_and_adds_to_it_without_touching_it(filled):
         store.remember_archive(ArchiveMemory("a", "0.2", ()))
         store.forget_archive("b")
         assert list(store.archive_memories(["a", "b"])) == [ArchiveMemory("a", "0.2", ())]
+        held = scan(decision=Decision.HOLD, scanned_at=NOON + HOUR)
+        assert store.scan("a" * 64) == scan()
+        store.remember_scan(held)
+        store.remember_scan(scan(sha256="b" * 64))
+        assert store.scan("a" * 64) == held
+        assert [each.decision.word for each in store.scans("litellm")] == ["hold", "allow"]
+        store.remember_file_scans({"f": b"3"}, 7)
+        assert store.file_scans(["f", "g"], 7) == {"f": b"3", "g": b"2"}
         info = store.info()
         assert isinstance(info, StoreInfo)
         assert (info.persistent, info.problem, info.approvals) == (False, "the disk is read-only", 1)

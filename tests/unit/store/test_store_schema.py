@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from store_records import FROZEN_V1, NOON, observation
+from store_records import FROZEN, NOON, observation
 
 from veln_hook.errors import StoreError
 from veln_hook.store import codec, connecting, files, open_store, schema
@@ -16,11 +16,11 @@ from veln_hook.store.sqlite import SqliteStore
 DOCS = Path(__file__).parents[3] / "docs" / "store.md"
 
 
-def frozen(path: Path) -> Path:
-    """Make a file of version 1 from its frozen SQL, with a row in it."""
+def frozen(path: Path, version: int = 1) -> Path:
+    """Make a file of a version from its frozen SQL, with a row in it."""
     files.create(path)
     connection = sqlite3.connect(path)
-    connection.executescript(FROZEN_V1.read_text("utf-8"))
+    connection.executescript(FROZEN[version].read_text("utf-8"))
     rows = [
         ("machine", "m1"),
         ("started_at", str(codec.to_micros(NOON))),
@@ -41,13 +41,20 @@ def tables(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     return connection.execute(query).fetchall()
 
 
-def test_the_frozen_sql_of_version_1_is_frozen():
-    digest = hashlib.sha256(FROZEN_V1.read_bytes()).hexdigest()
-    assert digest == "2608316c74b3afc75bd86f6044f24d3953ca23c99b91961e0bfe3ee4fefc71f7"
+@pytest.mark.parametrize(
+    ("version", "digest"),
+    [
+        (1, "2608316c74b3afc75bd86f6044f24d3953ca23c99b91961e0bfe3ee4fefc71f7"),
+        (2, "a17dd701d96183fc48a9aeb0d21b36201a119ae9da36c4b45f44f45974059638"),
+    ],
+)
+def test_the_frozen_sql_of_a_version_is_frozen(version, digest):
+    assert hashlib.sha256(FROZEN[version].read_bytes()).hexdigest() == digest
 
 
-def test_a_file_of_version_1_is_taken_over_with_its_rows(tmp_path):
-    store = SqliteStore(frozen(tmp_path / "store.sqlite3"))
+@pytest.mark.parametrize("version", FROZEN)
+def test_a_file_of_any_version_is_taken_over_with_its_rows(tmp_path, version):
+    store = SqliteStore(frozen(tmp_path / "store.sqlite3", version))
     info = store.info()
     assert (info.schema, info.observations, info.started_at, info.set_aside) == (
         schema.SCHEMA_VERSION,
@@ -60,8 +67,9 @@ def test_a_file_of_version_1_is_taken_over_with_its_rows(tmp_path):
     store.close()
 
 
-def test_a_new_file_and_a_migrated_one_have_the_same_tables(tmp_path):
-    old = frozen(tmp_path / "old.sqlite3")
+@pytest.mark.parametrize("version", FROZEN)
+def test_a_new_file_and_a_migrated_one_have_the_same_tables(tmp_path, version):
+    old = frozen(tmp_path / "old.sqlite3", version)
     SqliteStore(old).close()
     SqliteStore(tmp_path / "new.sqlite3").close()
     found = []
@@ -94,7 +102,7 @@ def test_a_migration_runs_once_and_only_the_missing_ones_do(old):
     migrations = (*schema.MIGRATIONS, add_colour)
     schema.migrate(old, migrations)
     schema.migrate(old, migrations)
-    assert old.execute("PRAGMA user_version").fetchone() == (2,)
+    assert old.execute("PRAGMA user_version").fetchone() == (3,)
     assert old.execute("SELECT count(colour) FROM archive").fetchone() == (0,)
     assert old.execute("SELECT count(*) FROM observation").fetchone() == (1,)
 
@@ -109,10 +117,10 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(old):
 
 
 def later_version(monkeypatch):
-    """Make this program one that knows version 2; there is none yet."""
+    """Make this program one that knows version 3; there is none yet."""
     migrations = (*schema.MIGRATIONS, add_colour)
     monkeypatch.setattr(schema, "MIGRATIONS", migrations)
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
     monkeypatch.setattr(schema, "CURRENT", frozenset())
     monkeypatch.setattr(schema.migrate, "__defaults__", (migrations,))
 
@@ -121,7 +129,7 @@ def test_opening_migrates(tmp_path, monkeypatch):
     path = frozen(tmp_path / "store.sqlite3")
     later_version(monkeypatch)
     store = SqliteStore(path)
-    assert store.info().schema == 2
+    assert store.info().schema == 3
     assert list(store.observations("litellm")) == [observation()]
     store.close()
 
@@ -131,7 +139,7 @@ def test_an_older_file_that_cannot_be_written_is_migrated_in_memory(tmp_path, mo
     before = path.read_bytes()
     later_version(monkeypatch)
     store = SqliteStore(":memory:", connection=connecting.to_read(path))
-    assert store.info().schema == 2
+    assert store.info().schema == 3
     assert list(store.observations("litellm")) == [observation()]
     store.close()
     assert path.read_bytes() == before
@@ -169,6 +177,7 @@ def test_an_interrupted_making_is_completed(tmp_path):
 
 def test_the_documentation_shows_every_version(tmp_path):
     text = DOCS.read_text("utf-8")
-    assert len(schema.MIGRATIONS) == 1, "document the new version, and extend this test"
-    assert ";\n\n".join(schema.VERSION_1) + ";" in text
+    assert len(schema.MIGRATIONS) == 2, "document the new version, and extend this test"
+    for version in (schema.VERSION_1, schema.VERSION_2):
+        assert ";\n\n".join(version) + ";" in text
     assert f"0x{schema.APPLICATION_ID:08X}" in text

@@ -6,10 +6,11 @@ import sqlite3
 from datetime import timedelta
 
 import pytest
-from store_records import NOON, approval, observation, output, record
+from store_records import NOON, approval, observation, output, record, scan
 
 from veln_hook import clock, paths
 from veln_hook.errors import StoreError
+from veln_hook.model import Decision
 from veln_hook.store import ArchiveMemory, connecting, files, open_store, schema, sqlite
 from veln_hook.store.sqlite import SqliteStore
 
@@ -138,6 +139,34 @@ def test_only_the_newest_log_records_are_kept(path):
     store.close()
 
 
+def test_only_the_newest_scans_are_kept(path):
+    store = SqliteStore(path, scans_kept=10, file_scans_kept=100)
+    for number in range(30):
+        store.remember_scan(scan(sha256=f"{number:064x}"))
+        store.remember_file_scans({f"{number}-{file}": b"" for file in range(20)}, 7)
+    assert {int(each.sha256, 16) for each in store.scans("litellm")} == set(range(20, 30))
+    assert set(store.file_scans((f"{n}-{file}" for n in range(30) for file in range(20)), 7)) == {
+        f"{n}-{file}" for n in range(25, 30) for file in range(20)
+    }
+    store.close()
+
+
+def test_a_scan_that_another_program_wrote_is_no_error(path):
+    store = SqliteStore(path)
+    store.remember_scan(scan())
+    store.remember_file_scans({"a": b"1", "b": b"2"}, 7)
+    with store._using(write=True) as connection:
+        connection.execute("UPDATE scan SET decision = 'maybe', facts = 'text'")
+        connection.execute("UPDATE file_scan SET facts = 'text' WHERE sha256 = 'a'")
+        connection.execute("UPDATE meta SET value = 'x' WHERE key = 'scan_rules'")
+    found = store.scan("a" * 64)
+    assert (found.decision, found.facts) == (Decision.HOLD, b"")
+    assert store.file_scans(["a", "b"], 7) == {"b": b"2"}
+    store.remember_scan(scan())
+    assert store.scan("a" * 64) == scan()
+    store.close()
+
+
 @pytest.mark.slow
 def test_the_log_keeps_a_hundred_thousand_records():
     store = SqliteStore(":memory:")
@@ -227,6 +256,7 @@ import store_records as r
 from veln_hook.store import ArchiveMemory, open_store
 from veln_hook.store.overlay import OverlayStore
 from veln_hook.errors import StoreError
+from veln_hook.model import Decision
 
 def refuse(event, args):
     if event == "import":
