@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from veln_hook.model import Archive, Candidate, Finding, Observation
     from veln_hook.policy.settings import Policy
+    from veln_hook.source.facts import ArchiveFacts
 
 PROJECT = "veln_hook"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -73,6 +74,23 @@ class ArchiveContext:
     claims: Sequence[str] = ()
     """Paths that a wheel's metadata calls its own though they are no members: uninstalling it deletes them.
     Relative to site-packages."""
+    facts: ArchiveFacts | None = None
+    """What the archive's code can do, read in another process; ``None`` if it could not be told, which
+    is held already.
+
+    .. versionadded:: 0.2
+    """
+    baseline: ArchiveFacts | None = None
+    """The same of the release that this one is compared with; ``None`` if there is none. Looked for only
+    where ``facts`` would hold: signals are asked without it first, and once more with it.
+
+    .. versionadded:: 0.2
+    """
+    baseline_version: str = ""
+    """Version of that release.
+
+    .. versionadded:: 0.2
+    """
 
 
 @hookspec
@@ -112,7 +130,7 @@ def veln_hook_examine_archive(  # type: ignore[empty-body]
 ) -> Iterable[Finding]:
     """Report findings about an archive before anything of it is unpacked, built or run.
 
-    Called once per archive and run: a downloaded file after its hash was
+    Called per archive and run, once more if a baseline is found: a downloaded file after its hash was
     checked, a source tree before it is built, a wheel built here when its build
     returns. The archive may be read at ``archive.path``, never executed or
     imported. An exception becomes an *unverifiable* finding.
