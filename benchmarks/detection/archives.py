@@ -59,7 +59,12 @@ def kind(data: bytes) -> str:
         except _DAMAGE:
             return ""
         return "wheel" if any(name.endswith(".dist-info/WHEEL") for name in names) else "zip"
-    if data[:2] == b"\x1f\x8b" or data[:3] == b"BZh" or data[:6] == b"\xfd7zXZ\x00" or data[257:262] == b"ustar":
+    if (
+        data[:2] == b"\x1f\x8b"
+        or data[:3] == b"BZh"
+        or data[:6] == b"\xfd7zXZ\x00"
+        or data[257:262] == b"ustar"
+    ):
         return "tar"
     return ""
 

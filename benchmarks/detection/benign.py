@@ -5,7 +5,8 @@
 Nothing is downloaded here. Fill the directories with your installer, for instance
 ``pip download --no-deps --only-binary :all: -d DIR NAME``; what ``benign.json``
 names and no directory has is told at the end. Source archives must not be
-downloaded with pip, which runs their build to learn their metadata.
+downloaded with pip, which runs their build to learn their metadata; they and the
+pairs are made of the tags of clones.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def pairs_of_wheels(found: dict[str, list[tuple[Version, Path]]], corpus: Path) 
 def releases(clone: Path) -> list[tuple[Version, str, int]]:
     """Return the final releases that a clone has tags of: version, tag and day, oldest first."""
     shown = subprocess.check_output(
-        ["git", "-C", str(clone), "for-each-ref", "refs/tags", "--format=%(refname) %(creatordate:unix)"], text=True
+        ["git", "-C", str(clone), "for-each-ref", "refs/tags", "--format=%(refname) %(creatordate:unix)"],
+        text=True,
     )
     found: dict[Version, tuple[str, int]] = {}
     for line in shown.splitlines():
@@ -114,12 +116,14 @@ def write_release(clone: Path, tag: str, target: Path, keep: frozenset[str] = fr
 
 def pairs_of_tags(clones: list[Path], corpus: Path, each: int) -> list[dict[str, Any]]:
     """Return pairs of releases that follow each other, as source archives, spread over each clone's history."""
-    pairs = []
+    pairs: list[dict[str, Any]] = []
     for clone in clones:
         project = canonicalize_name(clone.name)
         known = releases(clone)
         close = [
-            (old, new) for old, new in zip(known, known[1:]) if 0 <= new[2] - old[2] <= _GAP_LIMIT and new[1] != old[1]
+            (old, new)
+            for old, new in zip(known, known[1:])
+            if 0 <= new[2] - old[2] <= _GAP_LIMIT and new[1] != old[1]
         ]
         # The newest pair, and others as far from each other as can be within the newer half.
         newer = close[len(close) // 2 :]
@@ -143,12 +147,28 @@ def pairs_of_tags(clones: list[Path], corpus: Path, each: int) -> list[dict[str,
     return pairs
 
 
+def sources_of_tags(clones: list[Path], corpus: Path) -> int:
+    """Write the newest release of each clone that has a ``setup.py`` as a source archive; return how many."""
+    written = 0
+    for clone in clones:
+        for version, tag, _ in reversed(releases(clone)):
+            listed = subprocess.check_output(
+                ["git", "-C", str(clone), "ls-tree", "--name-only", tag], text=True
+            )
+            if "setup.py" in listed.splitlines():
+                target = corpus / "benign" / "sdists" / f"{canonicalize_name(clone.name)}-{version}.tar.gz"
+                write_release(clone, tag, target)
+                written += 1
+                break
+    return written
+
+
 def main() -> int:
     """Put the listed archives in their places and tell what is missing."""
     parser = argparse.ArgumentParser(description="Build the harmless side of the corpus.")
     parser.add_argument("--wheels", type=Path, action="append", default=[], metavar="DIR")
     parser.add_argument("--sources", type=Path, metavar="DIR", help="source archives; all of them are taken")
-    parser.add_argument("--git", type=Path, metavar="DIR", help="clones, each named as its project, for the pairs")
+    parser.add_argument("--git", type=Path, metavar="DIR", help="clones, each named as its project")
     parser.add_argument("--each", type=int, default=3, help="pairs per clone")
     parser.add_argument("--corpus", type=Path, required=True)
     options = parser.parse_args()
@@ -160,12 +180,14 @@ def main() -> int:
         for name in names[part]:
             if name in found:
                 _place(found[name][-1][1], options.corpus / "benign" / part)
-        print(f"{part}: {len(names[part]) - len(missing)} of {len(names[part])}, without: {' '.join(missing) or '-'}")
+        have = len(names[part]) - len(missing)
+        print(f"{part}: {have} of {len(names[part])}, without: {' '.join(missing) or '-'}")
     if options.sources:
         for path in sorted(options.sources.iterdir()):
             if re.search(r"\.(?:tar\.(?:gz|bz2|xz)|tgz|zip)$", path.name):
                 _place(path, options.corpus / "benign" / "sdists")
     clones = sorted(path for path in options.git.iterdir() if path.is_dir()) if options.git else []
+    print(f"source archives of clones: {sources_of_tags(clones, options.corpus)}")
     pairs = [*pairs_of_wheels(found, options.corpus), *pairs_of_tags(clones, options.corpus, options.each)]
     (options.corpus / "pairs.json").write_text(json.dumps(pairs, indent=1), "utf-8")
     print(f"pairs: {len(pairs)}, of them consecutive: {sum(pair['consecutive'] for pair in pairs)}")

@@ -1,0 +1,35 @@
+"""What veln-hook makes of one archive: the only place here that knows its engine."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+
+@functools.lru_cache(maxsize=2)
+def _facts(path: str) -> Any:
+    from veln_hook.source import scanning  # noqa: PLC0415 - the peers' part runs without it
+
+    return scanning.scan_path(path)
+
+
+def _plain(finding: Any) -> dict[str, Any]:
+    def told(name: str) -> Any:
+        value = getattr(finding, name, None)
+        return value.word if hasattr(value, "word") else getattr(value, "value", value)
+
+    names = ("signal", "severity", "confidence", "path", "line", "reach", "message")
+    return {name: told(name) for name in names}
+
+
+def judge(path: str, baseline: str | None) -> dict[str, Any]:
+    """Judge an archive, against a baseline if one is given.
+
+    Returns:
+        ``decision``, the word, and ``findings``, each with signal, severity,
+        confidence, path, line, reach and message.
+    """
+    from veln_hook.signals import source  # noqa: PLC0415
+
+    verdict = source.judge_facts(_facts(path), _facts(baseline) if baseline else None)
+    return {"decision": verdict.decision.word, "findings": [_plain(finding) for finding in verdict.findings]}
