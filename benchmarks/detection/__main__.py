@@ -84,7 +84,7 @@ def jobs(corpus: Path, names: Iterable[str]) -> list[Job]:
 
 def _in_pool(todo: list[Job]) -> Iterator[Answer]:
     """Judge in two processes; an archive that kills its process is judged once more, alone."""
-    # Forked while this process has one thread; a fresh interpreter for each would cost as much as most archives.
+    # Forked while this process has one thread: a fresh interpreter costs as much as most archives.
     context = multiprocessing.get_context("fork")
     rest = list(todo)
     alone = False
@@ -157,7 +157,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def arms(corpus: Path, known: dict[Job, Answer]) -> dict[str, Callable[[str], bool | None]]:
-    """Return for each tool and threshold what tells whether it flags an archive: ``None`` if it has no answer."""
+    """Return what tells for a tool at a threshold whether it flags an archive; ``None`` for no answer."""
 
     def of_ours(decisions: set[str]) -> Callable[[str], bool | None]:
         def flagged(path: str) -> bool | None:
@@ -182,7 +182,7 @@ def arms(corpus: Path, known: dict[Job, Answer]) -> dict[str, Callable[[str], bo
 
 
 def compare(title: str, columns: dict[str, list[str]], tools: dict[str, Callable[[str], bool | None]]) -> str:
-    """Return a table of what each tool flags in some sets of archives; those without an answer aren't counted."""
+    """Return a table of what each tool flags in some sets, not counting archives without an answer."""
     rows = []
     for tool, flagged in tools.items():
         row = [tool]
@@ -280,7 +280,7 @@ def main() -> int:
     }
     (corpus / "ours.json").write_text(json.dumps(details, indent=1), "utf-8")
     print(
-        f"{len(details['errors'])} without an answer; {details['seconds']} CPU s; details: {corpus / 'ours.json'}"
+        f"{len(details['errors'])} without an answer; {details['seconds']} CPU s; see {corpus / 'ours.json'}"
     )
     return 0
 

@@ -60,7 +60,7 @@ def _place(path: Path, into: Path) -> Path:
 
 
 def pairs_of_wheels(found: dict[str, list[tuple[Version, Path]]], corpus: Path) -> list[dict[str, Any]]:
-    """Return one pair for each project that is there in several versions: the newest that differ in Python."""
+    """Return a pair for each project that is there in several versions: the newest that differ."""
     pairs = []
     for name, versions in sorted(found.items()):
         for (old, old_path), (new, new_path) in reversed(list(zip(versions, versions[1:]))):
@@ -115,7 +115,7 @@ def write_release(clone: Path, tag: str, target: Path, keep: frozenset[str] = fr
 
 
 def pairs_of_tags(clones: list[Path], corpus: Path, each: int) -> list[dict[str, Any]]:
-    """Return pairs of releases that follow each other, as source archives, spread over each clone's history."""
+    """Return pairs of neighbouring releases, as source archives, spread over each clone's history."""
     pairs: list[dict[str, Any]] = []
     for clone in clones:
         project = canonicalize_name(clone.name)

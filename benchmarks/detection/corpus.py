@@ -184,7 +184,7 @@ def cluster(listed: list[dict[str, Any]]) -> None:
 
 
 def fixtures(clone: Path, corpus: Path, wanted: dict[str, re.Pattern[str]]) -> Counter[str]:
-    """Copy a peer's own rule fixtures into ``fixtures/SET/`` of the corpus, by set and pattern of their paths."""
+    """Copy a peer's own rule fixtures into ``fixtures/SET/`` of the corpus, by a pattern for each set."""
     counts: Counter[str] = Counter()
     blobs = [(path, name) for path, name in _blobs(clone) if any(p.fullmatch(path) for p in wanted.values())]
     for (path, _), data in zip(blobs, _contents(clone, [name for _, name in blobs])):

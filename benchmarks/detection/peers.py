@@ -83,7 +83,8 @@ def judge(path):
     run.discover_files([path], recursive=True)
     run.run_tests()
     issues = run.get_issue_list()
-    return {"rules": sorted({issue.test_id for issue in issues if issue.severity == "HIGH"}), "issues": len(issues)}
+    rules = {issue.test_id for issue in issues if issue.severity == "HIGH"}
+    return {"rules": sorted(rules), "issues": len(issues)}
 serve(judge)
 """,
 }
@@ -97,7 +98,7 @@ class Server:
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, path: str) -> dict[str, Any]:
-        """Return the tool's answer; a tool that takes too long or dies gives an ``error`` and is started anew."""
+        """Return the tool's answer: an ``error`` if it took too long or died; then it is started anew."""
         if self._process is None:
             self._process = subprocess.Popen(
                 self._command,
