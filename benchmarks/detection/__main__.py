@@ -125,11 +125,7 @@ def answers(corpus: Path, todo: list[Job], *, fresh: bool) -> dict[Job, Answer]:
     kept.parent.mkdir(exist_ok=True)
     if fresh:
         kept.unlink(missing_ok=True)
-    known: dict[Job, Answer] = {}
-    if kept.exists():
-        for line in kept.read_text("utf-8").splitlines():
-            answer = json.loads(line)
-            known[answer["path"], answer["baseline"]] = answer
+    known: dict[Job, Answer] = {(answer["path"], answer["baseline"]): answer for answer in sets.lines(kept)}
     rest = [job for job in todo if job not in known]
     with kept.open("a", encoding="utf-8") as stream:
         for number, answer in enumerate(_in_pool(rest), 1):

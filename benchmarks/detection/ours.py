@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
+import shutil
+import tempfile
+from pathlib import Path
 from typing import Any
 
 
@@ -10,7 +14,13 @@ from typing import Any
 def _facts(path: str) -> Any:
     from veln_hook.source import scanning  # noqa: PLC0415 - the peers' part runs without it
 
-    return scanning.scan_path(path)
+    if not path.endswith(".py"):
+        return scanning.scan_path(path)
+    # A single file, of the fixtures: the one module of a source tree.
+    with tempfile.TemporaryDirectory(prefix="veln-fixture-") as tree:
+        module = re.sub(r"\W", "_", Path(path).stem, flags=re.ASCII)
+        shutil.copyfile(path, Path(tree, f"{module}.py"))
+        return scanning.scan_path(tree)
 
 
 def _plain(finding: Any) -> dict[str, Any]:

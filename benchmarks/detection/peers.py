@@ -130,11 +130,7 @@ class Server:
 
 def load(corpus: Path, tool: str) -> dict[str, dict[str, Any]]:
     """Return what is kept of a tool's answers, by archive."""
-    path = corpus / "peers" / f"{tool}.jsonl"
-    if not path.exists():
-        return {}
-    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    return {line["path"]: line for line in lines}
+    return {answer["path"]: answer for answer in sets.lines(corpus / "peers" / f"{tool}.jsonl")}
 
 
 def flags(tool: str, answer: dict[str, Any]) -> dict[str, bool]:

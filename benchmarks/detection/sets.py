@@ -18,6 +18,16 @@ def entries(corpus: Path, name: str) -> list[dict[str, Any]]:
     return json.loads(path.read_text("utf-8")) if path.exists() else []
 
 
+def lines(path: Path) -> list[dict[str, Any]]:
+    """Return the answers kept in a file, without a last one that was cut off; and cut it off there too."""
+    if not path.exists():
+        return []
+    whole, _, rest = path.read_text("utf-8").rpartition("\n")
+    if rest:
+        path.write_text(f"{whole}\n" if whole else "", "utf-8")
+    return [json.loads(line) for line in whole.splitlines()]
+
+
 def _files(place: Path) -> list[str]:
     return sorted(str(path) for path in place.iterdir() if path.is_file()) if place.is_dir() else []
 
