@@ -6,13 +6,15 @@ Both ways in (pip's adapter in-process, later the gate for other installers) cal
 
 from __future__ import annotations
 
+import logging
 import sys
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from veln_hook import __version__, clock, paths
 from veln_hook.archive import WheelContents, wheel_contents
-from veln_hook.errors import ArchiveError
+from veln_hook.errors import ArchiveError, StoreError
 from veln_hook.model import (
     ArchiveKind,
     Candidate,
@@ -30,14 +32,23 @@ from veln_hook.policy.decide import decide
 from veln_hook.signals import ArchiveContext, CandidateContext, SignalManager
 from veln_hook.signals.release import hash_mutation, overwrite
 from veln_hook.signals.release.cooling import settled_before
-from veln_hook.store import ArchiveMemory
+from veln_hook.signals.source import would_hold_if_new
+from veln_hook.source.baseline import Baseline, choices, vouched_by
+from veln_hook.source.client import Scanner
+from veln_hook.source.facts import RULES
+from veln_hook.source.remembering import StoredFiles, pack, unpack
+from veln_hook.store import ArchiveMemory, Scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from veln_hook.model import Archive, Subject
     from veln_hook.policy.settings import Policy
+    from veln_hook.source.baseline import BaselineSource
+    from veln_hook.source.facts import ArchiveFacts
     from veln_hook.store import Store
+
+logger = logging.getLogger("veln_hook")
 
 
 class Settled(NamedTuple):
@@ -72,8 +83,24 @@ class Settled(NamedTuple):
         )
 
 
+class _Look(NamedTuple):
+    """What was gathered about an archive before anybody judged it."""
+
+    archive: Archive
+    context: ArchiveContext
+    findings: tuple[Finding, ...]
+    """Why something of it could not be read."""
+    known: Optional[Scan]
+    """What the store has of it; its facts are those in use, or empty."""
+
+    @property
+    def facts(self) -> ArchiveFacts | None:
+        """What its code does, if that could be told."""
+        return self.context.facts
+
+
 class Guard:
-    """Judges candidates and archives under one policy, with one store.
+    """Judges candidates and archives under one policy, with one store; close it after use.
 
     Args:
         policy: The settings in force.
@@ -82,6 +109,9 @@ class Guard:
             that the policy enables.
         prefix: ``sys.prefix`` of the environment installed into.
         now: The clock.
+        scanner: Reads code; by default one that starts a process with the first archive.
+        baselines: Where the releases before an archive's come from; without it, from the store only.
+        on_slow: Told of an archive whose code takes longer than a second to read.
 
     Raises:
         PluginError: The policy enables a plugin that can't be loaded.
@@ -95,6 +125,9 @@ class Guard:
         signals: SignalManager | None = None,
         prefix: str = sys.prefix,
         now: Callable[[], datetime] = clock.now,
+        scanner: Scanner | None = None,
+        baselines: BaselineSource | None = None,
+        on_slow: Callable[[Archive], None] | None = None,
     ) -> None:
         self.policy = policy
         self.store = store
@@ -107,6 +140,13 @@ class Guard:
             signals = SignalManager()
             signals.load_plugins(policy.plugins)
         self.signals = signals
+        self._scanner = Scanner(StoredFiles(store)) if scanner is None else scanner
+        self._baselines = baselines
+        self._on_slow = on_slow
+
+    def close(self) -> None:
+        """End the process that reads code. Calling twice is harmless."""
+        self._scanner.close()
 
     def settled(self, project: str) -> Settled | None:
         """Return which files of a project need no look before pip wants one of them.
@@ -177,11 +217,35 @@ class Guard:
             StoreError: The store doesn't answer.
         """
         now = self.now()
+        look = self._look(archive, now)
+        verdict = self._judged(look)
+        if look.facts is not None and (not verdict.passes or would_hold_if_new(look.facts)):
+            baseline = self._baseline(archive, now)
+            if baseline is not None:
+                context = replace(look.context, baseline=baseline.facts, baseline_version=baseline.version)
+                verdict = self._judged(look._replace(context=context))
+        self._remember(archive, verdict)
+        self._remember_scan(look, verdict)
+        if archive.origin is Origin.FETCHED:
+            self.store.observe([self._observation(archive, _served_by(archive), now)])
+        self.log([verdict], stage="archive")
+        return verdict
+
+    def _look(self, archive: Archive, now: datetime) -> _Look:
+        """Gather what is known of an archive."""
         findings: list[Finding] = []
         contents = WheelContents()
         if archive.kind is ArchiveKind.WHEEL:
             try:
                 contents = wheel_contents(archive.path)
+            except ArchiveError as error:
+                findings.append(_unreadable(error))
+        known = self.store.scan(archive.sha256) if archive.sha256 else None
+        facts = unpack(known.facts) if known is not None and known.rules == RULES else None
+        if facts is None and not findings:
+            known = known and replace(known, facts=b"")
+            try:
+                facts = self._scanner.scan(archive.path, size=archive.size, slow=self._slow(archive))
             except ArchiveError as error:
                 findings.append(_unreadable(error))
         observations = self.store.observations(archive.project)
@@ -200,15 +264,94 @@ class Guard:
             store_started_at=self._started_at,
             store_persistent=self._persistent,
             claims=contents.claims,
+            facts=facts,
         )
-        findings.extend(self.signals.examine_archive(archive, context))
+        return _Look(archive, context, tuple(findings), known)
+
+    def _slow(self, archive: Archive) -> Callable[[], None] | None:
+        on_slow = self._on_slow
+        return None if on_slow is None else lambda: on_slow(archive)
+
+    def _judged(self, look: _Look) -> Verdict:
+        archive = look.archive
+        findings = [*look.findings, *self.signals.examine_archive(archive, look.context)]
         approvals = self.store.approvals(archive.project) if findings and archive.project else ()
-        verdict = decide(archive, findings, policy=self.policy, approvals=approvals, now=now)
-        self._remember(archive, verdict)
-        if archive.origin is Origin.FETCHED:
-            self.store.observe([self._observation(archive, _served_by(archive), now)])
-        self.log([verdict], stage="archive")
-        return verdict
+        return decide(archive, findings, policy=self.policy, approvals=approvals, now=look.context.now)
+
+    def _baseline(self, archive: Archive, now: datetime) -> Baseline | None:
+        """Return what the archive is compared with: installed, remembered, or to be had from its index."""
+        if not archive.project or not archive.version:
+            return None
+        scans = self.store.scans(archive.project)
+        for scan in choices(
+            scans,
+            archive,
+            installed=self._installed(archive.project),
+            policy=self.policy,
+            approvals=self.store.approvals(archive.project),
+            now=now,
+        ):
+            kept = self.store.scan(scan.sha256)
+            facts = None if kept is None else unpack(kept.facts)
+            if facts is not None:
+                return Baseline(scan.version, facts)
+        if self._baselines is None:
+            return None
+        # What was held before is held again: fetching it each time would change nothing.
+        without = {scan.sha256 for scan in scans if scan.rules == RULES and scan.decision > Decision.WARN}
+        try:
+            with self._baselines.previous(archive, without={archive.sha256, *without}) as fetched:
+                return None if fetched is None else self._fetched_baseline(fetched, now)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - without a baseline everything counts, which is the safe side
+            logger.debug("veln-hook: nothing to compare %s with: %r", archive.release, error)
+            return None
+
+    def _installed(self, project: str) -> str:
+        if self._baselines is None:
+            return ""
+        try:
+            return self._baselines.installed(project)
+        except Exception as error:  # noqa: BLE001 - as above
+            logger.debug("veln-hook: what is installed of %s can't be told: %r", project, error)
+            return ""
+
+    def _fetched_baseline(self, archive: Archive, now: datetime) -> Baseline | None:
+        """Judge a release that was fetched to compare with; it has none of its own, so all it does counts."""
+        if not vouched_by(archive) or archive.candidate is None:
+            return None
+        if not self.check_candidate(archive.candidate).passes:
+            return None
+        look = self._look(archive, now)
+        verdict = self._judged(look)
+        self._remember_scan(look, verdict)
+        if look.facts is None or not verdict.passes:
+            return None
+        return Baseline(archive.version, look.facts)
+
+    def _remember_scan(self, look: _Look, verdict: Verdict) -> None:
+        archive, known = look.archive, look.known
+        if look.facts is None or not archive.sha256:
+            return
+        index, candidate = vouched_by(archive), archive.candidate
+        scan = Scan(
+            sha256=archive.sha256,
+            rules=RULES,
+            project=archive.project,
+            version=archive.version,
+            filename=archive.filename,
+            decision=verdict.decision,
+            scanned_at=look.context.now if known is None else min(known.scanned_at, look.context.now),
+            index=index,
+            uploaded_at=candidate.upload_time if candidate is not None and index else None,
+        )
+        if known is not None and known.index and not index and known.project == scan.project:
+            # The same bytes, given as a file this time: they are still the ones that an index promises.
+            scan = replace(scan, index=known.index, uploaded_at=known.uploaded_at)
+        if known is None or replace(known, facts=b"") != scan or not known.facts:
+            packed = known.facts if known is not None and known.facts else pack(look.facts)
+            self.store.remember_scan(replace(scan, facts=packed))
 
     def observe(self, candidates: Iterable[Candidate]) -> None:
         """Remember that this machine wanted these files, whether or not they were let through.

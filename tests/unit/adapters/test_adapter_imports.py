@@ -39,8 +39,9 @@ Guard = from_parts["veln_hook.guard"].Guard
 
 policy = loading.load_policy(environ=dict(os.environ))
 store = opening.open_store()
-guard = Guard(policy, store)
-made = run.Run("pip._internal.", policy=policy, store=store, the_guard=guard)
+made = run.Run("pip._internal.", policy=policy, store=store)
+previous = from_parts["veln_hook.adapters.pip.previous"]
+guard = made.the_guard = Guard(policy, store, baselines=previous.Previous(made), on_slow=made.tell_slow)
 
 now = clock.now()
 page = '{"files": [{"url": "%s", "hashes": {"sha256": "%s"}, "upload-time": "2026-01-01T00:00:00.123456789+02:00"}]}'

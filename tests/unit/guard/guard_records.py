@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from veln_hook.errors import ArchiveError
 from veln_hook.guard import Guard
 from veln_hook.model import Approval, Candidate, Source
 from veln_hook.policy.settings import Policy
 from veln_hook.signals import SignalManager, hookimpl
+from veln_hook.source.client import Scanner
+from veln_hook.source.facts import ArchiveFacts, Placed
 
 if TYPE_CHECKING:
-    from veln_hook.model import Finding
+    from collections.abc import Collection, Iterator
+
+    from veln_hook.model import Archive, Finding
     from veln_hook.store import Store
 
 START = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
@@ -61,6 +67,52 @@ class Says:
         return self.findings
 
 
+def able(*kinds: str) -> ArchiveFacts:
+    """Facts of an archive that can do these things."""
+    return ArchiveFacts(capabilities=tuple(Placed(kind, "import", "demo.py", 1) for kind in kinds))
+
+
+class Reader(Scanner):
+    """Gives the facts that a test has put down for a path, and notes what it was asked to read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.facts: dict[str, ArchiveFacts | str] = {}
+        """By path; a text is the reason for which it can't be read."""
+        self.read: list[str] = []
+
+    def scan(self, path: str, **_: Any) -> ArchiveFacts:
+        self.read.append(path)
+        found = self.facts.get(path, ArchiveFacts())
+        if isinstance(found, str):
+            raise ArchiveError(found)
+        return found
+
+
+class Releases:
+    """Where older releases come from: what a test has put down."""
+
+    def __init__(self) -> None:
+        self.version = ""
+        self.fetched: Archive | Exception | None = None
+        self.asked: list[set[str]] = []
+
+    def installed(self, project: str) -> str:  # noqa: ARG002 - the guard's face of it
+        return self.version
+
+    @contextmanager
+    def previous(
+        self,
+        archive: Archive,  # noqa: ARG002 - likewise
+        *,
+        without: Collection[str],
+    ) -> Iterator[Archive | None]:
+        self.asked.append(set(without))
+        if isinstance(self.fetched, Exception):
+            raise self.fetched
+        yield self.fetched
+
+
 @dataclass
 class Machine:
     """What one machine's runs have in common: a store, a clock that is set by hand, a policy."""
@@ -69,11 +121,19 @@ class Machine:
     policy: Policy = field(default_factory=Policy)
     now: datetime = START
     says: Says = field(default_factory=Says)
+    reader: Reader = field(default_factory=Reader)
+    releases: Releases = field(default_factory=Releases)
 
     def guard(self, policy: Policy | None = None) -> Guard:
         """A new run."""
         signals = SignalManager()
         signals.register(self.says, "says")
         return Guard(
-            policy or self.policy, self.store, signals=signals, prefix="/opt/env", now=lambda: self.now
+            policy or self.policy,
+            self.store,
+            signals=signals,
+            prefix="/opt/env",
+            now=lambda: self.now,
+            scanner=self.reader,
+            baselines=self.releases,
         )

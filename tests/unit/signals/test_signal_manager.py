@@ -24,6 +24,8 @@ from veln_hook.model import (
 )
 from veln_hook.policy.settings import CoolingPolicy, Policy, SignalPolicy
 from veln_hook.signals import ArchiveContext, CandidateContext, SignalInfo, SignalManager, hookimpl
+from veln_hook.source.client import Scanner
+from veln_hook.source.facts import ArchiveFacts
 from veln_hook.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
@@ -93,8 +95,15 @@ def store():
     return _stores[-1]
 
 
+class Nothing(Scanner):
+    """Reads no code: the archives here are no files."""
+
+    def scan(self, path, **_):  # noqa: ARG002 - the scanner's own face
+        return ArchiveFacts()
+
+
 def guard(*plugins):
-    return Guard(Policy(), store(), signals=manager(*plugins), now=lambda: NOW)
+    return Guard(Policy(), store(), signals=manager(*plugins), now=lambda: NOW, scanner=Nothing())
 
 
 def raising(*before):
@@ -219,11 +228,11 @@ def veln_hook_examine_archive(archive):
 def test_a_third_partys_plugin_is_loaded_only_if_the_policy_names_it(installed):
     installed(SOURCE)
     assert "acme" not in Guard(Policy(), store()).signals.signals
-    made = Guard(Policy(plugins=("acme",)), store(), now=lambda: NOW)
+    made = Guard(Policy(plugins=("acme",)), store(), now=lambda: NOW, scanner=Nothing())
     assert "acme" in made.signals.signals
     assert made.check_archive(ARCHIVE).decision is Decision.HOLD
     off = Policy(plugins=("acme",), signals={"acme": SignalPolicy(enabled=False)})
-    assert Guard(off, store()).check_archive(ARCHIVE).decision is Decision.ALLOW
+    assert Guard(off, store(), scanner=Nothing()).check_archive(ARCHIVE).decision is Decision.ALLOW
 
 
 def test_a_plugin_that_can_not_be_imported_is_refused(installed):

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from veln_hook.adapters.pip import finder as pip_finder
-from veln_hook.adapters.pip import pages, points
+from veln_hook.adapters.pip import pages, points, previous
 from veln_hook.adapters.pip.loading import Notes, load_pip, make_command, pip_error, pip_module
 from veln_hook.adapters.pip.run import Run
 from veln_hook.archive import describe_archive
@@ -101,8 +101,9 @@ class PipClient:
         fresh: bool = False,
         interactive: bool = False,
     ) -> None:
-        self.guard = Guard(policy, store)
-        self._run = Run(points.PREFIX, policy=policy, store=store, the_guard=self.guard)
+        self._run = Run(points.PREFIX, policy=policy, store=store)
+        self.guard = Guard(policy, store, baselines=previous.Previous(self._run), on_slow=self._run.tell_slow)
+        self._run.the_guard = self.guard
         load_pip()
         self._notes = Notes()
         arguments = options.arguments()
@@ -115,7 +116,8 @@ class PipClient:
         """pip's own ``SpecifierSet`` by project, from constraint files."""
 
     def close(self) -> None:
-        """Close pip's session."""
+        """Close pip's session, and end the process that reads code."""
+        self.guard.close()
         self._notes.remove()
         self._session.close()
 

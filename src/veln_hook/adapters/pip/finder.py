@@ -225,6 +225,7 @@ def judge_project(run: Run, finder: Any, project: str, answer: list[Any]) -> _Ju
     if known is not None and known.answer is answer:
         return known  # type: ignore[no-any-return]
     judged = state[project] = _Judged(answer)
+    run.answers[project] = finder, answer
     looked_at = pages.open_items(answer, run.guard.settled(project))
     if len(looked_at) < len(answer):
         run.offered.append((finder, project, answer))

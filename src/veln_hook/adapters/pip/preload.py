@@ -14,14 +14,14 @@ import json.decoder  # noqa: F401
 import sys
 from typing import TYPE_CHECKING, Any
 
-from veln_hook.adapters.pip import carry, children, commands, finder, install, pages, prepare, run
+from veln_hook.adapters.pip import carry, children, commands, finder, install, pages, prepare, previous, run
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = ["load"]
 
-_MODULES = (carry, children, commands, finder, install, pages, prepare, run)
+_MODULES = (carry, children, commands, finder, install, pages, prepare, previous, run)
 
 
 def load(prefix: str) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from veln_hook import clock
+from veln_hook.adapters.pip import previous
 from veln_hook.errors import PolicyError, VelnHookError
 from veln_hook.guard import Guard
 from veln_hook.index import strip_credentials
@@ -30,6 +31,7 @@ from veln_hook.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from veln_hook.model import Archive
     from veln_hook.policy.settings import Policy
     from veln_hook.store import Store
 
@@ -73,6 +75,8 @@ class Run:
     """Verdicts by URL without fragment."""
     offered: list[tuple[Any, str, list[Any]]] = field(default_factory=list)
     """Finder, project and pip's answer for it: in it are files that need no look until pip wants one."""
+    answers: dict[str, tuple[Any, list[Any]]] = field(default_factory=dict)
+    """By project: the finder and its answer, before anything was taken out of it."""
     from_finder: set[str] = field(default_factory=set)
     """URLs that pip's finder offered: where one is refused, another may be taken."""
     roots: list[Any] = field(default_factory=list)
@@ -152,8 +156,15 @@ class Run:
         asked = {self.status, exit_status(self.refusals)}
         return next((status for status in order if status in asked), ExitStatus.OK)
 
+    def tell_slow(self, archive: Archive) -> None:
+        """Print what is being read, the way pip prints, where it takes a while."""
+        name = f"{archive.project}-{archive.version}" if archive.project else archive.filename
+        logger.info("veln-hook: reading %s ...", printable(name.rstrip("-")))
+
     def close(self) -> None:
-        """Release the store."""
+        """Release the store, and end the process that reads code."""
+        if self.the_guard is not None:
+            self.the_guard.close()
         if self.store is not None:
             with contextlib.suppress(VelnHookError):
                 self.store.close()
@@ -232,7 +243,9 @@ def _prepare(run: Run) -> None:
             "veln-hook: the store was corrupt and is set aside as %s; approvals in it no longer count",
             info.set_aside,
         )
-    run.the_guard = Guard(policy, store, prefix=sys.prefix)
+    run.the_guard = Guard(
+        policy, store, prefix=sys.prefix, baselines=previous.Previous(run), on_slow=run.tell_slow
+    )
 
 
 def _close() -> None:
