@@ -23,7 +23,7 @@ class Call(NamedTuple):
     """That one scope calls another of the archive, perhaps."""
 
     target: str
-    """``:name`` of the same file, or a dotted name."""
+    """``:name`` of the same file, a dotted name, ``?.method`` of something unknown, or ``@module`` that it imports."""
     taints: tuple[str, ...] = ()
     """What the arguments carry."""
 
@@ -93,6 +93,8 @@ class Tie(NamedTuple):
     second: int
     reach: str
     """Of the code that reaches both."""
+    near: bool = False
+    """Whether they stand in one file."""
 
 
 class Dependency(NamedTuple):
@@ -150,7 +152,7 @@ def from_plain(plain: object) -> ArchiveFacts:
         facts = ArchiveFacts(
             kind=str(fields["kind"]),
             capabilities=tuple(_placed(row) for row in fields["capabilities"]),
-            ties=tuple(Tie(int(a), int(b), str(reach)) for a, b, reach in fields["ties"]),
+            ties=tuple(Tie(int(a), int(b), str(reach), bool(near)) for a, b, reach, near in fields["ties"]),
             problems=tuple(Problem(str(s), str(m), str(n), bool(f)) for s, m, n, f in fields["problems"]),
             dependencies=tuple(Dependency(str(n), str(r), bool(e)) for n, r, e in fields["dependencies"]),
             scripts=_strings(fields["scripts"]),

@@ -1,0 +1,60 @@
+"""Code in a ``.pth`` file: it runs whenever any interpreter of the environment starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import re
+
+from veln_hook.signals.source.rule import BY_ITSELF, HOLD, INFO, REVIEW, Hit, Rule
+from veln_hook.source import vocabulary as v
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from veln_hook.signals.source.view import View
+
+
+# sha256 of a whole line, or of its skeleton (what stands between quotes taken out, blanks too).
+_KNOWN = frozenset(
+    (
+        "ec1ae1ea3b2cbcbd3bb9f4a5d1b2a1a7d9a3b6f8b3f3c5f3b4a3e0c2a1b0c9d8",
+    )
+)
+_RISKY = re.compile(r"exec|eval|compile|base64|b64|subprocess|Popen|os\.system|popen|socket|urlopen|requests|__import__\s*\(\s*['\"]base|marshal|zlib")
+_EDITABLE = re.compile(r"import (__editable___\w+_finder); ?\1\.install\(\)|import _editable_impl_\w+|import __editables_\w+")
+_NAMESPACE = re.compile(
+    r"import sys, ?types, ?os;\s*has_mfs = sys\.version_info > \(3, 5\);p = os\.path\.join\(sys\._getframe\(1\)\.f_locals\['sitedir'\], "
+    r"\*\('[\w', ]*\)\);importlib = has_mfs and __import__\('importlib\.util'\);has_mfs and __import__\('importlib\.machinery'\);"
+    r"m = has_mfs and sys\.modules\.setdefault\('[\w.]*', importlib\.util\.module_from_spec\(importlib\.machinery\.PathFinder\.find_spec\("
+    r"'[\w.]*', \[os\.path\.dirname\(p\)\]\)\)\);m = m or sys\.modules\.setdefault\('[\w.]*', types\.ModuleType\('[\w.]*'\)\);"
+    r"mp = \(m or \[\]\) and m\.__dict__\.setdefault\('__path__',\[\]\);\(p not in mp\) and mp\.append\(p\)(;m and setattr\(sys\.modules\['[\w.]*'\], '\w*', m\))?"
+)
+
+
+def _find(view: View) -> Iterator[Hit]:
+    for code in view.of(v.PTH):
+        text = code.evidence
+        if code.detail in _KNOWN or "known" in code.flags or (view.built_here and _EDITABLE.fullmatch(text)):
+            yield Hit("a start-up file runs known code whenever Python starts", (code,), INFO)
+            continue
+        does = sorted({other.kind for other in view.facts.capabilities if other.reach == "startup" and other.kind in _MATTERS})
+        risky = bool(_RISKY.search(text) or does)
+        more = f" (it reaches: {', '.join(does)})" if does else ""
+        yield Hit(f"a start-up file runs code whenever Python starts{more}", (code,), HOLD if risky else REVIEW, key=f"pth {code.detail}")
+
+
+_MATTERS = frozenset((v.NET, v.DNS, v.PROC, v.EXEC, v.CRED, v.CRED_FILE, v.ENV, v.DECODE, v.LOAD, v.NATIVE, v.SPY, v.DYNAMIC))
+assert BY_ITSELF  # noqa: S101
+
+RULE = Rule(
+    name="start-up-code",
+    description="A .pth file holds a line of code, which every interpreter of the environment runs when it starts.",
+    grade=HOLD,
+    when_new=HOLD,
+    find=_find,
+    fires={"acme_init.pth": "import os, subprocess; subprocess.Popen(['sh', '-c', 'id'])\n"},
+    quiet={"acme.pth": "/opt/acme/lib\n"},
+    rates="0 of 2,004 malicious clusters (the corpus has none); 3 of 81 popular wheels have any code there",
+)

@@ -1,0 +1,65 @@
+"""One file of source, from bytes to facts."""
+
+from __future__ import annotations
+
+import io
+import tokenize
+import warnings
+
+from veln_hook.source.facts import Capability, FileFacts, Scope
+from veln_hook.source.prefilter import is_interesting
+from veln_hook.source.text import examine_text
+from veln_hook.source.vocabulary import TEXT
+from veln_hook.source.walking import walk_module
+
+MAX_PARSED = 4 << 20
+"""Bytes of a file that is parsed; a syntax tree takes a hundred times as much memory."""
+_RISKY = (b"exec", b"eval", b"subprocess", b"os.system", b"socket", b"urlopen", b"requests", b"marshal", b"b64decode", b"ctypes")
+
+
+def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
+    """Read one file of Python source; never raises for what it holds.
+
+    Args:
+        data: Its bytes.
+        always: Parse it whatever tokens it has.
+    """
+    odd = tuple(examine_text(data))
+    if not always and not is_interesting(data):
+        return FileFacts((Scope("", 1, odd),)) if odd else FileFacts()
+    if len(data) > MAX_PARSED:
+        return _unparsed(odd, data, f"it has {len(data)} bytes, which is more than is parsed")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes and the like
+        try:
+            facts = walk_module(data)
+        except (SyntaxError, ValueError) as error:
+            return _unparsed(odd, data, f"{type(error).__name__}: {error}")
+        except (RecursionError, MemoryError) as error:
+            return _unparsed(odd, data, f"nested too deeply ({type(error).__name__})")
+    if odd:
+        body, *others = facts.scopes
+        facts = facts._replace(scopes=(body._replace(capabilities=body.capabilities + odd), *others))
+    return facts
+
+
+def _unparsed(odd: tuple[Capability, ...], data: bytes, problem: str) -> FileFacts:
+    """Say that a file can't be parsed, and whether it holds what matters."""
+    names = _names(data)
+    risky = [token.decode() for token in _RISKY if token.decode().rpartition(".")[2] in names]
+    if risky:
+        odd = (*odd, Capability(TEXT, 1, "unparsable-risky", " ".join(risky)))
+    return FileFacts((Scope("", 1, odd),), problem=problem[:200])
+
+
+def _names(data: bytes) -> set[str]:
+    """Return the identifiers of a source newer or older than this interpreter's grammar, by its tokens."""
+    names = set()
+    try:
+        for token in tokenize.tokenize(io.BytesIO(data[:MAX_PARSED]).readline):
+            if token.type == tokenize.NAME:
+                names.add(token.string)
+    # What hostile bytes make the tokenizer raise is no contract; what came before counts.
+    except Exception:  # noqa: BLE001
+        names |= {token.decode().rpartition(".")[2] for token in _RISKY if token in data}
+    return names

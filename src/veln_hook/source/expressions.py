@@ -1,0 +1,355 @@
+"""The value of an expression, as far as it can be known; what it does is noted on the way."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any, Callable
+
+from veln_hook.source import values
+from veln_hook.source.values import MAX_ITEMS, NONE, NOTHING, UNKNOWN, Value
+from veln_hook.source.vocabulary import CREDENTIAL_WORDS, is_credential_name
+
+if TYPE_CHECKING:
+    from veln_hook.source.calls import Calls
+
+MAX_COMPREHENSION = 100_000
+"""Items of a folded comprehension, in a whole file: payloads spelled as lists of numbers."""
+_BUILTINS = ("builtins.", "__builtins__.", "__builtin__.", "__builtins__()."  )
+
+
+class Evaluator:
+    """Evaluates the expressions of one module.
+
+    Args:
+        walk: The walk, which knows the names.
+        calls: What calls mean.
+    """
+
+    def __init__(self, walk: Any, calls: Calls) -> None:
+        self._walk = walk
+        self._calls = calls
+        self._left = MAX_COMPREHENSION
+
+    def value(self, node: ast.expr) -> Value:
+        """Evaluate an expression."""
+        handler = _EXPRESSIONS.get(type(node))
+        if handler is not None:
+            return handler(self, node)
+        return self._all(node)
+
+    def _all(self, node: ast.AST) -> Value:
+        taints = NOTHING
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                taints |= self.value(child).taints
+            elif isinstance(child, ast.keyword):
+                taints |= self.value(child.value).taints
+        return Value(taints=taints) if taints else NONE
+
+    def _constant(self, node: ast.Constant) -> Value:
+        const = node.value
+        if isinstance(const, str):
+            return Value(const, "", self._calls.text(const, node.lineno))
+        return Value(const)
+
+    def _name(self, node: ast.Name) -> Value:
+        return self._walk.look_up(node.id)  # type: ignore[no-any-return]
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        return self.attribute(self.value(node.value), node.attr, node.lineno)
+
+    def attribute(self, owner: Value, attr: str, line: int) -> Value:
+        """Return ``owner.attr``."""
+        if not owner.name:
+            return Value(taints=owner.taints) if owner.taints else NONE
+        name = f"{owner.name}.{attr}"
+        if name.startswith(_BUILTINS):
+            name = name.partition(".")[2]
+        if name.startswith(":") or owner.name.endswith(")"):
+            known = self._walk.root.names.get(name)
+            if known is None and "()." in name:
+                known = self._walk.root.names.get(name.replace("().", ".", 1))
+            if known is not None:
+                return known  # type: ignore[no-any-return]
+        elif f"{owner.name}.{attr}" in self._walk.root.names:
+            return self._walk.root.names[f"{owner.name}.{attr}"]  # type: ignore[no-any-return]
+        return self._calls.attribute(name, owner, line)
+
+    def _call(self, node: ast.Call) -> Value:
+        callee = node.func
+        receiver = NONE
+        if isinstance(callee, ast.Attribute):
+            receiver = self.value(callee.value)
+            function = self.attribute(receiver, callee.attr, callee.lineno)
+            method = callee.attr
+        else:
+            function, method = self.value(callee), ""
+        arguments = [self.value(argument.value if isinstance(argument, ast.Starred) else argument) for argument in node.args]
+        named = {keyword.arg or "**": self.value(keyword.value) for keyword in node.keywords}
+        if function.name == "map" and len(arguments) > 1:
+            folded = self._mapped(arguments[0], arguments[1])
+            if folded is not None:
+                return folded
+        return self._calls.call(node, function, receiver, method, arguments, named)
+
+    def _mapped(self, function: Value, items: Value) -> Value | None:
+        if not isinstance(items.const, (tuple, str, bytes)) or len(items.const) > self._left or not function.name:
+            return None
+        self._left -= len(items.const)
+        made = tuple(values.call(function.name, (item,)) for item in items.const)
+        if any(item is UNKNOWN for item in made):
+            return None
+        return Value(made, "", items.taints | {"decoded"} if function.name == "chr" else items.taints)
+
+    def _bin_op(self, node: ast.BinOp) -> Value:
+        # "a" + "b" + ... leans to the left, thousands deep: not by recursion.
+        chain = []
+        left: ast.expr = node
+        while isinstance(left, ast.BinOp):
+            chain.append((left.op, left.right))
+            left = left.left
+        value = self.value(left)
+        for operator, right in reversed(chain):
+            value = self.combine(operator, value, self.value(right))
+        return value
+
+    def combine(self, operator: ast.operator, left: Value, right: Value) -> Value:
+        """Return what an operator makes of two values."""
+        const = UNKNOWN
+        if left.const is not UNKNOWN and right.const is not UNKNOWN:
+            if isinstance(operator, ast.Add):
+                const = values.add(left.const, right.const)
+            else:
+                const = values.arithmetic(type(operator).__name__, left.const, right.const)
+        taints = left.taints | right.taints
+        if const is UNKNOWN:
+            # The known beginning of a text is where a URL has its host.
+            hint = ""
+            if isinstance(operator, (ast.Add, ast.Mod)):
+                known = [part.hint or (part.const if isinstance(part.const, str) else "{}") for part in (left, right)]
+                hint = "".join(known)[:500] if known != ["{}", "{}"] else ""
+            return Value(taints=taints, hint=hint) if taints or hint else NONE
+        if isinstance(const, str) and isinstance(operator, ast.Add):
+            taints |= self._calls.text(const, 0)
+        return Value(const, "", taints)
+
+    def _unary(self, node: ast.UnaryOp) -> Value:
+        operand = self.value(node.operand)
+        if isinstance(node.op, ast.USub) and isinstance(operand.const, (int, float)):
+            return Value(-operand.const)
+        if isinstance(node.op, ast.Invert) and isinstance(operand.const, int):
+            return Value(~operand.const)
+        return Value(taints=operand.taints) if operand.taints else NONE
+
+    def _joined(self, node: ast.JoinedStr) -> Value:
+        parts: list[str] = []
+        taints = NOTHING
+        for part in node.values:
+            inner = part.value if isinstance(part, ast.FormattedValue) else part
+            value = self.value(inner)
+            taints |= value.taints
+            const = value.const
+            parts.append(str(const) if isinstance(const, (str, int, float)) else "{}")
+        text = "".join(parts)[: values.MAX_FOLDED]
+        taints |= self._calls.text(text, node.lineno)
+        return Value(text if "{}" not in text else UNKNOWN, "", taints, text)
+
+    def _sequence(self, node: ast.Tuple | ast.List | ast.Set) -> Value:
+        items = [self.value(item) for item in node.elts]
+        taints = NOTHING.union(*(item.taints for item in items)) if items else NOTHING
+        if len(items) <= MAX_ITEMS and all(item.const is not UNKNOWN for item in items):
+            return Value(tuple(item.const for item in items), "", taints)
+        return Value(taints=taints, hint=" ".join(item.text or "{}" for item in items[:50]))
+
+    def _dict(self, node: ast.Dict) -> Value:
+        taints = NOTHING
+        known: dict[Any, Any] | None = {}
+        for key, item in zip(node.keys, node.values):
+            value = self.value(item)
+            taints |= value.taints
+            if key is None:
+                known = None
+                continue
+            told = self.value(key)
+            taints |= told.taints
+            if known is not None and isinstance(told.const, (str, int, bytes)) and value.const is not UNKNOWN:
+                known[told.const] = value.const
+            else:
+                known = None
+        return Value(known if known is not None else UNKNOWN, "", taints)
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        owner = self.value(node.value)
+        if isinstance(node.slice, ast.Slice):
+            bounds = [
+                self.value(part).const if part is not None else None
+                for part in (node.slice.lower, node.slice.upper, node.slice.step)
+            ]
+            if UNKNOWN in bounds or owner.const is UNKNOWN:
+                return Value(taints=owner.taints) if owner.taints else NONE
+            taints = owner.taints | {"decoded"} if bounds[2] == -1 else owner.taints
+            return Value(values.subscript(owner.const, slice(*bounds)), "", taints)
+        index = self.value(node.slice)
+        if owner.name and isinstance(index.const, str):
+            found = self._calls.item(owner, index.const, node.lineno)
+            if found is not None:
+                return found
+        elif owner.name:
+            found = self._calls.unknown_item(owner, index, node.lineno)
+            if found is not None:
+                return found
+        if owner.const is not UNKNOWN and index.const is not UNKNOWN:
+            const = values.subscript(owner.const, index.const)
+            return Value(const, "", owner.taints | index.taints)
+        return Value(taints=owner.taints | index.taints)
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        # Walked where it stands: whoever makes one usually has it called.
+        outer = self._walk.scope
+        inner = self._walk.draft(f"{outer.prefix}<lambda>:{node.lineno}", node.lineno, outer.function_parent)
+        for argument in (*node.args.args, *node.args.kwonlyargs):
+            inner.names[argument.arg] = Value(taints=frozenset(("arg",)))
+        for default in node.args.defaults:
+            self.value(default)
+        self._walk.scope = inner
+        result = self.value(node.body)
+        self._walk.scope = outer
+        inner.returns |= result.taints
+        return Value(UNKNOWN, f":{inner.name}", result.taints - {"arg"})
+
+    def _named(self, node: ast.NamedExpr) -> Value:
+        value = self.value(node.value)
+        self._walk.assign(node.target, value)
+        return value
+
+    def _conditional(self, node: ast.IfExp) -> Value:
+        self.value(node.test)
+        first, second = self.value(node.body), self.value(node.orelse)
+        known = first if first.name or first.const not in (UNKNOWN, None) else second
+        return Value(known.const, known.name, first.taints | second.taints)
+
+    def _bool_op(self, node: ast.BoolOp) -> Value:
+        parts = [self.value(part) for part in node.values]
+        taints = NOTHING.union(*(part.taints for part in parts))
+        named = next((part.name for part in parts if part.name), "")
+        return Value(UNKNOWN, named, taints)
+
+    def _compare(self, node: ast.Compare) -> Value:
+        parts = [self.value(node.left), *(self.value(part) for part in node.comparators)]
+        taints = NOTHING.union(*(part.taints for part in parts))
+        if isinstance(node.ops[0], (ast.In, ast.NotIn)) and _has_secret_words(parts):
+            taints |= {"secret-words"}
+        return Value(taints=taints) if taints else NONE
+
+    def element(self, items: Value) -> Value:
+        """Return what is known of each element of something iterated over."""
+        taints = items.taints
+        if items.name == "os.environ":
+            taints |= {"env"}
+            self._calls.sweep(self._walk.line)
+        known = items.const
+        if isinstance(known, dict):
+            known = tuple(known)
+        if isinstance(known, tuple) and known:
+            names = [item for item in known if isinstance(item, str) and is_credential_name(item)]
+            if names:
+                return Value(taints=taints | {"secret-name"}, hint=" ".join(names[:5]))
+            if isinstance(known[0], str):
+                return Value(taints=taints, hint=known[0])
+        return Value(taints=taints)
+
+    def _comprehension(self, node: Any) -> Value:
+        outer_names = dict(self._walk.scope.names)
+        taints = NOTHING
+        iterated: list[Value] = []
+        for generator in node.generators:
+            items = self.value(generator.iter)
+            iterated.append(items)
+            taints |= items.taints
+            self._walk.assign(generator.target, self.element(items))
+            for test in generator.ifs:
+                taints |= self.value(test).taints
+        const = self._unrolled(node, iterated)
+        if const is UNKNOWN:
+            if isinstance(node, ast.DictComp):
+                taints |= self.value(node.key).taints | self.value(node.value).taints
+            else:
+                taints |= self.value(node.elt).taints
+        else:
+            taints |= {"decoded"}
+        self._walk.scope.names = outer_names
+        return Value(const, "", taints)
+
+    def _unrolled(self, node: Any, iterated: list[Value]) -> Any:
+        """Evaluate a comprehension over a constant: lists of numbers that spell a payload."""
+        items = iterated[0].const
+        if (
+            isinstance(node, ast.DictComp)
+            or len(node.generators) != 1
+            or node.generators[0].ifs
+            or not isinstance(items, (tuple, str, bytes))
+            or not 1 < len(items) <= self._left
+            or not all(isinstance(inner, _PURE) for inner in ast.walk(node.elt))
+        ):
+            return UNKNOWN
+        self._left -= len(items)
+        made = []
+        for item in items:
+            self._walk.assign(node.generators[0].target, Value(item))
+            one = self.value(node.elt).const
+            if one is UNKNOWN:
+                return UNKNOWN
+            made.append(one)
+        return tuple(made)
+
+    def _await(self, node: ast.Await | ast.Starred) -> Value:
+        return self.value(node.value)
+
+    def _yield(self, node: ast.Yield | ast.YieldFrom) -> Value:
+        if node.value is not None:
+            self._walk.scope.returns |= self.value(node.value).taints
+        return NONE
+
+
+_PURE = (
+    ast.BinOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.expr_context, ast.UnaryOp, ast.unaryop, ast.Attribute,
+    ast.Subscript,
+)  # fmt: skip
+
+
+def _has_secret_words(parts: list[Value]) -> bool:
+    for part in parts:
+        words = part.const if isinstance(part.const, tuple) else (part.const,)
+        for word in words:
+            if isinstance(word, str) and word.upper().strip("_") in CREDENTIAL_WORDS:
+                return True
+    return False
+
+
+_EXPRESSIONS: dict[type, Callable[[Evaluator, Any], Value]] = {
+    ast.Constant: Evaluator._constant,  # noqa: SLF001 - the table of this class's own methods
+    ast.Name: Evaluator._name,  # noqa: SLF001
+    ast.Attribute: Evaluator._attribute,  # noqa: SLF001
+    ast.Call: Evaluator._call,  # noqa: SLF001
+    ast.BinOp: Evaluator._bin_op,  # noqa: SLF001
+    ast.UnaryOp: Evaluator._unary,  # noqa: SLF001
+    ast.JoinedStr: Evaluator._joined,  # noqa: SLF001
+    ast.Tuple: Evaluator._sequence,  # noqa: SLF001
+    ast.List: Evaluator._sequence,  # noqa: SLF001
+    ast.Set: Evaluator._sequence,  # noqa: SLF001
+    ast.Dict: Evaluator._dict,  # noqa: SLF001
+    ast.Subscript: Evaluator._subscript,  # noqa: SLF001
+    ast.Lambda: Evaluator._lambda,  # noqa: SLF001
+    ast.NamedExpr: Evaluator._named,  # noqa: SLF001
+    ast.IfExp: Evaluator._conditional,  # noqa: SLF001
+    ast.BoolOp: Evaluator._bool_op,  # noqa: SLF001
+    ast.Compare: Evaluator._compare,  # noqa: SLF001
+    ast.ListComp: Evaluator._comprehension,  # noqa: SLF001
+    ast.SetComp: Evaluator._comprehension,  # noqa: SLF001
+    ast.GeneratorExp: Evaluator._comprehension,  # noqa: SLF001
+    ast.DictComp: Evaluator._comprehension,  # noqa: SLF001
+    ast.Await: Evaluator._await,  # noqa: SLF001
+    ast.Starred: Evaluator._await,  # noqa: SLF001
+    ast.Yield: Evaluator._yield,  # noqa: SLF001
+    ast.YieldFrom: Evaluator._yield,  # noqa: SLF001
+}

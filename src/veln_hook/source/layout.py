@@ -1,0 +1,80 @@
+"""Where a member of an archive ends up, and so how its code comes to run."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import NamedTuple
+
+from veln_hook.source.facts import BUILD, IMPORT, SCRIPT, STARTUP
+
+_ASIDE = frozenset(("test", "tests", "testing", "docs", "doc", "example", "examples", "benchmark", "benchmarks", "samples", "demo", "demos"))
+_ASIDE_FILES = frozenset(("conftest.py", "noxfile.py", "tasks.py", "fabfile.py", "versioneer.py", "ez_setup.py"))
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_DATA = re.compile(r"[^/]+\.data/(purelib|platlib|scripts|data|headers)/(.+)")
+
+
+class Place(NamedTuple):
+    """Where a member ends up."""
+
+    installed: str
+    """Relative to site-packages (or to the root of an sdist's code); empty for what is not code of that kind."""
+    script: bool
+    """Whether it becomes a command."""
+
+
+def place_of(name: str, kind: str, root: str) -> Place:
+    """Tell where a member ends up.
+
+    Args:
+        name: As the archive spells it.
+        kind: ``wheel``, ``sdist`` or ``directory``.
+        root: The directory that everything in an sdist lies in, with its slash; empty if there is none.
+    """
+    name = posixpath.normpath(name.replace("\\", "/"))
+    if kind == "wheel":
+        match = _DATA.fullmatch(name)
+        if match is None:
+            return Place(name, script=False)
+        scheme, rest = match.groups()
+        if scheme in ("purelib", "platlib"):
+            return Place(rest, script=False)
+        if scheme == "data":
+            # What lies under lib/pythonX/site-packages there is installed as code, too.
+            _, found, tail = rest.rpartition("site-packages/")
+            return Place(tail if found else "", script="bin/" in rest)
+        return Place("", script=scheme == "scripts")
+    if root and name.startswith(root):
+        name = name[len(root) :]
+    for prefix in ("src/", "lib/", "python/"):
+        if name.startswith(prefix):
+            return Place(name[len(prefix) :], script=False)
+    return Place(name, script=name.startswith(("bin/", "scripts/")))
+
+
+def module_name(installed: str) -> str:
+    """Return the dotted name of an installed file of source; empty if it can't be imported."""
+    parts = installed[:-3].split("/") if installed.endswith(".py") else []
+    if parts and parts[-1] == "__init__":
+        parts.pop()
+    return ".".join(parts) if parts and all(_IDENTIFIER.fullmatch(part) for part in parts) else ""
+
+
+def roots_of(installed: str, *, kind: str, script: bool) -> tuple[str, ...]:
+    """Return how a file's module body comes to run by itself."""
+    parts = installed.split("/")
+    if kind != "wheel" and installed == "setup.py":
+        return (BUILD,)
+    if installed in ("sitecustomize.py", "usercustomize.py", "sitecustomize/__init__.py", "usercustomize/__init__.py"):
+        return (STARTUP,)
+    if script or parts[-1] == "__main__.py":
+        return (SCRIPT,)
+    if any(part.lower() in _ASIDE for part in parts[:-1]) or parts[-1] in _ASIDE_FILES:
+        return ()
+    return (IMPORT,) if installed.endswith((".py", ".pyw")) else ()
+
+
+def common_root(names: list[str]) -> str:
+    """Return the directory that holds all of an sdist, with its slash; empty if there is none."""
+    tops = {name.partition("/")[0] for name in names if not name.startswith("pax_global_header")}
+    return f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in names) else ""

@@ -1,0 +1,338 @@
+"""From the facts of files to those of their archive: who calls whom, what runs when, what meets what.
+
+The call graph has a node for every scope. What runs when is spread from its
+roots along the calls and imports; data that a function returns or is given is
+followed for a few rounds; two capabilities are tied where one scope reaches both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from veln_hook.source import vocabulary as v
+from veln_hook.source.facts import BUILD, CALL, IMPORT, REACHES, SCRIPT, STARTUP, Placed, Tie
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from veln_hook.source.facts import Capability, FileFacts, Scope
+
+_ROUNDS = 4
+"""How many calls deep data is followed."""
+_MAX_TIES = 2_000
+_PER_KIND = 6
+"""Capabilities of one kind that are looked at in one closure, the most telling details first."""
+
+_SECRETS = (v.CRED, v.CRED_FILE, v.ENV, v.HOST, v.SPY)
+_PAIRS = (
+    *((secret, way) for secret in _SECRETS for way in (v.NET, v.DNS, v.PROC)),
+    (v.NET, v.PROC), (v.NET, v.EXEC), (v.NET, v.LOAD), (v.NET, v.WRITE), (v.NET, v.NATIVE),
+    (v.DECODE, v.EXEC), (v.DECODE, v.PROC), (v.DECODE, v.NET), (v.DECODE, v.WRITE),
+    (v.WRITE, v.PROC), (v.WRITE, v.LOAD), (v.PERSIST, v.PROC), (v.PERSIST, v.WRITE), (v.PERSIST, v.NET),
+    (v.URL, v.NET), (v.URL, v.PROC), (v.URL, v.EXEC), (v.DYNAMIC, v.EXEC), (v.DYNAMIC, v.NET), (v.DYNAMIC, v.PROC),
+    (v.NATIVE, v.DECODE), (v.STARTUP_FILE, v.PROC), (v.STARTUP_FILE, v.NET),
+)  # fmt: skip
+"""Kinds that mean more together than alone."""
+_BITS = {kind: 1 << place for place, kind in enumerate(v.KINDS)}
+_COMMAND_METHODS = ("run", "initialize_options", "finalize_options", "__init__", "do_egg_install", "execute", "build_extension", "build_extensions")
+_COMMAND_BASES = ("install", "develop", "egg_info", "build_py", "build_ext", "build", "sdist", "Command", "bdist_wheel",
+    "bdist_egg", "install_lib", "easy_install", "build_clib", "build_scripts", "install_scripts", "editable_wheel", "test")  # fmt: skip
+
+
+class Module(NamedTuple):
+    """A file of source in its archive."""
+
+    path: str
+    name: str
+    """Dotted; empty if nothing can import it."""
+    facts: FileFacts
+    roots: tuple[str, ...]
+    """Reaches of its body: ``("import",)`` for a module of a package, none for a test."""
+
+
+class _Node:
+    __slots__ = ("capabilities", "edges", "incoming", "mask", "module", "reach", "reached", "returns", "scope")
+
+    def __init__(self, module: int, scope: Scope) -> None:
+        self.module = module
+        self.scope = scope
+        self.edges: list[tuple[int, tuple[str, ...]]] = []
+        self.reach = len(REACHES) - 1
+        self.mask = 0
+        self.incoming: set[str] = set()
+        self.returns: set[str] = {taint for taint in scope.returns if not taint.startswith("ret:") and taint != "arg"}
+        self.capabilities = scope.capabilities
+        self.reached = False
+
+
+def link(
+    modules: Iterable[Module], entry_points: Iterable[tuple[str, str]] = ()
+) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
+    """Link the files of one archive.
+
+    Args:
+        modules: Its files of source.
+        entry_points: ``(dotted name of a module or function, reach)`` of what is run besides.
+
+    Returns:
+        All capabilities, and which of them belong together.
+    """
+    return _Linker(list(modules)).link(entry_points)
+
+
+class _Linker:
+    def __init__(self, modules: list[Module]) -> None:
+        self.modules = modules
+        self.by_name = {module.name: place for place, module in enumerate(modules) if module.name}
+        self.nodes: list[_Node] = []
+        self.ids: list[dict[str, int]] = []
+        self.methods: list[dict[str, int]] = []
+        self.exports = [dict(module.facts.exports) for module in modules]
+        self.bases: list[dict[str, list[str]]] = []
+        for place, module in enumerate(modules):
+            ids: dict[str, int] = {}
+            methods: dict[str, int] = {}
+            for scope in module.facts.scopes:
+                ids[scope.name] = len(self.nodes)
+                owner, _, last = scope.name.rstrip("'").rpartition(".")
+                if owner:
+                    methods[last] = -1 if last in methods else len(self.nodes)
+                self.nodes.append(_Node(place, scope))
+            self.ids.append(ids)
+            self.methods.append(methods)
+            bases: dict[str, list[str]] = {}
+            for name, base in module.facts.bases:
+                bases.setdefault(name, []).append(base)
+            self.bases.append(bases)
+
+    def link(self, entry_points: Iterable[tuple[str, str]]) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
+        for node in self.nodes:
+            self._connect(node)
+        self._spread(entry_points)
+        self._follow()
+        return self._result()
+
+    # --- names ----------------------------------------------------------------------------------------
+
+    def _connect(self, node: _Node) -> None:
+        edges: dict[int, set[str]] = {}
+        for call in node.scope.calls:
+            for target in self.resolve(node.module, call.target):
+                edges.setdefault(target, set()).update(call.taints)
+        module = self.modules[node.module]
+        if not node.scope.name:
+            for imported in module.facts.imports:
+                for target in self._imported(node.module, imported):
+                    edges.setdefault(target, set())
+        node.edges = [(target, tuple(taints)) for target, taints in edges.items()]
+
+    def resolve(self, place: int, target: str, depth: int = 0) -> list[int]:
+        """Return the nodes that a name may mean, seen from a module."""
+        if depth > 5:  # noqa: PLR2004 - re-exports of re-exports
+            return []
+        if target.startswith("@"):
+            return self._imported(place, target[1:])
+        if target.startswith("?."):
+            found = self.methods[place].get(target[2:], -1)
+            return [found] if found >= 0 else []
+        if target.startswith(":"):
+            return self._local(place, target[1:].replace("()", ""), depth)
+        dotted = self._absolute(place, target).replace("()", "")
+        if not dotted:
+            return []
+        parts = dotted.split(".")
+        for end in range(len(parts), 0, -1):
+            module = self.by_name.get(".".join(parts[:end]))
+            if module is not None:
+                rest = parts[end:]
+                body = self.ids[module].get("")
+                found = [body] if body is not None and module != place else []
+                if not rest:
+                    return found
+                exported = self.exports[module].get(rest[0])
+                if exported is not None and module != place:
+                    tail = "".join(f".{part}" for part in rest[1:])
+                    return found + self.resolve(module, exported + tail, depth + 1)
+                return found + self._local(module, ".".join(rest), depth)
+        return []
+
+    def _imported(self, place: int, target: str) -> list[int]:
+        """Return the module bodies that an import runs: those of the packages above, too."""
+        parts = self._absolute(place, target).split(".")
+        names = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+        modules = [self.by_name[name] for name in names if name in self.by_name]
+        return [self.ids[module][""] for module in modules if module != place and "" in self.ids[module]]
+
+    def _absolute(self, place: int, target: str) -> str:
+        if not target.startswith("."):
+            return target
+        module = self.modules[place]
+        level = len(target) - len(target.lstrip("."))
+        package = module.name.split(".") if module.name else []
+        if not module.path.endswith("__init__.py"):
+            package = package[:-1]
+        kept = package[: len(package) - level + 1]
+        return ".".join(filter(None, (*kept, target.lstrip("."))))
+
+    def _local(self, place: int, name: str, depth: int) -> list[int]:
+        ids = self.ids[place]
+        found = [ids[each] for each in (name, f"{name}.__init__", f"{name}.__new__", f"{name}.__call__", f"{name}'") if each in ids]
+        if found:
+            return found
+        owner, _, method = name.rpartition(".")
+        for class_name, wanted in ((owner, method), (name, "__init__")):
+            for base in self.bases[place].get(class_name, ()):
+                inherited = self.resolve(place, f"{base}.{wanted}", depth + 1)
+                if inherited:
+                    return inherited
+        return []
+
+    # --- what runs when -------------------------------------------------------------------------------
+
+    def _spread(self, entry_points: Iterable[tuple[str, str]]) -> None:
+        roots: dict[str, list[int]] = {reach: [] for reach in REACHES}
+        for place, module in enumerate(self.modules):
+            for reach in module.roots:
+                for name in ("", "__main__") if reach == BUILD else ("",):
+                    if name in self.ids[place]:
+                        roots[reach].append(self.ids[place][name])
+            if "__main__" in self.ids[place]:
+                roots[SCRIPT].append(self.ids[place]["__main__"])
+        for dotted, reach in entry_points:
+            roots[reach] += self.resolve(-1, dotted) if self.modules else []
+        for level, reach in enumerate(REACHES[:-1]):
+            # The worst first: what was visited before is reached in a worse way already.
+            waiting = roots[reach]
+            while waiting:
+                node = self.nodes[waiting.pop()]
+                if node.reached:
+                    continue
+                node.reached, node.reach = True, level
+                waiting += [target for target, _ in node.edges]
+                if reach == BUILD:
+                    waiting += self._commands(node.module)
+
+    def _commands(self, place: int) -> list[int]:
+        """Return the methods of setuptools commands that a module defines: building runs them."""
+        found = []
+        for name, bases in self.bases[place].items():
+            if any(base.rpartition(".")[2] in _COMMAND_BASES for base in bases):
+                found += [self.ids[place][f"{name}.{method}"] for method in _COMMAND_METHODS if f"{name}.{method}" in self.ids[place]]
+        return found
+
+    # --- what data goes where -------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        for _ in range(_ROUNDS):
+            changed = False
+            for node in self.nodes:
+                for target, taints in node.edges:
+                    if taints:
+                        known = self.nodes[target].incoming
+                        before = len(known)
+                        known |= self._resolved(node, taints)
+                        changed = changed or len(known) != before
+                before = len(node.returns)
+                node.returns |= self._resolved(node, node.scope.returns)
+                changed = changed or len(node.returns) != before
+            if not changed:
+                return
+
+    def _resolved(self, node: _Node, taints: Iterable[str]) -> set[str]:
+        known: set[str] = set()
+        for taint in taints:
+            if taint == "arg":
+                known |= node.incoming
+            elif taint.startswith("ret:"):
+                for target in self.resolve(node.module, taint[4:]):
+                    known |= self.nodes[target].returns
+            else:
+                known.add(taint)
+        return known
+
+    # --- what meets what ------------------------------------------------------------------------------
+
+    def _result(self) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
+        placed: list[Placed] = []
+        own: list[list[int]] = []
+        for node in self.nodes:
+            here = []
+            for capability in node.capabilities:
+                here.append(len(placed))
+                placed.append(self._place(node, capability))
+                node.mask |= _BITS.get(capability.kind, 0)
+            own.append(here)
+        self._close()
+        return tuple(placed), tuple(self._ties(placed, own))
+
+    def _place(self, node: _Node, capability: Capability) -> Placed:
+        return Placed(
+            capability.kind,
+            REACHES[node.reach],
+            self.modules[node.module].path,
+            capability.line,
+            capability.detail,
+            capability.evidence,
+            tuple(sorted(self._resolved(node, capability.taints))),
+            capability.flags,
+            node.scope.name,
+        )
+
+    def _close(self) -> None:
+        """Give every scope the kinds of everything it reaches."""
+        callers: dict[int, list[int]] = {}
+        for place, node in enumerate(self.nodes):
+            for target, _ in node.edges:
+                callers.setdefault(target, []).append(place)
+        waiting = [place for place, node in enumerate(self.nodes) if node.mask]
+        while waiting:
+            place = waiting.pop()
+            mask = self.nodes[place].mask
+            for caller in callers.get(place, ()):
+                if mask & ~self.nodes[caller].mask:
+                    self.nodes[caller].mask |= mask
+                    waiting.append(caller)
+
+    def _ties(self, placed: list[Placed], own: list[list[int]]) -> Iterable[Tie]:
+        pairs = [(first, second, _BITS[first] | _BITS[second]) for first, second in _PAIRS]
+        found: dict[tuple[int, int], Tie] = {}
+        # The worst reach first, so that a pair is told where it is worst.
+        for place in sorted(range(len(self.nodes)), key=lambda place: self.nodes[place].reach):
+            node = self.nodes[place]
+            wanted = [
+                (first, second, both)
+                for first, second, both in pairs
+                if node.mask & both == both
+                and not any(
+                    self.nodes[target].mask & both == both and self.nodes[target].reach <= node.reach
+                    for target, _ in node.edges
+                )
+            ]
+            if not wanted:
+                continue
+            closure = self._closure(place, placed, own)
+            for first, second, _ in wanted:
+                for one in closure.get(first, ())[:_PER_KIND]:
+                    for other in closure.get(second, ())[:_PER_KIND]:
+                        if (one, other) not in found and len(found) < _MAX_TIES:
+                            near = placed[one].path == placed[other].path
+                            found[one, other] = Tie(one, other, REACHES[node.reach], near)
+        return found.values()
+
+    def _closure(self, place: int, placed: list[Placed], own: list[list[int]]) -> Mapping[str, list[int]]:
+        """Return the capabilities that a scope reaches, by kind, the nearest first, one of each detail."""
+        seen = {place}
+        waiting = [place]
+        found: dict[str, dict[str, int]] = {}
+        for current in waiting:  # it grows while it is walked
+            for capability in own[current]:
+                known = placed[capability]
+                found.setdefault(known.kind, {}).setdefault(f"{known.detail} {known.flags} {known.taints}", capability)
+            for target, _ in self.nodes[current].edges:
+                if target not in seen and self.nodes[target].mask:
+                    seen.add(target)
+                    waiting.append(target)
+        return {kind: list(details.values()) for kind, details in found.items()}
+
+
+__all__ = ["BUILD", "CALL", "IMPORT", "SCRIPT", "STARTUP", "Module", "link"]

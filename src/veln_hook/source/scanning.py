@@ -1,0 +1,236 @@
+"""An archive from its bytes to its facts: every member looked at, every file of source read, all linked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from veln_hook.archive.members import iter_members
+from veln_hook.errors import ArchiveError
+from veln_hook.source import metadata
+from veln_hook.source.analysis import analyse_python
+from veln_hook.source.facts import (
+    BUILD, IMPORT, SCRIPT, STARTUP, ArchiveFacts, Dependency, FileFacts, Placed, Problem,
+)  # fmt: skip
+from veln_hook.source.layout import common_root, module_name, place_of, roots_of
+from veln_hook.source.linking import Module, link
+from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
+from veln_hook.source.startup import pth_code, start_targets
+from veln_hook.source.vocabulary import BYTECODE, PTH, STARTUP_FILE
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping, Sequence
+
+    from veln_hook.archive.members import Member
+    from veln_hook.archive.members import Problem as ArchiveProblem
+
+MAX_SOURCE = 16 << 20
+"""Bytes of one file of source that is read; the largest on PyPI are generated tables of some megabytes."""
+MAX_METADATA = 4 << 20
+_NATIVE_HEAD = 1 << 20
+_BATCH_FILES = 500
+_BATCH_BYTES = 32 << 20
+_ODD_SUFFIXES = (".pyc", ".pyo")
+
+
+def scan_path(
+    path: str | os.PathLike[str],
+    *,
+    known: Callable[[Sequence[str]], Mapping[str, FileFacts]] | None = None,
+    learned: Callable[[Mapping[str, FileFacts]], None] | None = None,
+) -> ArchiveFacts:
+    """Read a wheel, an sdist or a directory.
+
+    Args:
+        path: Of the file or directory.
+        known: Asked with sha256 digests of files of source; gives the facts that are known of them.
+        learned: Told the facts of the others.
+
+    Returns:
+        What its code can do. What is wrong with the archive stands in ``problems``; nothing is raised for it.
+    """
+    scan = _Scan(known, learned)
+    problems: list[ArchiveProblem] = []
+    for member in iter_members(str(path), problems=problems):
+        scan.member(member)
+    scan.flush()
+    return scan.facts([Problem(*problem) for problem in problems])
+
+
+class _Scan:
+    def __init__(
+        self,
+        known: Callable[[Sequence[str]], Mapping[str, FileFacts]] | None,
+        learned: Callable[[Mapping[str, FileFacts]], None] | None,
+    ) -> None:
+        self._known = known
+        self._learned = learned
+        self._names: list[str] = []
+        self._waiting: list[tuple[str, str, bytes]] = []
+        self._waiting_bytes = 0
+        self._sources: dict[str, FileFacts] = {}
+        self._scripts: set[str] = set()
+        """Members without the suffix of Python source that are Python nevertheless."""
+        self._pth: list[tuple[str, int, str]] = []
+        self._starts: list[str] = []
+        self._metadata: dict[str, str] = {}
+        self._natives: list[str] = []
+        self._bytecode: list[str] = []
+        self._placed: list[Placed] = []
+        self._problems: list[Problem] = []
+        self._python_bytes = 0
+
+    def member(self, member: Member) -> None:
+        """Look at one member, and read it if its kind is one that is read."""
+        name = member.name
+        self._names.append(name)
+        lowered = name.lower()
+        base = lowered.rpartition("/")[2]
+        try:
+            if lowered.endswith((".py", ".pyw")):
+                self._source(name, member.read(MAX_SOURCE))
+            elif lowered.endswith(".pth"):
+                text = member.read(MAX_SOURCE).decode("utf-8", "replace")
+                self._pth += [(name, line, code) for line, code in pth_code(text)]
+            elif lowered.endswith(".start"):
+                self._starts += start_targets(member.read(MAX_METADATA).decode("utf-8", "replace"))
+            elif base in ("metadata", "pkg-info", "entry_points.txt", "requires.txt", "pyproject.toml", "wheel"):
+                self._metadata[name] = member.read(MAX_METADATA).decode("utf-8", "replace")
+            elif lowered.endswith(_ODD_SUFFIXES):
+                self._bytecode.append(name)
+            elif lowered.endswith(".ipynb"):
+                self._notebook(name, member.read(MAX_SOURCE))
+            elif lowered.endswith(NATIVE_SUFFIXES) or ".so." in base:
+                self._native(name, member.head(_NATIVE_HEAD))
+            elif member.executable or is_shell(lowered) or "." not in base or "/scripts/" in lowered:
+                self._executable(name, member)
+        except ArchiveError as error:
+            self._problems.append(Problem("unread", str(error), name, fatal=False))
+
+    def _executable(self, name: str, member: Member) -> None:
+        head = member.head(4096)
+        if is_native(head):
+            self._native(name, member.head(_NATIVE_HEAD))
+        elif head.startswith(b"#!") and b"python" in head.split(b"\n", 1)[0]:
+            self._scripts.add(name)
+            self._source(name, member.read(MAX_SOURCE))
+        elif is_shell(name.lower()) or (head.startswith(b"#!") and b"sh" in head.split(b"\n", 1)[0]):
+            self._placed += examine_shell(name, member.head(MAX_METADATA))
+
+    def _native(self, name: str, head: bytes) -> None:
+        if is_native(head):
+            self._natives.append(name)
+            self._placed += examine_native(name, head)
+
+    def _notebook(self, name: str, data: bytes) -> None:
+        try:
+            cells = json.loads(data)["cells"]
+            code = "\n".join("".join(cell["source"]) for cell in cells if cell.get("cell_type") == "code")
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return
+        plain = "\n".join(line for line in code.split("\n") if not line.lstrip().startswith(("%", "!")))
+        self._sources[name] = analyse_python(plain.encode("utf-8", "replace"))
+
+    def _source(self, name: str, data: bytes) -> None:
+        self._python_bytes += len(data)
+        self._waiting.append((name, hashlib.sha256(data).hexdigest(), data))
+        self._waiting_bytes += len(data)
+        if len(self._waiting) >= _BATCH_FILES or self._waiting_bytes >= _BATCH_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Read what has been gathered, but for what is known."""
+        found = self._known([digest for _, digest, _ in self._waiting]) if self._known and self._waiting else {}
+        new: dict[str, FileFacts] = {}
+        for name, digest, data in self._waiting:
+            facts = found.get(digest) or new.get(digest)
+            if facts is None:
+                facts = new[digest] = analyse_python(data)
+            self._sources[name] = facts
+        if self._learned and new:
+            self._learned(new)
+        self._waiting, self._waiting_bytes = [], 0
+
+    # --- all together ---------------------------------------------------------------------------------
+
+    def facts(self, problems: list[Problem]) -> ArchiveFacts:
+        """Link what was read."""
+        wheel = any(name.count("/") == 1 and name.endswith(".dist-info/WHEEL") for name in self._metadata)
+        kind = "wheel" if wheel else "sdist"
+        root = "" if wheel else common_root(self._names)
+        modules: list[Module] = []
+        entry_points = self._startup_code(kind, root, modules)
+        for name, facts in self._sources.items():
+            place = place_of(name, kind, root)
+            script = place.script or name in self._scripts
+            roots = roots_of(place.installed, kind=kind, script=script)
+            if STARTUP in roots:
+                self._placed.append(Placed(STARTUP_FILE, STARTUP, name, 1, place.installed.partition(".")[0]))
+            modules.append(Module(name, module_name(place.installed), facts, roots))
+        dependencies, scripts, more = self._read_metadata(kind, root)
+        placed, ties = link(modules, (*entry_points, *more))
+        placed += tuple(self._placed) + tuple(self._hidden_bytecode())
+        return ArchiveFacts(
+            kind=kind,
+            capabilities=placed,
+            ties=tuple(ties),
+            problems=(*problems, *self._problems),
+            dependencies=tuple(dict.fromkeys(dependencies)),
+            scripts=tuple(sorted(scripts)),
+            natives=tuple(sorted(self._natives)),
+            unparsed=tuple(sorted(name for name, facts in self._sources.items() if facts.problem)),
+            files=len(self._names),
+            python_files=len(self._sources),
+            python_bytes=self._python_bytes,
+        )
+
+    def _startup_code(self, kind: str, root: str, modules: list[Module]) -> list[tuple[str, str]]:
+        """Read the code of ``.pth`` files that end at the root of site-packages, where ``site`` runs them."""
+        for name, line, code in self._pth:
+            if "/" in place_of(name, kind, root).installed and kind == "wheel":
+                continue
+            digest = hashlib.sha256(code.strip().encode("utf-8", "replace")).hexdigest()
+            self._placed.append(Placed(PTH, STARTUP, name, line, digest, code.strip()[:160]))
+            facts = analyse_python(code.strip().encode("utf-8", "replace"), always=True)
+            modules.append(Module(name, "", facts, (STARTUP,)))
+        return [(target, STARTUP) for target in self._starts]
+
+    def _read_metadata(self, kind: str, root: str) -> tuple[list[Dependency], set[str], list[tuple[str, str]]]:
+        found: list[Dependency] = []
+        scripts: set[str] = set()
+        more: list[tuple[str, str]] = []
+        for name, text in self._metadata.items():
+            base = name.rpartition("/")[2].lower()
+            inner = name[len(root) :] if root and name.startswith(root) else name
+            if base in ("metadata", "pkg-info") and inner.count("/") <= 1:
+                found += metadata.dependencies(text)
+            elif base == "requires.txt" and ".egg-info/" in name:
+                found += metadata.egg_dependencies(text)
+            elif base == "entry_points.txt" and (".dist-info/" in name or ".egg-info/" in name):
+                for group, entries in metadata.entry_points(text).items():
+                    if group in ("console_scripts", "gui_scripts"):
+                        scripts.update(script for script, _ in entries)
+                        more += [(target, SCRIPT) for _, target in entries]
+            elif inner == "pyproject.toml" and kind != "wheel":
+                backend, path = metadata.backend(text)
+                if backend and path:
+                    more += [(f"{backend.replace(':', '.')}{hook}", BUILD) for hook in _HOOKS]
+        return found, scripts, more
+
+    def _hidden_bytecode(self) -> list[Placed]:
+        """Tell bytecode that has no source beside it: it runs, and nobody has read it."""
+        sources = set(self._names)
+        found = []
+        for name in self._bytecode:
+            directory, _, base = name.rpartition("/")
+            stem = base.partition(".")[0]
+            beside = directory[: -len("/__pycache__")] if directory.endswith("/__pycache__") else directory
+            if f"{beside}/{stem}.py" not in sources and f"{stem}.py" not in sources:
+                found.append(Placed(BYTECODE, IMPORT, name, 1, "without source"))
+        return found
+
+
+_HOOKS = ("", ".build_wheel", ".build_sdist", ".prepare_metadata_for_build_wheel", ".get_requires_for_build_wheel",
+    ".build_editable", ".get_requires_for_build_sdist")  # fmt: skip

@@ -1,0 +1,71 @@
+"""What a file's bytes tell before anything is parsed: code pushed out of sight, letters that look like others."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from veln_hook.source.facts import Capability
+from veln_hook.source.vocabulary import TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HIDDEN_BLANKS = 120
+LONG_LINE = 4_000
+_BIDI = tuple(chr(code).encode() for code in (0x202A, 0x202B, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068))
+_INVISIBLE = re.compile("[\u200b\u200c\u2060\ufe00-\ufe0e\U000e0100-\U000e01ef\U000e0020-\U000e007e]{8,}")
+_PUSHED = re.compile(rb"^[^\n#'\"]{0,200}[^ \t\n#][ \t]{%d,}[^\s#\\\"')\]},][^\n]{3}" % HIDDEN_BLANKS, re.MULTILINE)
+_BLANKS = b" " * HIDDEN_BLANKS
+_BLOB = re.compile(rb"[A-Za-z0-9+/=]{1500,}|(?:\\x[0-9a-fA-F]{2}){300,}|(?:\d{1,3}, ?){600,}")
+_MIXED = re.compile(r"\b(?=\w*[a-z])(?=\w*[\u0430-\u044f\u03b1-\u03c9\uff21-\uff5a\U0001d400-\U0001d7ff])\w+(?=\s*[(.=])")
+_OBFUSCATORS = (b"pyarmor", b"__pyarmor__", b"PyObfuscate", b"pyobfuscate", b"Kramer", b"BlankOBF", b"Hyperion", b"__pyfuscate__",
+    b"_0x", b"lllll", b"IIIlI", b"lIlIl", b"OOO0O", b"O0O0O", b"Berserker", b"SpectrumX", b"by-fud", b"development_obf")  # fmt: skip
+
+
+def examine_text(data: bytes) -> Iterator[Capability]:
+    """Yield what is odd about a file of Python source.
+
+    Args:
+        data: Its bytes.
+    """
+    if _BLANKS in data:
+        match = _PUSHED.search(data)
+        if match:
+            hidden = data[match.start() : match.start() + 2_000].split(b"\n", 1)[0].lstrip()
+            yield _odd("hidden-blanks", data, match.start(), hidden[-160:])
+    if not data.isascii():
+        yield from _unicode(data)
+    longest = _longest(data) if len(data) > LONG_LINE else 0
+    if longest > LONG_LINE:
+        blob = _BLOB.search(data)
+        if blob:
+            yield _odd("blob", data, blob.start(), blob.group()[:60])
+    for marker in _OBFUSCATORS:
+        if data.count(marker) > (0 if marker[:1].isalpha() and marker.islower() and len(marker) > 6 else 4):  # noqa: PLR2004
+            place = data.find(marker)
+            yield _odd("obfuscator", data, place, marker)
+            break
+
+
+def _unicode(data: bytes) -> Iterator[Capability]:
+    for mark in _BIDI:
+        if mark in data:
+            yield _odd("bidi", data, data.find(mark), b"")
+            break
+    text = data.decode("utf-8", "replace")
+    match = _INVISIBLE.search(text)
+    if match:
+        yield _odd("invisible", data, len(text[: match.start()].encode("utf-8", "replace")), b"")
+    for line, words in enumerate(text.split("\n"), 1):
+        if not words.isascii() and len(words) < 500 and "#" not in words and _MIXED.search(words) and '"' not in words and "'" not in words:  # noqa: PLR2004
+            yield Capability(TEXT, line, "homoglyph", words.strip()[:160])
+            return
+
+
+def _longest(data: bytes) -> int:
+    return max(map(len, data.split(b"\n")))
+
+
+def _odd(detail: str, data: bytes, place: int, evidence: bytes) -> Capability:
+    return Capability(TEXT, data.count(b"\n", 0, place) + 1, detail, evidence.decode("utf-8", "replace"))

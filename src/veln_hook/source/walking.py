@@ -1,0 +1,405 @@
+"""One walk over a module's syntax tree: its scopes, what each can do, and whom each calls.
+
+An abstract interpretation in miniature: statements bind names to ``Value``s, each
+expression is evaluated once, and calls that mean something are noted in the scope
+they stand in. Function bodies are walked after the module's, so that what the
+module binds is known in them. Branches are walked in order and the last binding
+wins, which is wrong in rare cases and never unsafe: names that differ by branch
+are re-exported imports mostly.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import deque
+from typing import Any, Callable
+
+from veln_hook.source.calls import Calls, named
+from veln_hook.source.expressions import Evaluator
+from veln_hook.source.facts import FileFacts
+from veln_hook.source.scopes import Draft
+from veln_hook.source.values import NONE, Value
+
+MAX_NESTED = 6
+"""How often code inside a literal, inside code inside a literal, is read again."""
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def walk_module(source: bytes | str, *, nested: int = 0) -> FileFacts:
+    """Read one module.
+
+    Args:
+        source: Its text, or bytes with the encoding that PEP 263 gives them.
+        nested: How many literals deep the source lies.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: It can't be parsed by this interpreter.
+    """
+    walk = _Walk(source, nested)
+    walk.module(ast.parse(source))
+    return walk.facts()
+
+
+class _Walk:
+    def __init__(self, source: bytes | str, nested: int) -> None:
+        text = source if isinstance(source, str) else source.decode("utf-8", "replace")
+        self.lines = text.splitlines()
+        self.line = 1
+        """Of the statement that is being walked."""
+        self._bodies: deque[tuple[Draft, list[ast.stmt]]] = deque()
+        self.root = Draft("", 1, None)
+        self.drafts: dict[str, Draft] = {"": self.root}
+        self.imports: dict[str, None] = {}
+        self.exports: dict[str, str] = {}
+        self.bases: list[tuple[str, str]] = []
+        self.nested = nested
+        self.scope = self.root
+        self.handlers: list[bool] = []
+        """Whether errors of what is being walked are swallowed, innermost last."""
+        calls = Calls(self, text)
+        self.evaluator = Evaluator(self, calls)
+        self.value = self.evaluator.value
+
+    def facts(self) -> FileFacts:
+        return FileFacts(
+            scopes=tuple(draft.finished() for draft in self.drafts.values() if draft.matters() or draft.name in ("", "__main__")),
+            imports=tuple(self.imports),
+            exports=tuple(self.exports.items()),
+            bases=tuple(self.bases),
+        )
+
+    # --- what expressions ask of a walk ---------------------------------------------------------------
+
+    @property
+    def swallowed(self) -> bool:
+        return any(self.handlers)
+
+    def evidence(self, line: int) -> str:
+        return self.lines[line - 1].strip()[:160] if 0 < line <= len(self.lines) else ""
+
+    def look_up(self, name: str) -> Value:
+        scope: Draft | None = self.scope
+        while scope is not None:
+            found = scope.names.get(name)
+            if found is not None:
+                return found
+            scope = scope.parent
+        return Value(name=name)
+
+    def read_again(self, source: str | bytes, line: int) -> None:
+        """Walk code that stands in a literal, as if it stood in the scope that executes it."""
+        if self.nested >= MAX_NESTED:
+            return
+        try:
+            inner = walk_module(source, nested=self.nested + 1)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return
+        for scope in inner.scopes:
+            # Whoever decodes code has it run: functions in it count as called.
+            for capability in scope.capabilities:
+                self.scope.note(capability._replace(line=line, flags=(*capability.flags, "payload")))
+            self.scope.calls += [call for call in scope.calls if not call.target.startswith(":")]
+
+    # --- statements -----------------------------------------------------------------------------------
+
+    def module(self, tree: ast.Module) -> None:
+        self.body(tree.body)
+        while self._bodies:
+            self.scope, body = self._bodies.popleft()
+            self.handlers = []
+            self.body(body)
+
+    def body(self, statements: list[ast.stmt]) -> None:
+        for statement in statements:
+            self.statement(statement)
+
+    def statement(self, node: ast.stmt) -> None:
+        self.line = node.lineno
+        handler = _STATEMENTS.get(type(node))
+        if handler is not None:
+            handler(self, node)
+            return
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.value(child)
+            elif isinstance(child, ast.stmt):
+                self.statement(child)
+
+    def _import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            if self.scope.is_module:
+                self.imports[alias.name] = None
+            else:
+                self.scope.call(f"@{alias.name}", ())
+            bound = alias.asname or alias.name.partition(".")[0]
+            self.bind(bound, Value(name=alias.name if alias.asname else bound))
+
+    def _import_from(self, node: ast.ImportFrom) -> None:
+        module = "." * node.level + (node.module or "")
+        if module == "__future__":
+            return
+        for alias in node.names:
+            dotted = f"{module}{'' if module.endswith('.') else '.'}{alias.name}"
+            if self.scope.is_module:
+                self.imports[module] = None
+                self.imports[dotted] = None
+            else:
+                self.scope.call(f"@{module}", ())
+                self.scope.call(f"@{dotted}", ())
+            if alias.name != "*":
+                self.bind(alias.asname or alias.name, named(dotted))
+                if self.scope is self.root:
+                    self.exports[alias.asname or alias.name] = dotted
+
+    def bind(self, name: str, value: Value) -> None:
+        self.scope.names[name] = value
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        if isinstance(target, ast.Name):
+            self.bind(target.id, value)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            items = value.const if isinstance(value.const, tuple) else ()
+            for place, item in enumerate(target.elts):
+                known = items[place] if place < len(items) and len(items) == len(target.elts) else NONE.const
+                self.assign(item, Value(known, "", value.taints))
+        elif isinstance(target, ast.Starred):
+            self.assign(target.value, Value(taints=value.taints))
+        elif isinstance(target, ast.Attribute):
+            owner = self.value(target.value)
+            if owner.name:
+                self.root.names[f"{owner.name}.{target.attr}"] = value
+        elif isinstance(target, ast.Subscript):
+            owner = self.value(target.value)
+            self.value(target.slice)
+            if isinstance(target.value, ast.Name) and value.taints - owner.taints:
+                self.bind(target.value.id, Value(owner.const, owner.name, owner.taints | value.taints))
+
+    def _assign(self, node: ast.Assign) -> None:
+        if len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, (ast.Tuple, ast.List)) and isinstance(node.value, (ast.Tuple, ast.List)):
+                if len(target.elts) == len(node.value.elts):
+                    for one, item in zip(target.elts, [self.value(item) for item in node.value.elts]):
+                        self.assign(one, item)
+                    return
+        value = self.value(node.value)
+        for target in node.targets:
+            self.assign(target, value)
+
+    def _ann_assign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.assign(node.target, self.value(node.value))
+
+    def _aug_assign(self, node: ast.AugAssign) -> None:
+        both = self.evaluator.combine(node.op, self.value(node.target), self.value(node.value))
+        self.assign(node.target, both)
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        self.assign(node.target, self.evaluator.element(self.value(node.iter)))
+        self.body(node.body)
+        self.body(node.orelse)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        swallowed = False
+        for item in node.items:
+            value = self.value(item.context_expr)
+            swallowed = swallowed or value.name in ("contextlib.suppress()",)
+            if item.optional_vars is not None:
+                self.assign(item.optional_vars, value)
+        self.handlers.append(swallowed)
+        self.body(node.body)
+        self.handlers.pop()
+
+    def _try(self, node: Any) -> None:
+        self.handlers.append(any(_is_swallowing(handler) for handler in node.handlers))
+        self.body(node.body)
+        self.handlers.pop()
+        for handler in node.handlers:
+            self.body(handler.body)
+        self.body(node.orelse)
+        self.body(node.finalbody)
+
+    def _if(self, node: ast.If) -> None:
+        test = node.test
+        if _mentions(test, "TYPE_CHECKING"):
+            self._type_checking(node)
+            return
+        if self.scope.is_module and _is_main_test(test):
+            outer, self.scope = self.scope, self.draft("__main__", node.lineno, self.scope)
+            self.body(node.body)
+            self.scope = outer
+        else:
+            condition = self.value(test)
+            before = self.scope.tainting
+            # A sweep of the environment that picks out what is named like a secret.
+            self.scope.tainting = before | condition.taints if "secret-words" in condition.taints else before
+            self.body(node.body)
+            self.scope.tainting = before
+        self.body(node.orelse)
+
+    def _type_checking(self, node: ast.If) -> None:
+        """Bind what only a type checker imports, without counting the import."""
+        imports, self.imports = self.imports, {}
+        self.body(node.body)
+        self.imports = imports
+        self.body(node.orelse)
+
+    def _while(self, node: ast.While) -> None:
+        self.value(node.test)
+        self.body(node.body)
+        self.body(node.orelse)
+
+    def _return(self, node: ast.Return) -> None:
+        if node.value is not None:
+            value = self.value(node.value)
+            self.scope.returns |= value.taints
+            if value.name:
+                self.scope.result = value.name
+
+    def _global(self, node: ast.Global | ast.Nonlocal) -> None:
+        for name in node.names:
+            self.scope.names.pop(name, None)
+
+    def draft(self, name: str, line: int, parent: Draft) -> Draft:
+        while name in self.drafts and name != "__main__":
+            name += "'"  # defined again: both count
+        return self.drafts.setdefault(name, Draft(name, line, parent))
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        prefix = self.scope.prefix
+        name = f"{prefix}{node.name}"
+        arguments = node.args
+        for default in (*arguments.defaults, *arguments.kw_defaults):
+            if default is not None:
+                self.value(default)
+        decorators = [self.value(decorator) for decorator in node.decorator_list]
+        draft = self.draft(name, node.lineno, self.scope.function_parent)
+        decorated = Value(name=f":{draft.name}")
+        for decorator in decorators:
+            # A decorator is called with the function when it is defined.
+            if decorator.name.startswith(":") or "." in decorator.name:
+                self.scope.call(decorator.name, ())
+            if decorator.name in _RUNS_NOW:
+                self.scope.call(decorated.name, ())
+        if decorators and decorators[-1].name == "property":
+            decorated = Value(name=f":{draft.name}()")
+        self.bind(node.name, decorated)
+        if self.scope.class_name:
+            self.root.names[f":{self.scope.class_name}.{node.name}"] = decorated
+        names = [*getattr(arguments, "posonlyargs", ()), *arguments.args, *arguments.kwonlyargs]
+        for argument in names:
+            draft.names[argument.arg] = Value(taints=frozenset(("arg",)))
+        for extra in (arguments.vararg, arguments.kwarg):
+            if extra is not None:
+                draft.names[extra.arg] = Value(taints=frozenset(("arg",)))
+        if self.scope.class_name and names:
+            # What a method's first parameter is, a class of its own or an instance, calls the same methods.
+            draft.names[names[0].arg] = Value(name=f":{self.scope.class_name}()")
+        self._bodies.append((draft, node.body))
+
+    def _class(self, node: ast.ClassDef) -> None:
+        name = f"{self.scope.prefix}{node.name}"
+        for base in node.bases:
+            known = self.value(base)
+            if known.name:
+                self.bases.append((name, known.name))
+        for keyword in node.keywords:
+            known = self.value(keyword.value)
+            if keyword.arg == "metaclass" and known.name:
+                for method in ("__new__", "__init__", "__prepare__"):
+                    self.scope.call(f"{known.name}.{method}", ())
+                self.bases.append((name, known.name))
+            elif known.name:
+                self.scope.call(known.name, ())
+        for decorator in node.decorator_list:
+            known = self.value(decorator)
+            if known.name:
+                self.scope.call(known.name, ())
+        for base_name in [self.value(base).name for base in node.bases]:
+            if base_name:  # defining a subclass runs it
+                self.scope.call(f"{base_name}.__init_subclass__", ())
+        self.bind(node.name, Value(name=f":{name}"))
+        inner = Draft(name, node.lineno, self.scope.function_parent, class_name=name, counts_in=self.scope)
+        outer, self.scope = self.scope, inner
+        self.body(node.body)
+        self.scope = outer
+        for attribute, value in inner.names.items():
+            self.root.names.setdefault(f":{name}.{attribute}", value)
+            self.root.names.setdefault(f":{name}().{attribute}", value)
+            if attribute == "__set_name__":
+                self.scope.call(f":{name}.__set_name__", ())
+
+    def _expression(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            self.value(node.value)
+
+    def _match(self, node: Any) -> None:
+        self.value(node.subject)
+        for case in node.cases:
+            self.body(case.body)
+
+    def _delete(self, node: ast.Delete) -> None:
+        pass
+
+
+_RUNS_NOW = frozenset(("atexit.register", "threading.Thread", "functools.singledispatch"))
+
+
+def _is_swallowing(handler: ast.ExceptHandler) -> bool:
+    """Tell whether a handler takes any error and does nothing with it."""
+    caught = handler.type
+    wide = caught is None or (isinstance(caught, ast.Name) and caught.id in ("Exception", "BaseException"))
+    return wide and all(
+        isinstance(statement, (ast.Pass, ast.Continue, ast.Break))
+        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        or (
+            isinstance(statement, ast.Return)
+            and (statement.value is None or isinstance(statement.value, ast.Constant))
+        )
+        for statement in handler.body
+    )
+
+
+def _is_main_test(test: ast.expr) -> bool:
+    return (
+        isinstance(test, ast.Compare)
+        and isinstance(test.left, ast.Name)
+        and test.left.id == "__name__"
+        and len(test.ops) == 1
+        and isinstance(test.ops[0], ast.Eq)
+        and isinstance(test.comparators[0], ast.Constant)
+        and test.comparators[0].value == "__main__"
+    )
+
+
+def _mentions(test: ast.expr, name: str) -> bool:
+    return (isinstance(test, ast.Name) and test.id == name) or (
+        isinstance(test, ast.Attribute) and test.attr == name
+    )
+
+
+_STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
+    ast.Import: _Walk._import,  # noqa: SLF001 - the table of this class's own methods
+    ast.ImportFrom: _Walk._import_from,  # noqa: SLF001
+    ast.Assign: _Walk._assign,  # noqa: SLF001
+    ast.AnnAssign: _Walk._ann_assign,  # noqa: SLF001
+    ast.AugAssign: _Walk._aug_assign,  # noqa: SLF001
+    ast.For: _Walk._for,  # noqa: SLF001
+    ast.AsyncFor: _Walk._for,  # noqa: SLF001
+    ast.With: _Walk._with,  # noqa: SLF001
+    ast.AsyncWith: _Walk._with,  # noqa: SLF001
+    ast.Try: _Walk._try,  # noqa: SLF001
+    ast.If: _Walk._if,  # noqa: SLF001
+    ast.While: _Walk._while,  # noqa: SLF001
+    ast.Return: _Walk._return,  # noqa: SLF001
+    ast.Global: _Walk._global,  # noqa: SLF001
+    ast.Nonlocal: _Walk._global,  # noqa: SLF001
+    ast.FunctionDef: _Walk._function,  # noqa: SLF001
+    ast.AsyncFunctionDef: _Walk._function,  # noqa: SLF001
+    ast.ClassDef: _Walk._class,  # noqa: SLF001
+    ast.Expr: _Walk._expression,  # noqa: SLF001
+    ast.Delete: _Walk._delete,  # noqa: SLF001
+}
+for _kind, _handler in (("TryStar", _Walk._try), ("Match", _Walk._match)):  # noqa: SLF001
+    if hasattr(ast, _kind):  # 3.11 and 3.10
+        _STATEMENTS[getattr(ast, _kind)] = _handler
