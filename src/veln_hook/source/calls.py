@@ -444,7 +444,7 @@ def _in(part: str, lowered: str) -> bool:
 
 def _is_path(lowered: str, part: str) -> bool:
     """Tell whether a text that names a place is a path to it, rather than prose."""
-    if "\n" in lowered or lowered.count(" ") > 6:  # noqa: PLR2004
+    if "\n" in lowered or lowered.count(" ") > 6 or "known_hosts" in lowered:  # noqa: PLR2004
         return False
     place = lowered.find(part)
     if part in ("tdata", "leveldb", ".aws", ".bitcoin", ".ethereum", "/discord/", "\\discord", "local state", "web data", "login data"):

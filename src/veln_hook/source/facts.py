@@ -40,7 +40,7 @@ class Capability(NamedTuple):
     """The line of source, shortened."""
     taints: tuple[str, ...] = ()
     """What the data it handles was made of: ``cred``, ``env``, ``host``, ``decoded``, ``remote``, ``file``;
-    before linking also ``arg`` and ``ret:TARGET``."""
+    before linking also ``arg`` and ``ret:TARGET``, after it with ``~`` where a caller may have given it."""
     flags: tuple[str, ...] = ()
     """``quiet`` (errors swallowed), ``silent`` (no output, own session), ``dynamic`` ..."""
 

@@ -242,7 +242,8 @@ class _Linker:
         known: set[str] = set()
         for taint in taints:
             if taint == "arg":
-                known |= node.incoming
+                # Any caller's arguments, whichever parameter they were: that is less sure.
+                known |= {f"~{each.lstrip('~')}" for each in node.incoming}
             elif taint.startswith("ret:"):
                 for target in self.resolve(node.module, taint[4:]):
                     known |= self.nodes[target].returns

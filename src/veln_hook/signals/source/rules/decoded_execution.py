@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def _find(view: View) -> Iterator[Hit]:
     decoding = {decode.path for decode in view.of(v.DECODE, by_itself=True) if "constant" in decode.flags}
     for code in view.of(v.EXEC, v.PROC):
-        if "decoded" not in code.taints or ("constant" not in code.flags and code.kind == v.EXEC and code.reach not in BY_ITSELF):
+        handed = "~decoded" in code.taints and code.kind == v.EXEC and code.path in decoding
+        if not handed and "decoded" not in code.taints or not handed and ("constant" not in code.flags and code.kind == v.EXEC and code.reach not in BY_ITSELF):
             continue
         itself = code.reach in BY_ITSELF
         if itself and _carries_off(view, code.path, code.line):

@@ -19,7 +19,11 @@ def _find(view: View) -> Iterator[Hit]:
         if any(part in native.detail for part in v.SHELLCODE):
             yield Hit(f"it writes native code into memory ({native.detail.split()[0]})", (native,), HOLD if native.reach in BY_ITSELF else REVIEW)
         elif {"decoded", "remote"} & set(native.taints):
-            yield Hit("it loads native code that was decoded or fetched", (native,), HOLD)
+            yield Hit(
+                "it loads native code that was decoded or fetched",
+                (native,),
+                HOLD if native.reach in BY_ITSELF else REVIEW,
+            )
 
 
 RULE = Rule(

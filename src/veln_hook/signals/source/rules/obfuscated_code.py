@@ -21,7 +21,7 @@ def _find(view: View) -> Iterator[Hit]:
             yield Hit(_MESSAGES[oddity.detail], (oddity,), HOLD if oddity.path in executing else REVIEW)
     for decode in view.of(v.DECODE, by_itself=True):
         if "marshal" in decode.flags:
-            yield Hit("it loads marshalled bytecode", (decode,), HOLD)
+            yield Hit("it loads marshalled bytecode", (decode,), HOLD if "constant" in decode.flags else REVIEW)
     for name, act, _, _ in view.pairs((v.DYNAMIC,), (v.NET, v.PROC, v.EXEC), by_itself=True):
         if "hidden" in name.flags:
             yield Hit(f"the name {name.detail} is hidden by an encoding", (name, act), HOLD)
