@@ -24,7 +24,7 @@ RULE = Rule(
     description="An environment variable that is named like a secret is read.",
     grade=INFO,
     find=_find,
-    fires={"acme/__init__.py": "import os, requests\nKEY = os.environ.get('ACME_API_KEY')\n"},
-    quiet={"acme/__init__.py": "import os, requests\nHOME = os.environ.get('HOME')\n"},
+    fires={"acme/__init__.py": "import os\nimport requests\n\nKEY = os.environ.get('ACME_API_KEY')\n"},
+    quiet={"acme/__init__.py": "import os\nimport requests\n\nHOME = os.environ.get('HOME')\n"},
     rates="4 of 2,004 malicious clusters, 8 of 180 popular wheels: more common in honest code",
 )
