@@ -17,6 +17,7 @@ from veln_hook.signals import hookspecs
 from veln_hook.signals.hookspecs import SignalInfo
 from veln_hook.signals.release import cooling, hash_mutation
 from veln_hook.signals.release import overwrite as overwrite_signal
+from veln_hook.signals.source import plugin as source_plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from veln_hook.model import Archive, Candidate
     from veln_hook.signals.hookspecs import ArchiveContext, CandidateContext
 
-BUILT_IN = (("cooling", cooling), ("hash-mutation", hash_mutation), ("overwrite", overwrite_signal))
+BUILT_IN = (
+    ("cooling", cooling),
+    ("hash-mutation", hash_mutation),
+    ("overwrite", overwrite_signal),
+    ("source", source_plugin),
+)
 
 _NONE = type(None)
 _FIELDS: dict[str, tuple[type, ...]] = {

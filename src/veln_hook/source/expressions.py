@@ -110,10 +110,13 @@ class Evaluator:
             left = left.left
         value = self.value(left)
         for operator, right in reversed(chain):
-            value = self.combine(operator, value, self.value(right))
+            value = self.combine(operator, value, self.value(right), told=False)
+        if isinstance(value.const, str):
+            # Once for the whole sum, not for each of its thousands of parts.
+            return Value(value.const, "", value.taints | self._calls.text(value.const, 0))
         return value
 
-    def combine(self, operator: ast.operator, left: Value, right: Value) -> Value:
+    def combine(self, operator: ast.operator, left: Value, right: Value, *, told: bool = True) -> Value:
         """Return what an operator makes of two values."""
         const = UNKNOWN
         if left.const is not UNKNOWN and right.const is not UNKNOWN:
@@ -129,7 +132,7 @@ class Evaluator:
                 known = [part.hint or (part.const if isinstance(part.const, str) else "{}") for part in (left, right)]
                 hint = "".join(known)[:500] if known != ["{}", "{}"] else ""
             return Value(taints=taints, hint=hint) if taints or hint else NONE
-        if isinstance(const, str) and isinstance(operator, ast.Add):
+        if told and isinstance(const, str) and isinstance(operator, ast.Add):
             taints |= self._calls.text(const, 0)
         return Value(const, "", taints)
 

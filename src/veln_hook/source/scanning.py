@@ -76,6 +76,8 @@ class _Scan:
         self._pth: list[tuple[str, int, str]] = []
         self._starts: list[str] = []
         self._metadata: dict[str, str] = {}
+        self._packaging: list[str] = []
+        """Texts of an sdist's setup.py."""
         self._natives: list[str] = []
         self._bytecode: list[str] = []
         self._placed: list[Placed] = []
@@ -96,7 +98,8 @@ class _Scan:
                 self._pth += [(name, line, code) for line, code in pth_code(text)]
             elif lowered.endswith(".start"):
                 self._starts += start_targets(member.read(MAX_METADATA).decode("utf-8", "replace"))
-            elif base in ("metadata", "pkg-info", "entry_points.txt", "requires.txt", "pyproject.toml", "wheel"):
+            elif base in ("metadata", "pkg-info", "entry_points.txt", "requires.txt", "pyproject.toml", "setup.cfg",
+                          "top_level.txt", "wheel"):
                 self._metadata[name] = member.read(MAX_METADATA).decode("utf-8", "replace")
             elif lowered.endswith(_ODD_SUFFIXES):
                 self._bytecode.append(name)
@@ -133,7 +136,19 @@ class _Scan:
         plain = "\n".join(line for line in code.split("\n") if not line.lstrip().startswith(("%", "!")))
         self._sources[name] = analyse_python(plain.encode("utf-8", "replace"))
 
+    def _is_installed(self, installed: str) -> bool:
+        """Tell whether an sdist may install a file; those beside its setup.py are mostly tools.
+
+        Where that is told in no literal way, the wheel that is built is judged again.
+        """
+        stem = installed.partition(".")[0]
+        if "/" in installed or not self._packaging:
+            return True
+        return any(stem in text for text in (*self._packaging, *self._metadata.values()))
+
     def _source(self, name: str, data: bytes) -> None:
+        if name.rpartition("/")[2] == "setup.py" and name.count("/") <= 1:
+            self._packaging.append(data.decode("utf-8", "replace"))
         self._python_bytes += len(data)
         self._waiting.append((name, hashlib.sha256(data).hexdigest(), data))
         self._waiting_bytes += len(data)
@@ -166,6 +181,8 @@ class _Scan:
             place = place_of(name, kind, root)
             script = place.script or name in self._scripts
             roots = roots_of(place.installed, kind=kind, script=script)
+            if roots == (IMPORT,) and kind != "wheel" and not self._is_installed(place.installed):
+                roots = ()
             if STARTUP in roots:
                 self._placed.append(Placed(STARTUP_FILE, STARTUP, name, 1, place.installed.partition(".")[0]))
             modules.append(Module(name, module_name(place.installed), facts, roots))
@@ -192,7 +209,7 @@ class _Scan:
             if "/" in place_of(name, kind, root).installed and kind == "wheel":
                 continue
             digest = hashlib.sha256(code.strip().encode("utf-8", "replace")).hexdigest()
-            self._placed.append(Placed(PTH, STARTUP, name, line, digest, code.strip()[:160]))
+            self._placed.append(Placed(PTH, STARTUP, name, line, digest, code.strip()[:2_000]))
             facts = analyse_python(code.strip().encode("utf-8", "replace"), always=True)
             modules.append(Module(name, "", facts, (STARTUP,)))
         return [(target, STARTUP) for target in self._starts]

@@ -52,6 +52,8 @@ def judge(
     findings: list[Finding] = []
     for rule in RULES:
         old = {_key(hit) for hit in rule.find(old_view)} if old_view is not None else set()
+        if rule.name == "new-native" and baseline is not None and baseline.kind != facts.kind:
+            old.add("native")  # an sdist has its native code yet to be built
         told = 0
         for hit in _worst_first(rule, rule.find(view), before, old):
             if told < _PER_RULE:

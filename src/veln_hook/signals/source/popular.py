@@ -28,6 +28,7 @@ _KNOWN_NEIGHBOURS = frozenset(
     responses response httpx http typer types docker dockers lxml pymysql pyarrow pytz dill duckdb psycopg psycopg2 pycryptodomex
     pycryptodome pyyaml six sphinx sympy tabulate tqdm ujson web3 wheel zipp cachetools colorama coverage tensorboard tinydb boto
     botocore boto3 django-q django1 flake8 black regex redis-py scrapyd ruff yapf pyjwt pyjwkest pylint selenium seleniumbase
+    authlib bpython cymysql fastai pymssql tokenize-rt
     """.split()
 )
 """Honest projects whose names are near a popular one's."""

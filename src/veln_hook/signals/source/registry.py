@@ -15,6 +15,7 @@ from veln_hook.signals.source.rules import (
     download_execution,
     dropped_execution,
     environment_exfiltration,
+    execution_at_import,
     exfiltration_host,
     hidden_code,
     host_facts_exfiltration,
@@ -51,6 +52,6 @@ RULES: tuple[Rule, ...] = tuple(
         command_download, credential_exfiltration, environment_exfiltration, dns_exfiltration, host_facts_exfiltration,
         spying, exfiltration_host, raw_address, network_at_build, network_at_import, installs_packages, persistence,
         native_payload, hidden_code, obfuscated_code, unreadable_code, bytecode, archive, weak_signs, silent_process, swallowed_errors,
-        process_at_build, process_at_import, shell_download, new_dependency, new_native, new_command, credential_read,
+        process_at_build, process_at_import, execution_at_import, shell_download, new_dependency, new_native, new_command, credential_read,
     )
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import INFO, REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD_NEW, INFO, Hit, Rule
 from veln_hook.source import vocabulary as v
 from veln_hook.source.facts import IMPORT, Placed
 
@@ -27,7 +27,7 @@ RULE = Rule(
     name="new-native",
     description="It brings native code though the release before had none; no source analysis reads that.",
     grade=INFO,
-    when_new=REVIEW,
+    when_new=HOLD_NEW,
     find=_find,
     fires={"acme/lib.so": "\x7fELF"},
     quiet={"acme/lib.so.txt": "a text\n"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import INFO, REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD_NEW, INFO, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 
@@ -24,7 +24,7 @@ RULE = Rule(
     name="process-at-import",
     description="It starts a process as soon as it is imported.",
     grade=INFO,
-    when_new=REVIEW,
+    when_new=HOLD_NEW,
     find=_find,
     fires={"acme/__init__.py": "import subprocess\nsubprocess.run(['uname'])\n"},
     quiet={"acme/__init__.py": "import subprocess\n\ndef f():\n    subprocess.run(['uname'])\n"},
