@@ -58,6 +58,17 @@ class Console:
         self._err_palette = Palette(color=wanted and _is_terminal(self._err))
         self._progress = not quiet and _is_terminal(self._err)
         self._shown = False
+        self._muted = False
+        self._document: Any = None
+
+    def mute(self) -> None:
+        """Keep standard output for a document; errors are told on standard error, as ever."""
+        self._muted = True
+        self.palette = Palette(color=False)
+
+    def document(self, data: Any) -> None:
+        """Set the document that ``finish`` writes in place of everything else."""
+        self._document = data
 
     def result(self, data: Any) -> None:
         """Add to ``results[]`` of the JSON."""
@@ -65,7 +76,7 @@ class Console:
 
     def line(self, text: str = "") -> None:
         """Print what was asked for."""
-        if not self.as_json:
+        if not self.as_json and not self._muted:
             self.clear()
             print(text, file=self._out)
 
@@ -107,11 +118,13 @@ class Console:
             self._shown = False
 
     def finish(self) -> None:
-        """Write the JSON object, if one was asked for."""
+        """Write the JSON object or the document, if one was asked for."""
         self.clear()
         if self.as_json:
             told = json_form.envelope(self.command, self.results, self.errors)
             print(json.dumps(told, indent=2), file=self._out)
+        elif self._document is not None:
+            print(json.dumps(self._document, indent=2), file=self._out)
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from veln_hook.cli import approvals, approve, check, doctor, explain, log, policy, status
+from veln_hook.cli import approvals, approve, check, doctor, explain, log, policy, scan, status
 from veln_hook.cli.console import Console
 from veln_hook.cli.invocation import Invocation
 from veln_hook.cli.parsing import make_parser
@@ -20,6 +20,7 @@ COMMANDS = (
     ("doctor", doctor),
     ("check", check),
     ("explain", explain),
+    ("scan", scan),
     ("approve", approve),
     ("approvals", approvals),
     ("log", log),

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from veln_hook.adapters.pip.client import PipClient
+from veln_hook.adapters.pip.fetching import FetchingClient
 from veln_hook.cli.parsing import index_options
 from veln_hook.policy.loading import load_policy
 from veln_hook.store import open_store
@@ -51,7 +51,7 @@ class Invocation:
             store.close()
 
     @contextlib.contextmanager
-    def client(self, policy: Policy, store: Store, *, fresh: bool = False) -> Iterator[PipClient]:
+    def client(self, policy: Policy, store: Store, *, fresh: bool = False) -> Iterator[FetchingClient]:
         """Ask this interpreter's pip for the time of a block.
 
         Args:
@@ -64,7 +64,7 @@ class Invocation:
         """
         interactive = not self.console.as_json and sys.stdin is not None and sys.stdin.isatty()
         self.console.progress("loading pip ...")
-        client = PipClient(policy, store, index_options(self.args), fresh=fresh, interactive=interactive)
+        client = FetchingClient(policy, store, index_options(self.args), fresh=fresh, interactive=interactive)
         try:
             yield client
         finally:

@@ -1,0 +1,114 @@
+"""How what is in an archive is told: a line for the verdict, a line for each finding, its evidence below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from veln_hook.model import Decision
+from veln_hook.report.json_form import verdict_object
+from veln_hook.report.wording import approve_command, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from veln_hook.model import Finding, Ruling, Verdict
+
+INDENT = "      "
+_DEEPER = "          "
+
+
+class StartUp(NamedTuple):
+    """One line of code, or one file, that the interpreter runs whenever it starts."""
+
+    path: str
+    line: int
+    code: str
+
+
+class Contents(NamedTuple):
+    """What was found in one archive, directory or installed distribution."""
+
+    place: str
+    """Path as the user named it, or what stands for it."""
+    verdict: Verdict
+    baseline: str = ""
+    """What it was compared with: a version or a path; empty if everything counts."""
+    start_up: tuple[StartUp, ...] = ()
+
+
+def contents_lines(contents: Contents, *, everything: bool = False) -> Iterator[str]:
+    """Yield the lines that tell what was found.
+
+    Args:
+        contents: What.
+        everything: Findings that lead to nothing, too.
+    """
+    verdict = contents.verdict
+    count = len(verdict.rulings)
+    told = f"{count} finding{'' if count == 1 else 's'}" if count else "no findings"
+    new = sum(ruling.finding.new is True for ruling in verdict.rulings)
+    against = f", {new} new against {printable(contents.baseline)}" if contents.baseline else ""
+    yield f"{verdict.decision.name:<5} {printable(contents.place)}  {told}{against}"
+    if verdict.approval is not None:
+        yield f"{INDENT}passes by approval {verdict.approval.id} of {printable(verdict.approval.author)}"
+    if verdict.exception:
+        yield f"{INDENT}passes by an exception of the policy: {printable(verdict.exception)}"
+    for ruling in verdict.rulings:
+        if everything or ruling.decision >= Decision.WARN:
+            yield from finding_lines(ruling.finding)
+    if verdict.decision is Decision.HOLD:
+        command = approve_command(verdict.subject)
+        if command:
+            yield f"{INDENT}approve  {command}"
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """Yield one finding, and its evidence indented below."""
+    told = printable(finding.message) + marks(finding)
+    yield f"{INDENT}{_place(finding)}  {grade(finding)}  {finding.signal}  {told}"
+    if finding.evidence:
+        yield f"{_DEEPER}{printable(finding.evidence)}"
+
+
+def grade(finding: Finding) -> str:
+    """Return ``severity/confidence``."""
+    return f"{finding.severity.word}/{finding.confidence.word}"
+
+
+def marks(finding: Finding) -> str:
+    """Return how the code runs and whether it is new, in brackets; or nothing."""
+    words = [_REACHES.get(finding.reach, ""), {True: "new", False: "not new"}.get(finding.new or False, "")]
+    if finding.new is None:
+        words.pop()
+    told = ", ".join(filter(None, words))
+    return f" ({told})" if told else ""
+
+
+_REACHES = {
+    "startup": "runs whenever Python starts",
+    "build": "runs when it is built",
+    "import": "runs when it is imported",
+    "script": "runs as a command",
+    "call": "runs when it is called",
+}
+
+
+def _place(finding: Finding) -> str:
+    if not finding.path:
+        return "-"
+    return printable(finding.path) + ("" if finding.line is None else f":{finding.line}")
+
+
+def contents_object(contents: Contents) -> dict[str, Any]:
+    """Return what was found, for ``--json``."""
+    return {
+        "path": contents.place,
+        **verdict_object(contents.verdict),
+        "baseline": contents.baseline or None,
+        "start_up": [start._asdict() for start in contents.start_up],
+    }
+
+
+def ruled(verdict: Verdict, least: Decision = Decision.WARN) -> list[Ruling]:
+    """Return the rulings that are at least as strict as ``least``."""
+    return [ruling for ruling in verdict.rulings if ruling.decision >= least]
