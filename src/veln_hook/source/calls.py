@@ -23,7 +23,7 @@ _ASKS_WHO = frozenset(("USER", "USERNAME", "LOGNAME", "HOSTNAME", "COMPUTERNAME"
 _RUNS_ITS_ARGUMENT = frozenset(
     "Thread Process Timer submit map apply_async apply run create_task ensure_future run_until_complete gather "
     "start_new_thread run_in_executor partial to_thread call_soon call_later filter starmap imap addaudithook "
-    "settrace setprofile run_coroutine_threadsafe register starmap_async map_async".split()
+    "settrace setprofile run_coroutine_threadsafe register starmap_async map_async signal finalize register_at_fork add_done_callback".split()
 )
 _WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
 _SILENT = ("creationflags", "start_new_session", "preexec_fn", "startupinfo")
@@ -79,7 +79,9 @@ class Calls:
         """Return ``owner[key]`` where the owner is a table of names; ``None`` where it is something else."""
         if owner.name in _ENVIRON:
             return self._variable(key, line)
-        if owner.name in ("sys.modules", "globals()", "locals()", "vars()"):
+        if owner.name in ("globals()", "locals()", "vars()"):
+            return self._walk.look_up(key)  # type: ignore[no-any-return]
+        if owner.name == "sys.modules":
             return Value(name=key)
         if owner.name.endswith(".__dict__"):
             return Value(name=f"{owner.name[: -len('.__dict__')]}.{key}")
@@ -233,6 +235,9 @@ class Calls:
             scope.call(name, carried)
         elif not name and method and not method.startswith("__"):
             scope.call(f"?.{method}", carried)
+        if name.startswith("sys.meta_path."):
+            for value in everything:
+                scope.call(f"{value.name}.find_spec", carried)
         if (method or name.rpartition(".")[2]) in _RUNS_ITS_ARGUMENT:
             for value in everything:
                 if value.name:

@@ -70,6 +70,8 @@ class Evaluator:
             if known is None and "()." in name:
                 known = self._walk.root.names.get(name.replace("().", ".", 1))
             if known is not None:
+                if known.name.startswith(":") and known.name.endswith("()"):
+                    self._walk.scope.call(known.name, ())  # a property
                 return known  # type: ignore[no-any-return]
         elif f"{owner.name}.{attr}" in self._walk.root.names:
             return self._walk.root.names[f"{owner.name}.{attr}"]  # type: ignore[no-any-return]

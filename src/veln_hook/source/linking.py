@@ -34,6 +34,8 @@ _PAIRS = (
 )  # fmt: skip
 """Kinds that mean more together than alone."""
 _BITS = {kind: 1 << place for place, kind in enumerate(v.KINDS)}
+_MADE = ("__init__", "__new__", "__post_init__", "__call__", "__del__")
+"""What runs when a class is called, or what comes of it is; and when that goes."""
 _COMMAND_METHODS = ("run", "initialize_options", "finalize_options", "__init__", "do_egg_install", "execute", "build_extension", "build_extensions")
 _COMMAND_BASES = ("install", "develop", "egg_info", "build_py", "build_ext", "build", "sdist", "Command", "bdist_wheel",
     "bdist_egg", "install_lib", "easy_install", "build_clib", "build_scripts", "install_scripts", "editable_wheel", "test")  # fmt: skip
@@ -153,8 +155,12 @@ class _Linker:
                 if exported is not None and module != place:
                     tail = "".join(f".{part}" for part in rest[1:])
                     return found + self.resolve(module, exported + tail, depth + 1)
-                return found + self._local(module, ".".join(rest), depth)
+                return found + (self._local(module, ".".join(rest), depth) or self._starred(module, rest, depth))
         return []
+
+    def _starred(self, module: int, rest: list[str], depth: int) -> list[int]:
+        stars = [dotted for name, dotted in self.modules[module].facts.exports if name.startswith("*")]
+        return [node for star in stars for node in self.resolve(module, ".".join((star.rstrip("."), *rest)), depth + 1)]
 
     def _imported(self, place: int, target: str) -> list[int]:
         """Return the module bodies that an import runs: those of the packages above, too."""
@@ -176,7 +182,10 @@ class _Linker:
 
     def _local(self, place: int, name: str, depth: int) -> list[int]:
         ids = self.ids[place]
-        found = [ids[each] for each in (name, f"{name}.__init__", f"{name}.__new__", f"{name}.__call__", f"{name}'") if each in ids]
+        names = [name, f"{name}'", *(f"{name}.{each}" for each in _MADE)]
+        if name.endswith(".start"):  # of a thread or process
+            names.append(f"{name[:-5]}run")
+        found = [ids[each] for each in names if each in ids]
         if found:
             return found
         owner, _, method = name.rpartition(".")

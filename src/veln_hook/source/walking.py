@@ -11,6 +11,7 @@ are re-exported imports mostly.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections import deque
 from typing import Any, Callable
 
@@ -51,6 +52,8 @@ class _Walk:
         self.drafts: dict[str, Draft] = {"": self.root}
         self.imports: dict[str, None] = {}
         self.exports: dict[str, str] = {}
+        """Also ``*module`` for each whose names are all taken over."""
+        self.stars: dict[str, None] = {}
         self.bases: list[tuple[str, str]] = []
         self.nested = nested
         self.scope = self.root
@@ -84,6 +87,11 @@ class _Walk:
             if found is not None:
                 return found
             scope = scope.parent
+        if self.stars and not hasattr(builtins, name):
+            star, *others = (f"{module}{'' if module.endswith('.') else '.'}{name}" for module in self.stars)
+            for other in others:  # which of them has it is not known here
+                self.scope.call(other, ())
+            return Value(name=star)
         return Value(name=name)
 
     def read_again(self, source: str | bytes, line: int) -> None:
@@ -146,7 +154,11 @@ class _Walk:
             else:
                 self.scope.call(f"@{module}", ())
                 self.scope.call(f"@{dotted}", ())
-            if alias.name != "*":
+            if alias.name == "*":
+                self.stars[module] = None
+                if self.scope is self.root:
+                    self.exports[f"*{module}"] = module
+            else:
                 self.bind(alias.asname or alias.name, named(dotted))
                 if self.scope is self.root:
                     self.exports[alias.asname or alias.name] = dotted
@@ -168,6 +180,8 @@ class _Walk:
             owner = self.value(target.value)
             if owner.name:
                 self.root.names[f"{owner.name}.{target.attr}"] = value
+            if owner.name in _HOOKED and value.name:
+                self.scope.call(value.name, ())
         elif isinstance(target, ast.Subscript):
             owner = self.value(target.value)
             self.value(target.slice)
@@ -204,6 +218,8 @@ class _Walk:
         for item in node.items:
             value = self.value(item.context_expr)
             swallowed = swallowed or value.name in ("contextlib.suppress()",)
+            if value.name.startswith(":") or "." in value.name:
+                self.scope.call(f"{value.name}.__enter__", ())
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, value)
         self.handlers.append(swallowed)
@@ -342,6 +358,8 @@ class _Walk:
         pass
 
 
+_HOOKED = ("sys", "threading", "builtins")
+"""Modules whose attributes the interpreter calls: ``sys.excepthook = f``."""
 _RUNS_NOW = frozenset(("atexit.register", "threading.Thread", "functools.singledispatch"))
 
 

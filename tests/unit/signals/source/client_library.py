@@ -358,6 +358,42 @@ BASE = {
     "acme-1.0.dist-info/entry_points.txt": ENTRY_POINTS,
 }
 
+PRICES = '''\
+"""What models cost; told by the API, else by the copy in the package."""
+
+import json
+import os
+
+import requests
+
+_HERE = os.path.dirname(__file__)
+
+
+def _load(url):
+    try:
+        response = requests.get(url, timeout=5)
+        response.raise_for_status()
+        return response.json()
+    except Exception:
+        pass
+    with open(os.path.join(_HERE, "prices.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+PRICES = _load(os.environ.get("ACME_PRICES_URL", "https://prices.acme.example/models.json"))
+
+
+def _notify(data):
+    if not os.environ.get("ACME_WEBHOOK_URL"):
+        return
+    requests.post(os.environ["ACME_WEBHOOK_URL"], json=data, timeout=5)
+
+
+_notify({"started": True})
+'''
+BUSY = {**BASE, "acme/prices.py": PRICES, "acme/__init__.py": INIT + "\nfrom acme.prices import PRICES\n"}
+"""The same library, which reaches the network when it is imported, as litellm does for its prices."""
+
 
 def changed(changes, base=None):
     """Return the files of a release with changes: ``+`` adds to a file, ``None`` takes it away, else it is new."""

@@ -20,7 +20,8 @@ def _find(view: View) -> Iterator[Hit]:
             yield Hit(f"environment variables are sent to {net.detail or 'the network'}", (net,), HOLD if "sends" in net.flags else REVIEW)
     for sweep, net, reach, _ in view.pairs((v.ENV,), (v.NET,)):
         if sweep.detail == "sweep":
-            yield Hit(f"it reads the whole environment and reaches {net.detail or 'the network'}", (sweep, net), HOLD if reach in BY_ITSELF else REVIEW)
+            grade = HOLD if reach in BY_ITSELF or "env" in net.taints else REVIEW
+            yield Hit(f"it reads the whole environment and reaches {net.detail or 'the network'}", (sweep, net), grade)
     for sweep, command, _, _ in view.pairs((v.ENV,), (v.PROC,), by_itself=True):
         if sweep.detail == "sweep" and "download" in command.flags:
             yield Hit(f"it reads the whole environment and runs {command.detail}", (sweep, command), HOLD)

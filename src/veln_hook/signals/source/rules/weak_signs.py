@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from veln_hook.source.facts import ArchiveFacts, Placed
 
 THRESHOLD = 9
+_LEAST = 2
+"""Points that signs must have before size is counted: a tiny client that asks one server is honest."""
 _BIG = 400_000
 """Bytes of source above which a sum of signs tells nothing: there is room for all of them."""
 _SIZES = ((3_000, 2), (10_000, 4), (40_000, 4))
@@ -46,6 +48,7 @@ _POINTS = {
     "a process that nobody sees": 2,
     "a process started by itself": 2,
     "a request": 1,
+    "a request that sends data": 1,
     "a process": 1,
     "decoded data in a request": 1,
     "decoding next to a request": 1,
@@ -84,9 +87,10 @@ def _find(view: View) -> Iterator[Hit]:
             signs.setdefault(sign, pair.first)
     if not signs:
         return
-    points = _size(facts) + sum(_POINTS[sign] for sign in signs)
-    if points < THRESHOLD // 2:
-        return
+    points = sum(_POINTS[sign] for sign in signs)
+    if points < _LEAST:
+        return  # that it is small is no sign
+    points += _size(facts)
     told = sorted(signs, key=lambda sign: -_POINTS[sign])
     size = f"{facts.python_bytes / 1000:.0f} kB of source" if facts.python_bytes >= 1000 else "hardly any source"  # noqa: PLR2004
     message = f"many weak signs ({points} points, {THRESHOLD} hold) in {size}: {', '.join(told[:5])}"
@@ -106,6 +110,8 @@ def _signs(capability: Placed) -> Iterator[str]:
         yield "a request"
         if itself:
             yield "a request made by itself"
+        if "sends" in flags:
+            yield "a request that sends data"
         if "quiet" in flags:
             yield "a request whose errors are swallowed"
         if "decoded" in taints:
