@@ -96,7 +96,9 @@ _REACHES = {
 def _place(finding: Finding) -> str:
     if not finding.path:
         return "-"
-    return printable(finding.path) + ("" if finding.line is None else f":{finding.line}")
+    return printable(finding.path) + (
+        f":{finding.line}" if finding.line else ""
+    )  # members without lines have 0
 
 
 def contents_object(contents: Contents) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def tell(
         instead: Version that is used instead, if any.
         kept: Whether that version was installed already.
         starved: Whether something needed just this release, so that other projects' releases were chosen.
-        approve: Further options of the approve command; ``None`` if no approval would count.
+        approve: Further options of the commands that are named; ``None`` if no approval would count.
     """
     subject = verdict.subject
     reasons = [ruling.finding for ruling in verdict.holding]
@@ -50,6 +50,11 @@ def tell(
         link = review_link(subject)
         if link:
             lines.append(f"{_INDENT}review   {link}")
+        look = review_command(subject)
+        if look:
+            lines.append(
+                f"{_INDENT}{'or' if link else 'review':<8} {' '.join(filter(None, (look, approve)))}"
+            )
         command = approve_command(subject) if approve is not None else ""
         if command:
             lines.append(f"{_INDENT}approve  {' '.join(filter(None, (command, approve)))}")
@@ -70,6 +75,13 @@ def review_link(subject: Subject) -> str:
     if urlsplit(candidate.index or candidate.url).hostname not in _PYPI_HOSTS:
         return ""
     return f"https://inspector.pypi.io/project/{quote(subject.project)}/{quote(subject.version)}/"
+
+
+def review_command(subject: Subject) -> str:
+    """Return the command that shows what is in a release; empty where no index has it by its name."""
+    if not subject.project or not subject.version or not _is_the_indexs(subject):
+        return ""
+    return f"veln-hook review {_word(f'{subject.project}=={subject.version}')}"
 
 
 def approve_command(subject: Subject) -> str:
