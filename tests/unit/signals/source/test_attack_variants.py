@@ -13,13 +13,15 @@ import marshal
 import zlib
 
 import pytest
-from client_library import BASE, CONFIG, INIT, UTILS, changed
+from client_library import BASE, BUSY, CONFIG, INIT, UTILS, changed
 
 from support.code import judge, scan
 from veln_hook.model import Severity
 from veln_hook.signals.source.judging import would_hold_if_new
 
 OLD = scan(BASE)
+BASES = {"quiet": (BASE, OLD), "busy": (BUSY, scan(BUSY))}
+"""The release before: one that does nothing when it is imported, and one that makes requests then."""
 ATTACKS: dict[str, dict[str, str | None]] = {}
 TWO_STEPS: dict[str, tuple[dict[str, str | None], dict[str, str | None]]] = {}
 HONEST: dict[str, dict[str, str | None]] = {}
@@ -386,9 +388,14 @@ TWO_STEPS["a file first, its pth next"] = (
 )
 
 
+each_base = pytest.mark.parametrize("base", BASES)
+
+
+@each_base
 @pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_is_held(name):
-    assert held(scan(changed(ATTACKS[name])), OLD)
+def test_an_attack_is_held(name, base):
+    files, old = BASES[base]
+    assert held(scan(changed(ATTACKS[name], files)), old)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
@@ -396,10 +403,11 @@ def test_the_first_release_of_it_would_ask_for_a_baseline(name):
     assert would_hold_if_new(scan(changed(ATTACKS[name])))
 
 
+@each_base
 @pytest.mark.parametrize("name", TWO_STEPS)
-def test_an_attack_in_two_steps_is_held_at_the_second(name):
+def test_an_attack_in_two_steps_is_held_at_the_second(name, base):
     first, second = TWO_STEPS[name]
-    before = changed(first)
+    before = changed(first, BASES[base][0])
     assert held(scan(changed(second, before)), scan(before))
 
 
@@ -525,9 +533,11 @@ HONEST["a vendored module"] = {
 }
 
 
+@each_base
 @pytest.mark.parametrize("name", HONEST)
-def test_an_honest_release_passes(name):
-    found = judge(scan(changed(HONEST[name])), OLD, project="acme")
+def test_an_honest_release_passes(name, base):
+    files, old = BASES[base]
+    found = judge(scan(changed(HONEST[name], files)), old, project="acme")
     assert [(f.signal, f.path, f.line, f.message) for f in found if f.severity >= Severity.HIGH] == []
 
 
