@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from veln_hook.cli import approvals, approve, check, doctor, explain, log, policy, review, scan, status
+from veln_hook.cli import approvals, approve, audit, check, doctor, explain, log, policy, review, scan, status
 from veln_hook.cli.console import Console
 from veln_hook.cli.invocation import Invocation
 from veln_hook.cli.parsing import make_parser
@@ -21,6 +21,7 @@ COMMANDS = (
     ("check", check),
     ("explain", explain),
     ("scan", scan),
+    ("audit", audit),
     ("review", review),
     ("approve", approve),
     ("approvals", approvals),

@@ -34,6 +34,8 @@ class Contents(NamedTuple):
     baseline: str = ""
     """What it was compared with: a version or a path; empty if everything counts."""
     start_up: tuple[StartUp, ...] = ()
+    root: str = ""
+    """Directory that paths of findings start from, where it is not ``place``."""
 
 
 def contents_lines(contents: Contents, *, everything: bool = False) -> Iterator[str]:
@@ -44,8 +46,11 @@ def contents_lines(contents: Contents, *, everything: bool = False) -> Iterator[
         everything: Findings that lead to nothing, too.
     """
     verdict = contents.verdict
-    count = len(verdict.rulings)
+    count = len(ruled(verdict))
     told = f"{count} finding{'' if count == 1 else 's'}" if count else "no findings"
+    quiet = len(verdict.rulings) - count
+    if quiet:
+        told += f", {quiet} note{'' if quiet == 1 else 's'}"
     new = sum(ruling.finding.new is True for ruling in verdict.rulings)
     against = f", {new} new against {printable(contents.baseline)}" if contents.baseline else ""
     yield f"{verdict.decision.name:<5} {printable(contents.place)}  {told}{against}"
@@ -54,7 +59,7 @@ def contents_lines(contents: Contents, *, everything: bool = False) -> Iterator[
     if verdict.exception:
         yield f"{INDENT}passes by an exception of the policy: {printable(verdict.exception)}"
     for ruling in verdict.rulings:
-        if everything or ruling.decision >= Decision.WARN:
+        if everything or ruling.decision >= Decision.WARN:  # the others are the notes
             yield from finding_lines(ruling.finding)
     if verdict.decision is Decision.HOLD:
         command = approve_command(verdict.subject)

@@ -111,7 +111,7 @@ def _fingerprint(finding: Finding) -> str:
 
 def _uri(contents: Contents, member: str) -> str:
     """Return a reference relative to the working directory; a member of an archive stands behind ``!/``."""
-    place = _quoted(contents.place.replace(os.sep, "/"))
+    place = _quoted((contents.root or contents.place).replace(os.sep, "/"))
     if place.startswith("/"):
         place = f"file://{place}"
     elif ":" in place.partition("/")[0]:
