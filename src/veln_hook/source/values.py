@@ -22,6 +22,8 @@ MAX_FOLDED = 1 << 20
 """Bytes or characters of a folded constant; payloads of megabytes are cut off there, which is enough to see them."""
 MAX_ITEMS = 200_000
 MAX_NAME = 120
+MAX_WORD = 10_000
+"""Characters of one word of a command."""
 
 
 class Unknown:
@@ -62,7 +64,7 @@ class Value:
         if isinstance(const, bytes):
             return const.decode("utf-8", "replace")
         if isinstance(const, tuple):
-            return " ".join(str(item) for item in const[:50])
+            return " ".join(str(item)[:MAX_WORD] for item in const[:50] if not isinstance(item, (tuple, dict)))
         return self.hint or self.name
 
 
@@ -111,13 +113,22 @@ def _formatted(template: Any, arguments: Any) -> Any:
     # A width such as %999999999d would make gigabytes out of nothing.
     if len(template) > 10_000 or any(char.isdigit() for char in str(template)) and "%" not in str(template)[:1]:
         return UNKNOWN
-    if not isinstance(template, str) or "*" in template or _wide(template):
+    items = tuple(arguments.values()) if isinstance(arguments, dict) else arguments
+    if not isinstance(template, str) or "*" in template or _wide(template) or not _small(template, items):
         return UNKNOWN
     try:
         made = template % arguments
     except (TypeError, ValueError, KeyError, OverflowError):
         return UNKNOWN
     return made if len(made) <= MAX_FOLDED else UNKNOWN
+
+
+def _small(template: str, arguments: Any) -> bool:
+    """Tell whether a template stays small: it may name one argument many times, and a tuple may hold one."""
+    items = arguments if isinstance(arguments, tuple) else (arguments,)
+    if any(isinstance(item, (tuple, dict)) for item in items):
+        return False
+    return len(template) * max((len(item) for item in items if isinstance(item, (str, bytes))), default=1) <= 4 * MAX_FOLDED
 
 
 def _wide(template: str) -> bool:
@@ -327,7 +338,7 @@ def _replace(text: Any, old: Any, new: Any, *_: Any) -> Any:
 
 
 def _format(template: Any, *arguments: Any) -> Any:
-    if len(template) > 10_000 or _wide(template) or "!" in template or ":" in template.replace("://", ""):
+    if len(template) > 10_000 or _wide(template) or not _small(template, arguments) or "!" in template or ":" in template.replace("://", ""):
         raise ValueError
     return template.format(*arguments)
 
