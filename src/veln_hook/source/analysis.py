@@ -8,13 +8,24 @@ import warnings
 
 from veln_hook.source.facts import Capability, FileFacts, Scope
 from veln_hook.source.prefilter import is_interesting
-from veln_hook.source.text import examine_text
+from veln_hook.source.text import examine_marks, examine_text
 from veln_hook.source.vocabulary import TEXT
 from veln_hook.source.walking import walk_module
 
 MAX_PARSED = 4 << 20
 """Bytes of a file that is parsed; a syntax tree takes a hundred times as much memory."""
-_RISKY = (b"exec", b"eval", b"subprocess", b"os.system", b"socket", b"urlopen", b"requests", b"marshal", b"b64decode", b"ctypes")
+_RISKY = (
+    b"exec",
+    b"eval",
+    b"subprocess",
+    b"os.system",
+    b"socket",
+    b"urlopen",
+    b"requests",
+    b"marshal",
+    b"b64decode",
+    b"ctypes",
+)
 
 
 def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
@@ -27,6 +38,7 @@ def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
     odd = tuple(examine_text(data))
     if not always and not is_interesting(data):
         return FileFacts((Scope("", 1, odd),)) if odd else FileFacts()
+    odd += tuple(examine_marks(data))
     if len(data) > MAX_PARSED:
         return _unparsed(odd, data, f"it has {len(data)} bytes, which is more than is parsed")
     with warnings.catch_warnings():

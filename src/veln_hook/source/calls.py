@@ -9,26 +9,98 @@ from veln_hook.source import values, vocabulary
 from veln_hook.source.facts import Capability
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
 from veln_hook.source.vocabulary import (
-    CALLS, CRED, CRED_FILE, DECODE, DNS, DYNAMIC, ENV, EXEC, HOST, LOAD, NATIVE, NET, PERSIST, PROC, SPY, URL, WRITE,
+    CALLS,
+    CRED,
+    CRED_FILE,
+    DECODE,
+    DNS,
+    DYNAMIC,
+    ENV,
+    EXEC,
+    HOST,
+    LOAD,
+    NATIVE,
+    NET,
+    PERSIST,
+    PROC,
+    SPY,
+    URL,
+    WRITE,
     is_credential_name,
 )  # fmt: skip
 
 _ENVIRON = ("os.environ", "os.environb", "posix.environ")
-_ENV_GET = frozenset(f"{environ}.{verb}" for environ in _ENVIRON for verb in ("get", "pop", "setdefault", "__getitem__"))
-_ENV_SWEEP = frozenset(f"{environ}.{verb}" for environ in _ENVIRON for verb in ("items", "values", "copy", "keys"))
+_ENV_GET = frozenset(
+    f"{environ}.{verb}" for environ in _ENVIRON for verb in ("get", "pop", "setdefault", "__getitem__")
+)
+_ENV_SWEEP = frozenset(
+    f"{environ}.{verb}" for environ in _ENVIRON for verb in ("items", "values", "copy", "keys")
+)
 _SERIALIZES = frozenset(
-    "dict str repr list sorted tuple json.dumps pprint.pformat urllib.parse.urlencode pickle.dumps set".split()
+    [
+        "dict",
+        "str",
+        "repr",
+        "list",
+        "sorted",
+        "tuple",
+        "json.dumps",
+        "pprint.pformat",
+        "urllib.parse.urlencode",
+        "pickle.dumps",
+        "set",
+    ]
 )
 _ASKS_WHO = frozenset(("USER", "USERNAME", "LOGNAME", "HOSTNAME", "COMPUTERNAME", "USERDOMAIN"))
 _RUNS_ITS_ARGUMENT = frozenset(
-    "Thread Process Timer submit map apply_async apply run create_task ensure_future run_until_complete gather "
-    "start_new_thread run_in_executor partial to_thread call_soon call_later filter starmap imap addaudithook "
-    "settrace setprofile run_coroutine_threadsafe register starmap_async map_async signal finalize register_at_fork add_done_callback".split()
+    [
+        "Thread",
+        "Process",
+        "Timer",
+        "submit",
+        "map",
+        "apply_async",
+        "apply",
+        "run",
+        "create_task",
+        "ensure_future",
+        "run_until_complete",
+        "gather",
+        "start_new_thread",
+        "run_in_executor",
+        "partial",
+        "to_thread",
+        "call_soon",
+        "call_later",
+        "filter",
+        "starmap",
+        "imap",
+        "addaudithook",
+        "settrace",
+        "setprofile",
+        "run_coroutine_threadsafe",
+        "register",
+        "starmap_async",
+        "map_async",
+        "signal",
+        "finalize",
+        "register_at_fork",
+        "add_done_callback",
+    ]
 )
 _WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
 _SILENT = ("creationflags", "start_new_session", "preexec_fn", "startupinfo")
 _MAX_DETAIL = 80
-_MODULES_THAT_MATTER = ("os", "subprocess", "builtins", "sys", "ctypes", "__builtins__", "socket", "importlib")
+_MODULES_THAT_MATTER = (
+    "os",
+    "subprocess",
+    "builtins",
+    "sys",
+    "ctypes",
+    "__builtins__",
+    "socket",
+    "importlib",
+)
 
 
 def named(name: str) -> Value:
@@ -47,10 +119,8 @@ class Calls:
     def __init__(self, walk: Any, source: str) -> None:
         self._walk = walk
         lowered = source.lower()
-        # In a literal a backslash may stand doubled.
-        self._paths = [row for row in vocabulary.CREDENTIAL_PATHS if _in(row[0], lowered)]
-        self._startup = [row for row in vocabulary.STARTUP_PATHS if _in(row[0], lowered)]
-        self._hosts = [host for host in vocabulary.EXFILTRATION_HOSTS if host in lowered]
+        self._paths = _present(vocabulary.CREDENTIAL_PATHS, lowered)
+        self._startup = _present(vocabulary.STARTUP_PATHS, lowered)
         self._urls = "://" in source
 
     def note(
@@ -133,12 +203,14 @@ class Calls:
         if length < 4 or length > 20_000:  # noqa: PLR2004
             return NOTHING
         hidden = line == 0
-        if not hidden and not (self._paths or self._startup or self._urls or self._hosts):
+        slashed = "/" in text or "\\" in text
+        if not hidden and not (slashed or self._paths or self._startup):
             return NOTHING
-        paths, startup, hosts = self._paths, self._startup, self._hosts
+        paths, startup = self._paths, self._startup
         if hidden:
-            paths, startup = list(vocabulary.CREDENTIAL_PATHS), list(vocabulary.STARTUP_PATHS)
-            hosts = list(vocabulary.EXFILTRATION_HOSTS)
+            paths, startup = vocabulary.CREDENTIAL_PATHS, vocabulary.STARTUP_PATHS
+        elif slashed:
+            paths, startup = (*_SLASHED_PATHS, *paths), (*_SLASHED_STARTUP, *startup)
         lowered = text.lower()
         flags = ("hidden",) if hidden else ()
         taints = NOTHING
@@ -152,13 +224,13 @@ class Calls:
             if part in lowered and not (part == ".pth" and not lowered.rstrip("\"'").endswith(".pth")):
                 self.note(PERSIST, line, what, NOTHING, *flags)
                 break
-        if "://" in text or hosts:
-            self._url(text, lowered, line, hosts, flags)
+        if "://" in text:
+            self._url(text, lowered, line, flags)
         return taints
 
-    def _url(self, text: str, lowered: str, line: int, hosts: list[str], flags: tuple[str, ...]) -> None:
-        for host in hosts:
-            if host in lowered and ("://" in text or "/" in host or lowered.startswith(host)):
+    def _url(self, text: str, lowered: str, line: int, flags: tuple[str, ...]) -> None:
+        for host in vocabulary.EXFILTRATION_HOSTS:
+            if host in lowered:
                 if host in vocabulary.LOOKUP_HOSTS:
                     self.note(HOST, line, "address", NOTHING, *flags)
                     continue
@@ -222,7 +294,9 @@ class Calls:
                 result |= {"decoded"}
             return Value(folded, "", result)
         hint = ""
-        if method in ("Request", "join", "format", "expanduser") or name.endswith((".Request", ".join", "Path")):
+        if method in ("Request", "join", "format", "expanduser") or name.endswith(
+            (".Request", ".join", "Path")
+        ):
             hint = " ".join(filter(None, (value.text for value in (receiver, *arguments[:3]))))[:500]
         if name.startswith((":", ".")) or "." in name:
             result |= {f"ret:{name}"} if not name.endswith(")") and len(name) < 100 else NOTHING
@@ -317,7 +391,15 @@ class Calls:
             return Value(name=f"{name}()", taints=frozenset(("remote",)))
         verb = name.rpartition(".")[2]
         flags = []
-        if verb in ("post", "put", "patch", "send", "sendto", "sendmail") or {"data", "json", "files", "params"} & set(options):
+        lowered = host.lower()
+        if lowered and any(known in lowered for known in vocabulary.EXFILTRATION_HOSTS if "/" not in known):
+            self._url(f"://{host}", f"://{lowered}", line, ())
+        if verb in ("post", "put", "patch", "send", "sendto", "sendmail") or {
+            "data",
+            "json",
+            "files",
+            "params",
+        } & set(options):
             flags.append("sends")
         if host and vocabulary.PUBLIC_IP_URL.search(f"http://{host}"):
             flags.append("address")
@@ -341,7 +423,12 @@ class Calls:
         silent = any(option in options for option in _SILENT) or ("stdout" in options and "stderr" in options and all(
             "DEVNULL" in options[stream].name or "open()" in options[stream].name for stream in ("stdout", "stderr")
         ))  # fmt: skip
-        if silent or ">/dev/null" in command.replace(" ", "") or ">nul" in command.lower().replace(" ", "") or "nohup" in command:
+        if (
+            silent
+            or ">/dev/null" in command.replace(" ", "")
+            or ">nul" in command.lower().replace(" ", "")
+            or "nohup" in command
+        ):
             flags.append("silent")
         words = command.split()
         program = words[0].replace("\\", "/").rpartition("/")[2] if words else ""
@@ -367,7 +454,9 @@ class Calls:
 
     def _decode(self, name: str, line: int, arguments: list[Value], taints: frozenset[str]) -> Value:
         folded = values.call(name, [value.const for value in arguments])
-        constant = any(isinstance(value.const, (str, bytes)) and len(value.const) > 8 for value in arguments[:1])  # noqa: PLR2004
+        constant = any(
+            isinstance(value.const, (str, bytes)) and len(value.const) > 8 for value in arguments[:1]
+        )  # noqa: PLR2004
         detail = name.rpartition(".")[2]
         flags = ["constant"] if constant else []
         if name.startswith("marshal."):
@@ -375,7 +464,13 @@ class Calls:
         self.note(DECODE, line, detail, taints, *flags)
         result = taints | {"decoded"}
         if folded is not UNKNOWN:
-            text = folded if isinstance(folded, str) else folded.decode("utf-8", "replace") if isinstance(folded, bytes) else ""
+            text = (
+                folded
+                if isinstance(folded, str)
+                else folded.decode("utf-8", "replace")
+                if isinstance(folded, bytes)
+                else ""
+            )
             result |= self.text(text, 0)
             return Value(folded, "", result)
         return Value(name=f"{name}()", taints=result)
@@ -424,7 +519,9 @@ class Calls:
         path = arguments[0]
         if "w" in mode.text or "a" in mode.text:
             lowered = path.text.lower()
-            if any(part in lowered for part in ("sitecustomize", "usercustomize")) or lowered.rstrip("{}").endswith(".pth"):
+            if any(part in lowered for part in ("sitecustomize", "usercustomize")) or lowered.rstrip(
+                "{}"
+            ).endswith(".pth"):
                 self.note(vocabulary.STARTUP_FILE, line, path.text)
         taints = path.taints | ({"own-file"} if "__file__" in path.text else NOTHING)
         return Value(name="open()", taints=taints, hint=path.text)
@@ -443,8 +540,17 @@ _SPECIAL: dict[str, Any] = {
 }
 
 
-def _in(part: str, lowered: str) -> bool:
-    return part in lowered or ("\\" in part and part.replace("\\", "\\\\") in lowered)
+def _slashed(rows: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(row for row in rows if "/" in row[0] or "\\" in row[0])
+
+
+_SLASHED_PATHS = _slashed(vocabulary.CREDENTIAL_PATHS)
+_SLASHED_STARTUP = _slashed(vocabulary.STARTUP_PATHS)
+
+
+def _present(rows: tuple[tuple[str, str], ...], lowered: str) -> tuple[tuple[str, str], ...]:
+    """Return the names without a slash that stand anywhere in a module: only its strings need a closer look."""
+    return tuple(row for row in rows if "/" not in row[0] and "\\" not in row[0] and row[0] in lowered)
 
 
 def _is_path(lowered: str, part: str) -> bool:
@@ -452,7 +558,18 @@ def _is_path(lowered: str, part: str) -> bool:
     if "\n" in lowered or lowered.count(" ") > 6 or "known_hosts" in lowered:  # noqa: PLR2004
         return False
     place = lowered.find(part)
-    if part in ("tdata", "leveldb", ".aws", ".bitcoin", ".ethereum", "/discord/", "\\discord", "local state", "web data", "login data"):
+    if part in (
+        "tdata",
+        "leveldb",
+        ".aws",
+        ".bitcoin",
+        ".ethereum",
+        "/discord/",
+        "\\discord",
+        "local state",
+        "web data",
+        "login data",
+    ):
         before = lowered[place - 1] if place else "/"
         after = lowered[place + len(part) : place + len(part) + 1]
         return (before in "/\\~" or not place) and after in ("", "/", "\\")

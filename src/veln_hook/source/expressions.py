@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MAX_COMPREHENSION = 100_000
 """Items of a folded comprehension, in a whole file: payloads spelled as lists of numbers."""
-_BUILTINS = ("builtins.", "__builtins__.", "__builtin__.", "__builtins__()."  )
+_BUILTINS = ("builtins.", "__builtins__.", "__builtin__.", "__builtins__().")
 
 
 class Evaluator:
@@ -86,8 +86,17 @@ class Evaluator:
             method = callee.attr
         else:
             function, method = self.value(callee), ""
-        arguments = [self.value(argument.value if isinstance(argument, ast.Starred) else argument) for argument in node.args]
+        arguments = [
+            self.value(argument.value if isinstance(argument, ast.Starred) else argument)
+            for argument in node.args
+        ]
         named = {keyword.arg or "**": self.value(keyword.value) for keyword in node.keywords}
+        if method in _ADDS and isinstance(callee, ast.Attribute) and isinstance(callee.value, ast.Name):
+            added = receiver.taints.union(*(value.taints for value in (*arguments, *named.values())))
+            if (
+                receiver.const is not UNKNOWN or added != receiver.taints
+            ):  # what it holds is no longer what was bound
+                self._walk.bind(callee.value.id, Value(UNKNOWN, receiver.name, added))
         if function.name == "map" and len(arguments) > 1:
             folded = self._mapped(arguments[0], arguments[1])
             if folded is not None:
@@ -95,7 +104,11 @@ class Evaluator:
         return self._calls.call(node, function, receiver, method, arguments, named)
 
     def _mapped(self, function: Value, items: Value) -> Value | None:
-        if not isinstance(items.const, (tuple, str, bytes)) or len(items.const) > self._left or not function.name:
+        if (
+            not isinstance(items.const, (tuple, str, bytes))
+            or len(items.const) > self._left
+            or not function.name
+        ):
             return None
         self._left -= len(items.const)
         made = tuple(values.call(function.name, (item,)) for item in items.const)
@@ -131,7 +144,10 @@ class Evaluator:
             # The known beginning of a text is where a URL has its host.
             hint = ""
             if isinstance(operator, (ast.Add, ast.Mod)):
-                known = [part.hint or (part.const if isinstance(part.const, str) else "{}") for part in (left, right)]
+                known = [
+                    part.hint or (part.const if isinstance(part.const, str) else "{}")
+                    for part in (left, right)
+                ]
                 hint = "".join(known)[:500] if known != ["{}", "{}"] else ""
             return Value(taints=taints, hint=hint) if taints or hint else NONE
         if told and isinstance(const, str) and isinstance(operator, ast.Add):
@@ -316,6 +332,8 @@ class Evaluator:
         return NONE
 
 
+_ADDS = frozenset(["append", "appendleft", "extend", "insert", "update", "add", "setdefault"])
+"""Methods by which a container gets what it is given."""
 _PURE = (
     ast.BinOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.expr_context, ast.UnaryOp, ast.unaryop, ast.Attribute,
     ast.Subscript,

@@ -8,8 +8,25 @@ from typing import NamedTuple
 
 from veln_hook.source.facts import BUILD, IMPORT, SCRIPT, STARTUP
 
-_ASIDE = frozenset(("test", "tests", "testing", "docs", "doc", "example", "examples", "benchmark", "benchmarks", "samples", "demo", "demos"))
-_ASIDE_FILES = frozenset(("conftest.py", "noxfile.py", "tasks.py", "fabfile.py", "versioneer.py", "ez_setup.py"))
+_ASIDE = frozenset(
+    (
+        "test",
+        "tests",
+        "testing",
+        "docs",
+        "doc",
+        "example",
+        "examples",
+        "benchmark",
+        "benchmarks",
+        "samples",
+        "demo",
+        "demos",
+    )
+)
+_ASIDE_FILES = frozenset(
+    ("conftest.py", "noxfile.py", "tasks.py", "fabfile.py", "versioneer.py", "ez_setup.py")
+)
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _DATA = re.compile(r"[^/]+\.data/(purelib|platlib|scripts|data|headers)/(.+)")
 
@@ -65,7 +82,12 @@ def roots_of(installed: str, *, kind: str, script: bool) -> tuple[str, ...]:
     parts = installed.split("/")
     if kind != "wheel" and installed == "setup.py":
         return (BUILD,)
-    if installed in ("sitecustomize.py", "usercustomize.py", "sitecustomize/__init__.py", "usercustomize/__init__.py"):
+    if installed in (
+        "sitecustomize.py",
+        "usercustomize.py",
+        "sitecustomize/__init__.py",
+        "usercustomize/__init__.py",
+    ):
         return (STARTUP,)
     if script or parts[-1] == "__main__.py":
         return (SCRIPT,)

@@ -36,7 +36,16 @@ _PAIRS = (
 _BITS = {kind: 1 << place for place, kind in enumerate(v.KINDS)}
 _MADE = ("__init__", "__new__", "__post_init__", "__call__", "__del__")
 """What runs when a class is called, or what comes of it is; and when that goes."""
-_COMMAND_METHODS = ("run", "initialize_options", "finalize_options", "__init__", "do_egg_install", "execute", "build_extension", "build_extensions")
+_COMMAND_METHODS = (
+    "run",
+    "initialize_options",
+    "finalize_options",
+    "__init__",
+    "do_egg_install",
+    "execute",
+    "build_extension",
+    "build_extensions",
+)
 _COMMAND_BASES = ("install", "develop", "egg_info", "build_py", "build_ext", "build", "sdist", "Command", "bdist_wheel",
     "bdist_egg", "install_lib", "easy_install", "build_clib", "build_scripts", "install_scripts", "editable_wheel", "test")  # fmt: skip
 
@@ -53,7 +62,17 @@ class Module(NamedTuple):
 
 
 class _Node:
-    __slots__ = ("capabilities", "edges", "incoming", "mask", "module", "reach", "reached", "returns", "scope")
+    __slots__ = (
+        "capabilities",
+        "edges",
+        "incoming",
+        "mask",
+        "module",
+        "reach",
+        "reached",
+        "returns",
+        "scope",
+    )
 
     def __init__(self, module: int, scope: Scope) -> None:
         self.module = module
@@ -62,7 +81,9 @@ class _Node:
         self.reach = len(REACHES) - 1
         self.mask = 0
         self.incoming: set[str] = set()
-        self.returns: set[str] = {taint for taint in scope.returns if not taint.startswith("ret:") and taint != "arg"}
+        self.returns: set[str] = {
+            taint for taint in scope.returns if not taint.startswith("ret:") and taint != "arg"
+        }
         self.capabilities = scope.capabilities
         self.reached = False
 
@@ -91,6 +112,7 @@ class _Linker:
         self.methods: list[dict[str, int]] = []
         self.exports = [dict(module.facts.exports) for module in modules]
         self.bases: list[dict[str, list[str]]] = []
+        self._resolved_names: dict[tuple[int, str], list[int]] = {}
         for place, module in enumerate(modules):
             ids: dict[str, int] = {}
             methods: dict[str, int] = {}
@@ -132,11 +154,19 @@ class _Linker:
         """Return the nodes that a name may mean, seen from a module."""
         if depth > 5:  # noqa: PLR2004 - re-exports of re-exports
             return []
+        key = (place, target)
+        found = self._resolved_names.get(key)
+        if found is None:
+            self._resolved_names[key] = []  # what leads back to itself means nothing
+            found = self._resolved_names[key] = self._resolve(place, target, depth)
+        return found
+
+    def _resolve(self, place: int, target: str, depth: int) -> list[int]:
         if target.startswith("@"):
             return self._imported(place, target[1:])
         if target.startswith("?."):
-            found = self.methods[place].get(target[2:], -1)
-            return [found] if found >= 0 else []
+            method = self.methods[place].get(target[2:], -1)
+            return [method] if method >= 0 else []
         if target.startswith(":"):
             return self._local(place, target[1:].replace("()", ""), depth)
         dotted = self._absolute(place, target).replace("()", "")
@@ -155,12 +185,18 @@ class _Linker:
                 if exported is not None and module != place:
                     tail = "".join(f".{part}" for part in rest[1:])
                     return found + self.resolve(module, exported + tail, depth + 1)
-                return found + (self._local(module, ".".join(rest), depth) or self._starred(module, rest, depth))
+                return found + (
+                    self._local(module, ".".join(rest), depth) or self._starred(module, rest, depth)
+                )
         return []
 
     def _starred(self, module: int, rest: list[str], depth: int) -> list[int]:
         stars = [dotted for name, dotted in self.modules[module].facts.exports if name.startswith("*")]
-        return [node for star in stars for node in self.resolve(module, ".".join((star.rstrip("."), *rest)), depth + 1)]
+        return [
+            node
+            for star in stars
+            for node in self.resolve(module, ".".join((star.rstrip("."), *rest)), depth + 1)
+        ]
 
     def _imported(self, place: int, target: str) -> list[int]:
         """Return the module bodies that an import runs: those of the packages above, too."""
@@ -226,7 +262,11 @@ class _Linker:
         found = []
         for name, bases in self.bases[place].items():
             if any(base.rpartition(".")[2] in _COMMAND_BASES for base in bases):
-                found += [self.ids[place][f"{name}.{method}"] for method in _COMMAND_METHODS if f"{name}.{method}" in self.ids[place]]
+                found += [
+                    self.ids[place][f"{name}.{method}"]
+                    for method in _COMMAND_METHODS
+                    if f"{name}.{method}" in self.ids[place]
+                ]
         return found
 
     # --- what data goes where -------------------------------------------------------------------------
@@ -337,7 +377,9 @@ class _Linker:
         for current in waiting:  # it grows while it is walked
             for capability in own[current]:
                 known = placed[capability]
-                found.setdefault(known.kind, {}).setdefault(f"{known.detail} {known.flags} {known.taints}", capability)
+                found.setdefault(known.kind, {}).setdefault(
+                    f"{known.detail} {known.flags} {known.taints}", capability
+                )
             for target, _ in self.nodes[current].edges:
                 if target not in seen and self.nodes[target].mask:
                     seen.add(target)

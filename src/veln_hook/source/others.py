@@ -8,11 +8,22 @@ from veln_hook.source import vocabulary
 from veln_hook.source.facts import CALL, Placed
 
 NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib", ".exe", ".node", ".bin")
-_MAGIC = (b"\x7fELF", b"MZ", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_MAGIC = (
+    b"\x7fELF",
+    b"MZ",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe",
+)
 _IMPORTED = (b"connect\0", b"getaddrinfo\0", b"execve\0", b"system\0", b"popen\0", b"URLDownloadToFile", b"WinHttpOpen", b"InternetOpen",
     b"WinExec\0", b"ShellExecute", b"CreateProcess")  # fmt: skip
 _SHELL = (".sh", ".bash", ".ps1", ".psm1", ".bat", ".cmd", ".vbs", ".command", ".zsh")
-_PIPED = re.compile(r"(?:curl|wget)\b[^\n|;]*\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\biex\b|Invoke-Expression|base64\s+(?:-d|--decode)[^\n|]*\|\s*(?:ba|z)?sh", re.IGNORECASE)
+_PIPED = re.compile(
+    r"(?:curl|wget)\b[^\n|;]*\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\biex\b|Invoke-Expression|base64\s+(?:-d|--decode)[^\n|]*\|\s*(?:ba|z)?sh",
+    re.IGNORECASE,
+)
 
 
 def is_native(head: bytes) -> bool:
@@ -39,5 +50,7 @@ def examine_shell(name: str, data: bytes) -> list[Placed]:
     if match:
         flags = ("download", "piped") if _PIPED.search(text) else ("download",)
         line = text.count("\n", 0, match.start()) + 1
-        found.append(Placed(vocabulary.SHELL, CALL, name, line, match.group()[:60], match.group()[:160], (), flags))
+        found.append(
+            Placed(vocabulary.SHELL, CALL, name, line, match.group()[:60], match.group()[:160], (), flags)
+        )
     return found

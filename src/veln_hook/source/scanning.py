@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from typing import TYPE_CHECKING
@@ -11,7 +12,15 @@ from veln_hook.errors import ArchiveError
 from veln_hook.source import metadata
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.facts import (
-    BUILD, IMPORT, SCRIPT, STARTUP, ArchiveFacts, Dependency, FileFacts, Placed, Problem,
+    BUILD,
+    IMPORT,
+    SCRIPT,
+    STARTUP,
+    ArchiveFacts,
+    Dependency,
+    FileFacts,
+    Placed,
+    Problem,
 )  # fmt: skip
 from veln_hook.source.layout import common_root, module_name, place_of, roots_of
 from veln_hook.source.linking import Module, link
@@ -98,8 +107,16 @@ class _Scan:
                 self._pth += [(name, line, code) for line, code in pth_code(text)]
             elif lowered.endswith(".start"):
                 self._starts += start_targets(member.read(MAX_METADATA).decode("utf-8", "replace"))
-            elif base in ("metadata", "pkg-info", "entry_points.txt", "requires.txt", "pyproject.toml", "setup.cfg",
-                          "top_level.txt", "wheel"):
+            elif base in (
+                "metadata",
+                "pkg-info",
+                "entry_points.txt",
+                "requires.txt",
+                "pyproject.toml",
+                "setup.cfg",
+                "top_level.txt",
+                "wheel",
+            ):
                 self._metadata[name] = member.read(MAX_METADATA).decode("utf-8", "replace")
             elif lowered.endswith(_ODD_SUFFIXES):
                 self._bytecode.append(name)
@@ -157,7 +174,9 @@ class _Scan:
 
     def flush(self) -> None:
         """Read what has been gathered, but for what is known."""
-        found = self._known([digest for _, digest, _ in self._waiting]) if self._known and self._waiting else {}
+        found = (
+            self._known([digest for _, digest, _ in self._waiting]) if self._known and self._waiting else {}
+        )
         new: dict[str, FileFacts] = {}
         for name, digest, data in self._waiting:
             facts = found.get(digest) or new.get(digest)
@@ -167,6 +186,10 @@ class _Scan:
         if self._learned and new:
             self._learned(new)
         self._waiting, self._waiting_bytes = [], 0
+        if (
+            not gc.isenabled()
+        ):  # the worker has it off: trees are many objects and no cycles, but walks are cycles
+            gc.collect()
 
     # --- all together ---------------------------------------------------------------------------------
 
@@ -214,7 +237,9 @@ class _Scan:
             modules.append(Module(name, "", facts, (STARTUP,)))
         return [(target, STARTUP) for target in self._starts]
 
-    def _read_metadata(self, kind: str, root: str) -> tuple[list[Dependency], set[str], list[tuple[str, str]]]:
+    def _read_metadata(
+        self, kind: str, root: str
+    ) -> tuple[list[Dependency], set[str], list[tuple[str, str]]]:
         found: list[Dependency] = []
         scripts: set[str] = set()
         more: list[tuple[str, str]] = []
@@ -243,7 +268,7 @@ class _Scan:
         for name in self._bytecode:
             directory, _, base = name.rpartition("/")
             stem = base.partition(".")[0]
-            beside = directory[: -len("/__pycache__")] if directory.endswith("/__pycache__") else directory
+            beside = directory.removesuffix("/__pycache__")
             if f"{beside}/{stem}.py" not in sources and f"{stem}.py" not in sources:
                 found.append(Placed(BYTECODE, IMPORT, name, 1, "without source"))
         return found

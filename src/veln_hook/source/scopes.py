@@ -21,12 +21,28 @@ class Draft:
     """
 
     __slots__ = (
-        "_seen", "capabilities", "calls", "class_name", "counts_in", "line", "name", "names", "parent", "result",
-        "returns", "tainting",
+        "_seen",
+        "calls",
+        "capabilities",
+        "class_name",
+        "counts_in",
+        "line",
+        "name",
+        "names",
+        "parent",
+        "result",
+        "returns",
+        "tainting",
     )  # fmt: skip
 
     def __init__(
-        self, name: str, line: int, parent: Draft | None, *, class_name: str = "", counts_in: Draft | None = None
+        self,
+        name: str,
+        line: int,
+        parent: Draft | None,
+        *,
+        class_name: str = "",
+        counts_in: Draft | None = None,
     ) -> None:
         self.name = name
         self.line = line

@@ -15,16 +15,20 @@ HIDDEN_BLANKS = 120
 LONG_LINE = 4_000
 _BIDI = tuple(chr(code).encode() for code in (0x202A, 0x202B, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068))
 _INVISIBLE = re.compile("[\u200b\u200c\u2060\ufe00-\ufe0e\U000e0100-\U000e01ef\U000e0020-\U000e007e]{8,}")
-_PUSHED = re.compile(rb"^[^\n#'\"]{0,200}[^ \t\n#][ \t]{%d,}[^\s#\\\"')\]},][^\n]{3}" % HIDDEN_BLANKS, re.MULTILINE)
+_PUSHED = re.compile(
+    rb"^[^\n#'\"]{0,200}[^ \t\n#][ \t]{%d,}[^\s#\\\"')\]},][^\n]{3}" % HIDDEN_BLANKS, re.MULTILINE
+)
 _BLANKS = b" " * HIDDEN_BLANKS
 _BLOB = re.compile(rb"[A-Za-z0-9+/=]{1500,}|(?:\\x[0-9a-fA-F]{2}){300,}|(?:\d{1,3}, ?){600,}")
-_MIXED = re.compile(r"\b(?=\w*[a-z])(?=\w*[\u0430-\u044f\u03b1-\u03c9\uff21-\uff5a\U0001d400-\U0001d7ff])\w+(?=\s*[(.=])")
+_MIXED = re.compile(
+    r"\b(?=\w*[a-z])(?=\w*[\u0430-\u044f\u03b1-\u03c9\uff21-\uff5a\U0001d400-\U0001d7ff])\w+(?=\s*[(.=])"
+)
 _OBFUSCATORS = (b"pyarmor", b"__pyarmor__", b"PyObfuscate", b"pyobfuscate", b"Kramer", b"BlankOBF", b"Hyperion", b"__pyfuscate__",
     b"_0x", b"lllll", b"IIIlI", b"lIlIl", b"OOO0O", b"O0O0O", b"Berserker", b"SpectrumX", b"by-fud", b"development_obf")  # fmt: skip
 
 
 def examine_text(data: bytes) -> Iterator[Capability]:
-    """Yield what is odd about a file of Python source.
+    """Yield what is odd about any file of Python source.
 
     Args:
         data: Its bytes.
@@ -36,6 +40,14 @@ def examine_text(data: bytes) -> Iterator[Capability]:
             yield _odd("hidden-blanks", data, match.start(), hidden[-160:])
     if not data.isascii():
         yield from _unicode(data)
+
+
+def examine_marks(data: bytes) -> Iterator[Capability]:
+    """Yield the marks of obfuscation; only where code does something that is worth hiding.
+
+    Args:
+        data: Bytes of a file of Python source.
+    """
     longest = _longest(data) if len(data) > LONG_LINE else 0
     if longest > LONG_LINE:
         blob = _BLOB.search(data)
@@ -58,7 +70,14 @@ def _unicode(data: bytes) -> Iterator[Capability]:
     if match:
         yield _odd("invisible", data, len(text[: match.start()].encode("utf-8", "replace")), b"")
     for line, words in enumerate(text.split("\n"), 1):
-        if not words.isascii() and len(words) < 500 and "#" not in words and _MIXED.search(words) and '"' not in words and "'" not in words:  # noqa: PLR2004
+        if (
+            not words.isascii()
+            and len(words) < 500
+            and "#" not in words
+            and _MIXED.search(words)
+            and '"' not in words
+            and "'" not in words
+        ):  # noqa: PLR2004
             yield Capability(TEXT, line, "homoglyph", words.strip()[:160])
             return
 

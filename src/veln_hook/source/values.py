@@ -64,7 +64,9 @@ class Value:
         if isinstance(const, bytes):
             return const.decode("utf-8", "replace")
         if isinstance(const, tuple):
-            return " ".join(str(item)[:MAX_WORD] for item in const[:50] if not isinstance(item, (tuple, dict)))
+            return " ".join(
+                str(item)[:MAX_WORD] for item in const[:50] if not isinstance(item, (tuple, dict))
+            )
         return self.hint or self.name
 
 
@@ -111,7 +113,9 @@ _OPERATORS: dict[str, Callable[[int, int], Any]] = {
 
 def _formatted(template: Any, arguments: Any) -> Any:
     # A width such as %999999999d would make gigabytes out of nothing.
-    if len(template) > 10_000 or any(char.isdigit() for char in str(template)) and "%" not in str(template)[:1]:
+    if len(template) > 10_000 or (
+        any(char.isdigit() for char in str(template)) and "%" not in str(template)[:1]
+    ):
         return UNKNOWN
     items = tuple(arguments.values()) if isinstance(arguments, dict) else arguments
     if not isinstance(template, str) or "*" in template or _wide(template) or not _small(template, items):
@@ -128,7 +132,10 @@ def _small(template: str, arguments: Any) -> bool:
     items = arguments if isinstance(arguments, tuple) else (arguments,)
     if any(isinstance(item, (tuple, dict)) for item in items):
         return False
-    return len(template) * max((len(item) for item in items if isinstance(item, (str, bytes))), default=1) <= 4 * MAX_FOLDED
+    return (
+        len(template) * max((len(item) for item in items if isinstance(item, (str, bytes))), default=1)
+        <= 4 * MAX_FOLDED
+    )
 
 
 def _wide(template: str) -> bool:
@@ -180,9 +187,9 @@ def _gunzip(value: Any, *_: Any) -> bytes:
 
 
 def _zlib(value: Any, wbits: Any = 15, *_: Any) -> bytes:
-    made: bytes = zlib.decompressobj(wbits if isinstance(wbits, int) and -15 <= wbits <= 47 else 15).decompress(
-        _data(value), MAX_FOLDED
-    )
+    made: bytes = zlib.decompressobj(
+        wbits if isinstance(wbits, int) and -15 <= wbits <= 47 else 15
+    ).decompress(_data(value), MAX_FOLDED)
     return made
 
 
@@ -206,7 +213,17 @@ def _codec(value: Any, encoding: Any = "utf-8", *_: Any) -> Any:
         return _zlib(value)
     if name in ("bz2", "bz2codec"):
         return _inflate(bz2.BZ2Decompressor)(value)
-    if name in ("utf8", "ascii", "latin1", "utf16", "unicodeescape", "rawunicodeescape", "cp1252", "utf32", "utf16le"):
+    if name in (
+        "utf8",
+        "ascii",
+        "latin1",
+        "utf16",
+        "unicodeescape",
+        "rawunicodeescape",
+        "cp1252",
+        "utf32",
+        "utf16le",
+    ):
         return _data(value).decode(str(encoding), "replace")
     raise ValueError
 
@@ -338,7 +355,13 @@ def _replace(text: Any, old: Any, new: Any, *_: Any) -> Any:
 
 
 def _format(template: Any, *arguments: Any) -> Any:
-    if len(template) > 10_000 or _wide(template) or not _small(template, arguments) or "!" in template or ":" in template.replace("://", ""):
+    if (
+        len(template) > 10_000
+        or _wide(template)
+        or not _small(template, arguments)
+        or "!" in template
+        or ":" in template.replace("://", "")
+    ):
         raise ValueError
     return template.format(*arguments)
 
@@ -357,7 +380,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "split": lambda text, *a: tuple(text.split(*a)),
     "splitlines": lambda text: tuple(text.splitlines()),
     "swapcase": lambda text: text.swapcase(),
-    "removeprefix": lambda text, prefix: text[len(prefix) :] if text.startswith(prefix) else text,
+    "removeprefix": lambda text, prefix: text.removeprefix(prefix),
     "zfill": lambda text, width: text.zfill(width) if width < 100 else UNKNOWN,  # noqa: PLR2004
     "hex": lambda text: text.hex(),
 }

@@ -152,7 +152,9 @@ _NATIVE = [
 SHELLCODE = ("VirtualAlloc", "CreateThread", "RtlMoveMemory", "CreateRemoteThread", "WriteProcessMemory")
 
 _DECODE = [
-    *_each("base64", "b64decode b32decode b16decode b85decode a85decode urlsafe_b64decode standard_b64decode"),
+    *_each(
+        "base64", "b64decode b32decode b16decode b85decode a85decode urlsafe_b64decode standard_b64decode"
+    ),
     *_each("base64", "decodebytes decodestring b32hexdecode decode"),
     *_each("binascii", "unhexlify a2b_hex a2b_base64 a2b_uu a2b_qp"),
     *_each("codecs", "decode getdecoder()"),
@@ -241,7 +243,25 @@ _NO_CREDENTIAL = re.compile(
     r"SESSIONNAME|GDMSESSION|.*_KEY_?(?:BINDINGS|MAP)|TOKENIZERS_PARALLELISM|.*_KEYRING_BACKEND)$"
 )
 CREDENTIAL_WORDS = frozenset(
-    "KEY TOKEN SECRET PASSWORD PASSWD PASS CREDENTIAL CRED AUTH API_KEY APIKEY AWS_ AWS GITHUB PRIVATE PWD COOKIE".split()
+    [
+        "KEY",
+        "TOKEN",
+        "SECRET",
+        "PASSWORD",
+        "PASSWD",
+        "PASS",
+        "CREDENTIAL",
+        "CRED",
+        "AUTH",
+        "API_KEY",
+        "APIKEY",
+        "AWS_",
+        "AWS",
+        "GITHUB",
+        "PRIVATE",
+        "PWD",
+        "COOKIE",
+    ]
 )
 """Words by which a sweep of the environment is filtered."""
 
@@ -332,6 +352,14 @@ def is_public_address(text: str) -> bool:
     if len(parts) != 4 or any(part > 255 for part in parts):  # noqa: PLR2004 - IPv4
         return False
     a, b = parts[:2]
-    private = a in (0, 10, 127) or a >= 224 or (a, b) in ((169, 254), (192, 168)) or (a == 172 and 16 <= b < 32)  # noqa: PLR2004
-    documentation = parts[:3] in ([192, 0, 2], [198, 51, 100], [203, 0, 113]) or parts in ([1, 1, 1, 1], [8, 8, 8, 8], [8, 8, 4, 4], [1, 0, 0, 1], [1, 2, 3, 4])
+    private = (
+        a in (0, 10, 127) or a >= 224 or (a, b) in ((169, 254), (192, 168)) or (a == 172 and 16 <= b < 32)
+    )  # noqa: PLR2004
+    documentation = parts[:3] in ([192, 0, 2], [198, 51, 100], [203, 0, 113]) or parts in (
+        [1, 1, 1, 1],
+        [8, 8, 8, 8],
+        [8, 8, 4, 4],
+        [1, 0, 0, 1],
+        [1, 2, 3, 4],
+    )
     return not private and not documentation

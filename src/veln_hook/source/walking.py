@@ -44,7 +44,8 @@ def walk_module(source: bytes | str, *, nested: int = 0) -> FileFacts:
 class _Walk:
     def __init__(self, source: bytes | str, nested: int) -> None:
         text = source if isinstance(source, str) else source.decode("utf-8", "replace")
-        self.lines = text.splitlines()
+        self._text = text
+        self._lines: list[str] = []
         self.line = 1
         """Of the statement that is being walked."""
         self._bodies: deque[tuple[Draft, list[ast.stmt]]] = deque()
@@ -65,7 +66,11 @@ class _Walk:
 
     def facts(self) -> FileFacts:
         return FileFacts(
-            scopes=tuple(draft.finished() for draft in self.drafts.values() if draft.matters() or draft.name in ("", "__main__")),
+            scopes=tuple(
+                draft.finished()
+                for draft in self.drafts.values()
+                if draft.matters() or draft.name in ("", "__main__")
+            ),
             imports=tuple(self.imports),
             exports=tuple(self.exports.items()),
             bases=tuple(self.bases),
@@ -78,7 +83,9 @@ class _Walk:
         return any(self.handlers)
 
     def evidence(self, line: int) -> str:
-        return self.lines[line - 1].strip()[:160] if 0 < line <= len(self.lines) else ""
+        if not self._lines:
+            self._lines = self._text.splitlines()
+        return self._lines[line - 1].strip()[:160] if 0 < line <= len(self._lines) else ""
 
     def look_up(self, name: str) -> Value:
         scope: Draft | None = self.scope

@@ -18,6 +18,7 @@ The conversation, one JSON object a line; "<-" is what this process says:
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -133,6 +134,7 @@ def main(arguments: Sequence[str], scan_path: Callable[..., Any] | None = None) 
 
         scan_path = scanning.scan_path
     _limit()
+    gc.disable()  # syntax trees are millions of objects without a cycle; a scan collects after each batch
     sys.setrecursionlimit(RECURSION)
     threading.stack_size(STACK_BYTES)
     thread = threading.Thread(target=_serve, args=(conversation, scan_path, facts))

@@ -109,8 +109,17 @@ class Baseline:
 
 
 def _meaning(capability: Placed) -> tuple[object, ...]:
-    kept = tuple(flag for flag in capability.flags if flag in ("payload", "hidden", "download", "pip", "sends", "silent"))
-    return (capability.kind, capability.detail, tuple(taint for taint in capability.taints if taint != "secret-words"), kept)
+    kept = tuple(
+        flag
+        for flag in capability.flags
+        if flag in ("payload", "hidden", "download", "pip", "sends", "silent")
+    )
+    return (
+        capability.kind,
+        capability.detail,
+        tuple(taint for taint in capability.taints if taint != "secret-words"),
+        kept,
+    )
 
 
 def _tie_meaning(legs: tuple[Placed, ...]) -> frozenset[tuple[str, str]]:

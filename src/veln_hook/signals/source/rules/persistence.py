@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, INFO, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,7 +16,11 @@ if TYPE_CHECKING:
 def _find(view: View) -> Iterator[Hit]:
     for place, act, reach, _ in view.pairs((v.PERSIST, v.STARTUP_FILE), (v.PROC, v.WRITE, v.NET)):
         if reach in BY_ITSELF:
-            yield Hit(f"it names {place.detail} and {_ACTS[act.kind]} when it is loaded", (place, act), HOLD if reach == "build" or place.kind == v.STARTUP_FILE else INFO)
+            yield Hit(
+                f"it names {place.detail} and {_ACTS[act.kind]} when it is loaded",
+                (place, act),
+                HOLD if reach == "build" or place.kind == v.STARTUP_FILE else INFO,
+            )
     for place in view.of(v.STARTUP_FILE):
         if place.reach in BY_ITSELF and place.reach != "startup":
             yield Hit(f"it writes {place.detail}, which every interpreter reads", (place,), HOLD)
@@ -30,7 +33,9 @@ RULE = Rule(
     description="Code that runs by itself names a start-up file, a service or a scheduler, and writes or starts something.",
     grade=HOLD,
     find=_find,
-    fires={"acme/__init__.py": "import os, site, base64\nopen(site.getsitepackages()[0] + '/x.pth', 'w').write('import os')\n"},
+    fires={
+        "acme/__init__.py": "import os, site, base64\nopen(site.getsitepackages()[0] + '/x.pth', 'w').write('import os')\n"
+    },
     quiet={"acme/__init__.py": "import subprocess\n\ndef cron():\n    subprocess.run(['crontab', '-l'])\n"},
     rates="129 of 2,004 malicious clusters name such a place, and so do 14 of 200 popular archives",
 )

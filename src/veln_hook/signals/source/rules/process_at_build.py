@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import INFO, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,7 +25,9 @@ RULE = Rule(
     grade=INFO,
     when_new=REVIEW,
     find=_find,
-    fires={"acme-1.0/setup.py": "import subprocess\nsubprocess.check_output(['pkg-config', '--libs', 'acme'])\n"},
+    fires={
+        "acme-1.0/setup.py": "import subprocess\nsubprocess.check_output(['pkg-config', '--libs', 'acme'])\n"
+    },
     quiet={"acme-1.0/setup.py": "from setuptools import setup\nsetup(name='acme')\n"},
     rates="513 of 2,004 malicious clusters, 9 of 46 popular sdists",
 )

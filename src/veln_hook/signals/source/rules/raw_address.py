@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, INFO, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,7 +18,11 @@ def _find(view: View) -> Iterator[Hit]:
     for url in view.of(v.URL, v.NET):
         if "address" in url.flags and url.path in senders:
             near = url.kind == v.NET or url.reach in BY_ITSELF
-            yield Hit(f"it talks to the address {url.detail} instead of a named host", (url,), HOLD if url.reach in BY_ITSELF else REVIEW if near else INFO)
+            yield Hit(
+                f"it talks to the address {url.detail} instead of a named host",
+                (url,),
+                HOLD if url.reach in BY_ITSELF else REVIEW if near else INFO,
+            )
 
 
 RULE = Rule(
@@ -28,6 +31,8 @@ RULE = Rule(
     grade=REVIEW,
     find=_find,
     fires={"acme/__init__.py": "import requests\nrequests.get('http://45.9.148.1/x')\n"},
-    quiet={"acme/__init__.py": "import requests\n\ndef ask():\n    return requests.get('http://127.0.0.1:8000/x')\n"},
+    quiet={
+        "acme/__init__.py": "import requests\n\ndef ask():\n    return requests.get('http://127.0.0.1:8000/x')\n"
+    },
     rates="124 of 2,004 malicious clusters, 2 of 200 popular archives",
 )

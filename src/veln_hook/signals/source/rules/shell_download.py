@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import INFO, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,7 +15,11 @@ if TYPE_CHECKING:
 
 def _find(view: View) -> Iterator[Hit]:
     for script in view.of(v.SHELL):
-        yield Hit("a shell script fetches something" + (" and runs it" if "piped" in script.flags else ""), (script,), None if "piped" in script.flags else INFO)
+        yield Hit(
+            "a shell script fetches something" + (" and runs it" if "piped" in script.flags else ""),
+            (script,),
+            None if "piped" in script.flags else INFO,
+        )
 
 
 RULE = Rule(

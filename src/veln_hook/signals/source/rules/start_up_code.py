@@ -22,8 +22,12 @@ _KNOWN = frozenset(
     )
 )
 """sha256 of lines that are known, without the blanks around them."""
-_RISKY = re.compile(r"exec|eval|compile|base64|b64|subprocess|Popen|os\.system|popen|socket|urlopen|requests|__import__\s*\(\s*['\"]base|marshal|zlib")
-_EDITABLE = re.compile(r"import (__editable___\w+_finder); ?\1\.install\(\)|import _editable_impl_\w+|import __editables_\w+")
+_RISKY = re.compile(
+    r"exec|eval|compile|base64|b64|subprocess|Popen|os\.system|popen|socket|urlopen|requests|__import__\s*\(\s*['\"]base|marshal|zlib"
+)
+_EDITABLE = re.compile(
+    r"import (__editable___\w+_finder); ?\1\.install\(\)|import _editable_impl_\w+|import __editables_\w+"
+)
 _NAMESPACE = re.compile(
     r"import sys, ?types, ?os;\s*has_mfs = sys\.version_info > \(3, 5\);p = os\.path\.join\(sys\._getframe\(1\)\.f_locals\['sitedir'\], "
     r"\*\('[\w', ]*\)\);importlib = has_mfs and __import__\('importlib\.util'\);has_mfs and __import__\('importlib\.machinery'\);"
@@ -36,16 +40,33 @@ _NAMESPACE = re.compile(
 def _find(view: View) -> Iterator[Hit]:
     for code in view.of(v.PTH):
         text = code.evidence
-        if code.detail in _KNOWN or _NAMESPACE.fullmatch(text) or (view.built_here and _EDITABLE.fullmatch(text)):
+        if (
+            code.detail in _KNOWN
+            or _NAMESPACE.fullmatch(text)
+            or (view.built_here and _EDITABLE.fullmatch(text))
+        ):
             yield Hit("a start-up file runs known code whenever Python starts", (code,), INFO)
             continue
-        does = sorted({other.kind for other in view.facts.capabilities if other.reach == "startup" and other.kind in _MATTERS})
+        does = sorted(
+            {
+                other.kind
+                for other in view.facts.capabilities
+                if other.reach == "startup" and other.kind in _MATTERS
+            }
+        )
         risky = bool(_RISKY.search(text) or does)
         more = f" (it reaches: {', '.join(does)})" if does else ""
-        yield Hit(f"a start-up file runs code whenever Python starts{more}", (code,), HOLD if risky else REVIEW, key=f"pth {code.detail}")
+        yield Hit(
+            f"a start-up file runs code whenever Python starts{more}",
+            (code,),
+            HOLD if risky else REVIEW,
+            key=f"pth {code.detail}",
+        )
 
 
-_MATTERS = frozenset((v.NET, v.DNS, v.PROC, v.EXEC, v.CRED, v.CRED_FILE, v.ENV, v.DECODE, v.LOAD, v.NATIVE, v.SPY, v.DYNAMIC))
+_MATTERS = frozenset(
+    (v.NET, v.DNS, v.PROC, v.EXEC, v.CRED, v.CRED_FILE, v.ENV, v.DECODE, v.LOAD, v.NATIVE, v.SPY, v.DYNAMIC)
+)
 
 RULE = Rule(
     name="start-up-code",

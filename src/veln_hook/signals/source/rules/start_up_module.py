@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import HOLD, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,7 +16,9 @@ if TYPE_CHECKING:
 def _find(view: View) -> Iterator[Hit]:
     for module in view.of(v.STARTUP_FILE):
         if module.reach == "startup":
-            yield Hit(f"it installs {module.detail}, which every interpreter imports when it starts", (module,))
+            yield Hit(
+                f"it installs {module.detail}, which every interpreter imports when it starts", (module,)
+            )
 
 
 RULE = Rule(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,7 +25,9 @@ RULE = Rule(
     description="A request or process that nobody called for has its errors swallowed by a bare handler.",
     grade=REVIEW,
     find=_find,
-    fires={"acme/__init__.py": "import requests\ntry:\n    requests.get('https://example.test')\nexcept Exception:\n    pass\n"},
+    fires={
+        "acme/__init__.py": "import requests\ntry:\n    requests.get('https://example.test')\nexcept Exception:\n    pass\n"
+    },
     quiet={"acme/__init__.py": "try:\n    import requests\nexcept Exception:\n    pass\n"},
     rates="216 of 2,004 malicious clusters, 6 of 200 popular archives",
 )

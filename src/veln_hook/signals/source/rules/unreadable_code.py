@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from veln_hook.signals.source.rule import HOLD, INFO, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,12 +14,26 @@ if TYPE_CHECKING:
 
 
 def _find(view: View) -> Iterator[Hit]:
-    risky = [oddity for oddity in view.of(v.TEXT) if oddity.detail == "unparsable-risky" and oddity.reach in ("import", "build", "startup")]
+    risky = [
+        oddity
+        for oddity in view.of(v.TEXT)
+        if oddity.detail == "unparsable-risky" and oddity.reach in ("import", "build", "startup")
+    ]
     count = len(view.facts.unparsed)
     if risky:
-        yield Hit(f"{count} file(s) of source can't be parsed by this Python, and one names {risky[0].evidence}", (risky[0],), HOLD, key="unparsed")
+        yield Hit(
+            f"{count} file(s) of source can't be parsed by this Python, and one names {risky[0].evidence}",
+            (risky[0],),
+            HOLD,
+            key="unparsed",
+        )
     elif count:
-        yield Hit(f"{count} file(s) of source can't be parsed by this Python: {', '.join(view.facts.unparsed[:3])}", (), INFO, key="unparsed")
+        yield Hit(
+            f"{count} file(s) of source can't be parsed by this Python: {', '.join(view.facts.unparsed[:3])}",
+            (),
+            INFO,
+            key="unparsed",
+        )
 
 
 RULE = Rule(

@@ -92,7 +92,9 @@ def _find(view: View) -> Iterator[Hit]:
         return  # that it is small is no sign
     points += _size(facts)
     told = sorted(signs, key=lambda sign: -_POINTS[sign])
-    size = f"{facts.python_bytes / 1000:.0f} kB of source" if facts.python_bytes >= 1000 else "hardly any source"  # noqa: PLR2004
+    size = (
+        f"{facts.python_bytes / 1000:.0f} kB of source" if facts.python_bytes >= 1000 else "hardly any source"
+    )  # noqa: PLR2004
     message = f"many weak signs ({points} points, {THRESHOLD} hold) in {size}: {', '.join(told[:5])}"
     yield Hit(message, tuple(signs[sign] for sign in told), HOLD if points >= THRESHOLD else INFO)
 
@@ -155,7 +157,11 @@ RULE = Rule(
     description="Many weak signs meet in a package that is so small that they are most of what it does.",
     grade=HOLD,
     find=_find,
-    fires={"acme/__init__.py": "import subprocess, sys\ntry:\n    subprocess.Popen([sys.executable, '-m', 'acme.x'])\nexcept Exception:\n    pass\n"},
-    quiet={"acme/__init__.py": "import requests\n\ndef get(path):\n    return requests.get('https://api.example.test/' + path)\n"},
+    fires={
+        "acme/__init__.py": "import subprocess, sys\ntry:\n    subprocess.Popen([sys.executable, '-m', 'acme.x'])\nexcept Exception:\n    pass\n"
+    },
+    quiet={
+        "acme/__init__.py": "import requests\n\ndef get(path):\n    return requests.get('https://api.example.test/' + path)\n"
+    },
     rates="fitted; see docs/benchmarks.md",
 )
