@@ -41,7 +41,8 @@ def hook(env, *args, **options):
     return env.run_script("veln-hook", *args, **options)
 
 
-def test_a_person_sees_facts_findings_and_changes(env, acme, make_index, tmp_path):
+def test_a_person_sees_facts_findings_and_changes(shared, acme, make_index, tmp_path):  # on every pip
+    env, acme.html_for_pip22 = shared, True
     page = tmp_path / "review.html"
     result = hook(env, "review", "acme==2.0", "-i", acme.url, "--html", page, index=make_index())
     assert result.returncode == 0, result
@@ -61,6 +62,8 @@ def test_a_person_sees_facts_findings_and_changes(env, acme, make_index, tmp_pat
     assert f'approve  veln-hook approve acme==2.0 --reason "..." -i {acme.url}' in out
     assert "curl -s https://x.test/i" in page.read_text()
     assert "acme" not in env.installed()
+    audited = hook(env, "audit", "-q", "--json")
+    assert "veln-hook" in {one["project"] for one in json.loads(audited.stdout)["results"]}
 
 
 def test_json_and_the_other_baselines(env, acme):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 from veln_hook.model import Decision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from veln_hook.archive.texts import Entry
     from veln_hook.model import Ruling
@@ -22,6 +22,8 @@ MAX_LINES = 300
 """Lines of one file that are shown, besides those around findings."""
 MAX_ALL_LINES = 6_000
 """Lines of all files together."""
+MAX_FILES = 2_000
+"""Files that are listed; those with findings come first."""
 MAX_DIFFED = 6_000
 """Lines of a file that is compared line by line: what takes a day on a hostile pair is not begun."""
 _MAX_WORK = 4_000_000
@@ -30,6 +32,8 @@ _INFO = re.compile(r"^[^/]+\.(dist-info|data)/")
 _SKIPPED = ("RECORD", "RECORD.jws", "RECORD.p7s", "WHEEL", "INSTALLER")
 """Of a dist-info: they differ in every release, and the install looks at them itself."""
 
+_NO_TEXT = "not text, so its lines are not shown"
+_TOO_MANY = "its lines are not shown: there are too many in all"
 ADDED, REMOVED, CHANGED, SAME = "new", "removed", "changed", "unchanged"
 
 
@@ -66,6 +70,8 @@ class Changes(NamedTuple):
     placeless: tuple[Ruling, ...]
     """Findings that are about no file."""
     problem: str = ""
+    more: int = 0
+    """Files that differ, too, but are not even listed."""
 
 
 class _Side(NamedTuple):
@@ -89,22 +95,21 @@ def compare(
     for ruling in rulings:
         by_path.setdefault(ruling.finding.path, []).append(ruling)
     here, before = _side(new), _side(old or {})
-    found = []
+    found: list[tuple[FileChange, Optional[Entry], Optional[Entry]]] = []
     for key, entry in here.files.items():
         name = here.names[key]
         told = tuple(by_path.pop(name, ()))
         was = before.files.get(key)
-        if was is not None and _same(was, entry):
-            if told:
-                found.append(_file(name, SAME, entry, was, told))
-        elif told or not _is_noise(name):
-            found.append(_file(name, CHANGED if was is not None else ADDED, entry, was, told))
+        state = ADDED if was is None else SAME if _same(was, entry) else CHANGED
+        if told or (state != SAME and not _is_noise(name)):
+            found.append((FileChange(name, state, entry.size, "", (), told), entry, was))
     for key, entry in before.files.items():
         if key not in here.files and not _is_noise(before.names[key]):
-            found.append(FileChange(before.names[key], REMOVED, entry.size, "", (), ()))
-    found.sort(key=_most_telling_first)
+            found.append((FileChange(before.names[key], REMOVED, entry.size, "", (), ()), None, None))
+    found.sort(key=lambda row: _most_telling_first(row[0]))
     placeless = [ruling for path in by_path for ruling in by_path[path]]
-    return Changes(_bounded(found), _metadata(here, before), tuple(placeless), problem)
+    shown = tuple(_shown(found[:MAX_FILES]))
+    return Changes(shown, _metadata(here, before), tuple(placeless), problem, len(found) - len(shown))
 
 
 def _most_telling_first(change: FileChange) -> tuple[int, int, int, str]:
@@ -138,13 +143,13 @@ def _is_noise(name: str) -> bool:
     return bool(slash) and head.endswith(".dist-info") and tail in _SKIPPED
 
 
-def _file(name: str, state: str, entry: Entry, was: Entry | None, told: tuple[Ruling, ...]) -> FileChange:
+def _file(change: FileChange, entry: Entry, was: Entry | None) -> FileChange:
+    state, told = change.state, change.rulings
     marks: dict[int, list[Ruling]] = {}
     for ruling in told:
         marks.setdefault(ruling.finding.line or 1, []).append(ruling)
     if entry.text is None:
-        note = "not text, so its lines are not shown" if entry.sha256 else "too large, or it can't be read"
-        return FileChange(name, state, entry.size, note, (), told)
+        return change._replace(note=_NO_TEXT if entry.sha256 else "too large, or it can't be read")
     lines = _split(entry.text)
     note = ""
     if state == SAME:
@@ -168,7 +173,7 @@ def _file(name: str, state: str, entry: Entry, was: Entry | None, told: tuple[Ru
     shown, cut = _cut(made, everything=state not in (SAME, CHANGED) and not note)
     if cut:
         note = "; ".join(filter(None, (note, f"{cut} changed lines are not shown")))
-    return FileChange(name, state, entry.size, note, tuple(shown), told)
+    return change._replace(note=note, lines=tuple(shown))
 
 
 def _split(text: str) -> list[str]:
@@ -231,17 +236,18 @@ def _cut(lines: Sequence[Line], *, everything: bool) -> tuple[list[Line], int]:
     return shown, sum(place not in kept for place in changed)
 
 
-def _bounded(found: Iterable[FileChange]) -> tuple[FileChange, ...]:
-    """Leave the lines of files without findings out, once there are too many in all."""
+def _shown(found: Iterable[tuple[FileChange, Entry | None, Entry | None]]) -> Iterator[FileChange]:
+    """Fill in the lines, those of files with findings always, the others as long as there is room."""
     room = MAX_ALL_LINES
-    kept = []
-    for change in found:
-        if change.lines and not change.rulings and len(change.lines) > room:
-            kept.append(change._replace(lines=(), note="its lines are not shown: there are too many in all"))
-            continue
-        room -= len(change.lines)
-        kept.append(change)
-    return tuple(kept)
+    for change, entry, was in found:
+        if entry is None:
+            yield change
+        elif room <= 0 and not change.rulings:
+            yield change._replace(note=_TOO_MANY if entry.text is not None else _NO_TEXT)
+        else:
+            filled = _file(change, entry, was)
+            room -= len(filled.lines)
+            yield filled
 
 
 def _metadata(here: _Side, before: _Side) -> tuple[tuple[str, str], ...]:

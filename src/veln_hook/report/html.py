@@ -107,6 +107,8 @@ def _changes(review: Review) -> Iterator[str]:
                 f'<span class="meta">{_text(told_state(change))}</span></li>'
             )
         yield "</ul>"
+    if changes.more:
+        yield f"<p>{changes.more} more files differ.</p>"
     if not changes.files and not changes.metadata:
         yield "<p>Nothing.</p>"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from veln_hook.model import Decision
 from veln_hook.report.changes import REMOVED
 from veln_hook.report.contents import INDENT, finding_lines, grade
 from veln_hook.report.json_form import verdict_object
@@ -12,7 +13,7 @@ from veln_hook.report.wording import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from veln_hook.model import Decision, Ruling, Verdict
+    from veln_hook.model import Ruling, Verdict
     from veln_hook.report.changes import Changes, FileChange, Line
     from veln_hook.report.contents import Contents
 
@@ -76,9 +77,10 @@ def review_lines(review: Review, *, everything: bool = False) -> Iterator[str]:
 
 def no_approval(review: Review) -> str:
     """Say why there is no command that approves."""
-    word = review.decision.word
-    if word == "block":
+    if review.decision is Decision.BLOCK:
         return "no approval lifts a block, only an exception in a policy file does (docs/policy.md)"
+    if review.decision is Decision.HOLD:
+        return "no approval of this machine's own counts here; 'veln-hook policy show' tells why"
     return "not needed: it is not held"
 
 
@@ -100,6 +102,8 @@ def _change_lines(review: Review) -> Iterator[str]:
         yield ""
     for change in listed:
         yield f"{INDENT}{printable(change.path)}  {told_state(change)}"
+    if changes.more:
+        yield f"{INDENT}{changes.more} more files differ"
 
 
 def told_state(change: FileChange) -> str:

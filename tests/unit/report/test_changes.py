@@ -7,7 +7,7 @@ import time
 
 from veln_hook.archive.texts import Entry
 from veln_hook.model import Confidence, Decision, Finding, Ruling, Severity
-from veln_hook.report.changes import MAX_LINES, compare
+from veln_hook.report.changes import MAX_ALL_LINES, MAX_FILES, MAX_LINES, compare
 
 
 def entry(content):
@@ -112,3 +112,13 @@ def test_changes_of_the_metadata_are_told():
     )
     assert compare(new, old, []).metadata == (("-", "Requires-Dist: b"), ("+", "Requires-Dist: c"))
     assert compare(new, None, []).metadata == ()
+
+
+def test_however_many_files_there_are_the_ones_with_findings_are_shown():
+    text = "".join(f"line {number}\n" for number in range(200))
+    new = {f"acme/{number:05}.py": entry(text) for number in range(5_000)}
+    found = compare(new, None, [ruling("acme/04999.py", 100)])
+    assert (found.files[0].path, bool(found.files[0].lines)) == ("acme/04999.py", True)
+    assert (len(found.files), found.more) == (MAX_FILES, 3_000)
+    assert sum(len(change.lines) for change in found.files) < MAX_ALL_LINES + 500
+    assert "too many in all" in found.files[-1].note

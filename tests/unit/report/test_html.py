@@ -148,6 +148,20 @@ def test_the_text_form_can_not_drive_a_terminal(tmp_path):
     assert all(line.isprintable() for line in lines)
 
 
+def test_where_there_is_no_command_the_reason_is_told(tmp_path):
+    review = attack_review(tmp_path)._replace(approve="")
+    assert "no approval of this machine" in list(review_lines(review))[-1]
+    blocked = review._replace(candidate=Verdict(Decision.BLOCK, review.candidate.subject))
+    assert "no approval lifts a block" in list(review_lines(blocked))[-1]
+    assert "No approval lifts a block" in review_page([blocked])
+    subject = review.contents.verdict.subject
+    passing = review._replace(
+        candidate=Verdict(Decision.ALLOW, review.candidate.subject),
+        contents=review.contents._replace(verdict=Verdict(Decision.ALLOW, subject)),
+    )
+    assert "not needed" in list(review_lines(passing))[-1]
+
+
 def test_a_lone_surrogate_can_be_written(tmp_path):
     review = attack_review(tmp_path)._replace(facts=(("x", "\ud800"),))
     assert "U+D800" in review_page([review]).encode().decode()
