@@ -69,6 +69,8 @@ class FileFacts(NamedTuple):
     """Classes and what they derive from: ``(class, base)``."""
     problem: str = ""
     """Why it could not be read; empty if it could."""
+    light: bool = False
+    """Whether only its imports were read, as nothing in it matters by itself."""
 
 
 class Placed(NamedTuple):
@@ -191,13 +193,14 @@ def file_from_plain(plain: object) -> FileFacts:
         ValueError: It is nothing of the kind.
     """
     try:
-        scopes, imports, exports, bases, problem = plain  # type: ignore[misc]
+        scopes, imports, exports, bases, problem, light = plain  # type: ignore[misc]
         return FileFacts(
             scopes=tuple(_scope(row) for row in scopes),
             imports=_strings(imports),
             exports=tuple((str(a), str(b)) for a, b in exports),
             bases=tuple((str(a), str(b)) for a, b in bases),
             problem=str(problem),
+            light=bool(light),
         )
     except TypeError as error:
         raise ValueError(f"no facts: {error}") from error

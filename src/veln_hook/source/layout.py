@@ -98,5 +98,6 @@ def roots_of(installed: str, *, kind: str, script: bool) -> tuple[str, ...]:
 
 def common_root(names: list[str]) -> str:
     """Return the directory that holds all of an sdist, with its slash; empty if there is none."""
-    tops = {name.partition("/")[0] for name in names if not name.startswith("pax_global_header")}
-    return f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in names) else ""
+    counted = [name for name in names if name != "pax_global_header"]
+    tops = {name.partition("/")[0] for name in counted}
+    return f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in counted) else ""

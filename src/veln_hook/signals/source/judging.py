@@ -46,8 +46,8 @@ def judge(
         project: Normalized name of the project.
         built_here: Whether the wheel was built on this machine, or the tree is the user's own.
     """
-    view = View(facts, project=project, built_here=built_here)
     before = Baseline(baseline) if baseline is not None else None
+    view = View(facts, project=project, built_here=built_here, before=before)
     old_view = View(baseline, project=project) if baseline is not None else None
     findings: list[Finding] = []
     for rule in RULES:

@@ -32,10 +32,19 @@ class View:
         facts: Of the archive.
         project: Its normalized name; empty if it is not known.
         built_here: Whether it is a wheel that was built on this machine.
+        before: What the release before could do; ``None`` if that is not known.
     """
 
-    def __init__(self, facts: ArchiveFacts, *, project: str = "", built_here: bool = False) -> None:
+    def __init__(
+        self,
+        facts: ArchiveFacts,
+        *,
+        project: str = "",
+        built_here: bool = False,
+        before: Baseline | None = None,
+    ) -> None:
         self.facts = facts
+        self.before = before
         self.project = project
         self.built_here = built_here
         self._kinds: dict[str, list[Placed]] = {}
@@ -76,6 +85,10 @@ class View:
                 for pair in self._pairs.get((first, second), ()):
                     if (not by_itself or pair.reach in BY_ITSELF) and (pair.near or not near):
                         yield pair
+
+    def is_new(self, capability: Placed) -> bool:
+        """Tell whether the release before could not do this; so it is where there is none."""
+        return self.before is None or not self.before.has(capability)
 
     def paths(self, kind: str) -> set[str]:
         """Return the files that have a capability of a kind."""

@@ -80,17 +80,18 @@ def _find(view: View) -> Iterator[Hit]:
         return
     signs: dict[str, Placed] = {}
     for capability in facts.capabilities:
-        for sign in _signs(capability):
-            signs.setdefault(sign, capability)
+        if view.is_new(capability):
+            for sign in _signs(capability):
+                signs.setdefault(sign, capability)
     for kinds, sign in _TIES.items():
         for pair in view.pairs((kinds[0],), (kinds[1],)):
-            signs.setdefault(sign, pair.first)
-    if not signs:
-        return
+            if view.is_new(pair.first) or view.is_new(pair.second):
+                signs.setdefault(sign, pair.first)
     points = sum(_POINTS[sign] for sign in signs)
     if points < _LEAST:
         return  # that it is small is no sign
-    points += _size(facts)
+    if view.before is None:
+        points += _size(facts)  # what is new in a release is judged by itself
     told = sorted(signs, key=lambda sign: -_POINTS[sign])
     size = (
         f"{facts.python_bytes / 1000:.0f} kB of source" if facts.python_bytes >= 1000 else "hardly any source"
