@@ -284,8 +284,8 @@ class _Walk:
             self.scope.names.pop(name, None)
 
     def draft(self, name: str, line: int, parent: Draft) -> Draft:
-        while name in self.drafts and name != "__main__":
-            name += "'"  # defined again: both count
+        if name in self.drafts and name != "__main__":
+            name += "'"  # defined again: both count, and whatever comes after counts with the second
         return self.drafts.setdefault(name, Draft(name, line, parent))
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
