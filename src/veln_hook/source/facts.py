@@ -164,10 +164,10 @@ def from_plain(plain: object) -> ArchiveFacts:
             python_files=int(fields["python_files"]),
             python_bytes=int(fields["python_bytes"]),
         )
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"no facts: {error}") from error
     count = len(facts.capabilities)
-    if any(not (0 <= tie.first < count and 0 <= tie.second < count) for tie in facts.ties):
+    if any(not (0 <= tie.first < count and 0 <= tie.second < count and tie.reach in REACHES) for tie in facts.ties):
         raise ValueError("no facts: a tie leads nowhere")
     return facts
 
@@ -202,7 +202,7 @@ def file_from_plain(plain: object) -> FileFacts:
             problem=str(problem),
             light=bool(light),
         )
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"no facts: {error}") from error
 
 
