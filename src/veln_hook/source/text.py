@@ -16,9 +16,10 @@ LONG_LINE = 4_000
 _BIDI = tuple(chr(code).encode() for code in (0x202A, 0x202B, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068))
 _INVISIBLE = re.compile("[\u200b\u200c\u2060\ufe00-\ufe0e\U000e0100-\U000e01ef\U000e0020-\U000e007e]{8,}")
 _PUSHED = re.compile(
-    rb"^[^\n#'\"]{0,200}[^ \t\n#][ \t]{%d,}[^\s#\\\"')\]},][^\n]{3}" % HIDDEN_BLANKS, re.MULTILINE
+    rb"^[^\n#'\"]{0,200}[^ \t\n#](?:[ \t]{%d,}|\t{30,})[^\s#\\\"')\]},][^\n]{3}" % HIDDEN_BLANKS, re.MULTILINE
 )
 _BLANKS = b" " * HIDDEN_BLANKS
+_TABS = b"\t" * 30
 _BLOB = re.compile(rb"[A-Za-z0-9+/=]{1500,}|(?:\\x[0-9a-fA-F]{2}){300,}|(?:\d{1,3}, ?){600,}")
 _MIXED = re.compile(
     r"\b(?=\w*[a-z])(?=\w*[\u0430-\u044f\u03b1-\u03c9\uff21-\uff5a\U0001d400-\U0001d7ff])\w+(?=\s*[(.=])"
@@ -33,7 +34,7 @@ def examine_text(data: bytes) -> Iterator[Capability]:
     Args:
         data: Its bytes.
     """
-    if _BLANKS in data:
+    if _BLANKS in data or _TABS in data:
         match = _PUSHED.search(data)
         if match:
             hidden = data[match.start() : match.start() + 2_000].split(b"\n", 1)[0].lstrip()
