@@ -7,7 +7,7 @@ import tokenize
 import warnings
 
 from veln_hook.source.facts import Capability, FileFacts, Scope
-from veln_hook.source.prefilter import is_interesting
+from veln_hook.source.prefilter import Import, imports_of, is_interesting
 from veln_hook.source.text import examine_marks, examine_text
 from veln_hook.source.vocabulary import TEXT
 from veln_hook.source.walking import walk_module
@@ -36,8 +36,9 @@ def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
         always: Parse it whatever tokens it has.
     """
     odd = tuple(examine_text(data))
-    if not always and not is_interesting(data):
-        return FileFacts((Scope("", 1, odd),)) if odd else FileFacts()
+    imports = [] if always else imports_of(data)
+    if not always and not is_interesting(data, imports):
+        return _light(odd, imports)
     odd += tuple(examine_marks(data))
     if len(data) > MAX_PARSED:
         return _unparsed(odd, data, f"it has {len(data)} bytes, which is more than is parsed")
@@ -53,6 +54,23 @@ def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
         body, *others = facts.scopes
         facts = facts._replace(scopes=(body._replace(capabilities=body.capabilities + odd), *others))
     return facts
+
+
+def _light(odd: tuple[Capability, ...], imports: list[Import]) -> FileFacts:
+    """Keep what links a file that does nothing by itself to others."""
+    dotted = {each.bound: _dotted(each) for each in imports}
+    return FileFacts(
+        (Scope("", 1, odd),),
+        tuple(dict.fromkeys(name for each in imports for name in (each.module, _dotted(each)))),
+        tuple((bound if bound != "*" else f"*{name}", name) for bound, name in dotted.items() if name != bound),
+        light=True,
+    )
+
+
+def _dotted(each: Import) -> str:
+    if not each.name or each.name == "*":
+        return each.module
+    return f"{each.module}{'' if each.module.endswith('.') else '.'}{each.name}"
 
 
 def _unparsed(odd: tuple[Capability, ...], data: bytes, problem: str) -> FileFacts:

@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.source import vocabulary as v
-from veln_hook.source.facts import BUILD, CALL, IMPORT, REACHES, SCRIPT, STARTUP, Placed, Tie
+from veln_hook.source.facts import BUILD, IMPORT, REACHES, SCRIPT, STARTUP, Placed, Tie
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from veln_hook.source.facts import Capability, FileFacts, Scope
 
+_BY_ITSELF = (STARTUP, BUILD, IMPORT)
 _ROUNDS = 4
 """How many calls deep data is followed."""
 _MAX_TIES = 2_000
@@ -88,61 +89,97 @@ class _Node:
         self.reached = False
 
 
-def link(
-    modules: Iterable[Module], entry_points: Iterable[tuple[str, str]] = ()
-) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
-    """Link the files of one archive.
+class Linker:
+    """Links the files of one archive.
 
     Args:
         modules: Its files of source.
         entry_points: ``(dotted name of a module or function, reach)`` of what is run besides.
-
-    Returns:
-        All capabilities, and which of them belong together.
     """
-    return _Linker(list(modules)).link(entry_points)
 
-
-class _Linker:
-    def __init__(self, modules: list[Module]) -> None:
-        self.modules = modules
+    def __init__(self, modules: Sequence[Module], entry_points: Sequence[tuple[str, str]] = ()) -> None:
+        self.modules = list(modules)
+        self._entry_points = entry_points
         self.by_name = {module.name: place for place, module in enumerate(modules) if module.name}
+        self._by_path = {module.path: place for place, module in enumerate(modules)}
         self.nodes: list[_Node] = []
-        self.ids: list[dict[str, int]] = []
-        self.methods: list[dict[str, int]] = []
-        self.exports = [dict(module.facts.exports) for module in modules]
-        self.bases: list[dict[str, list[str]]] = []
+        self.ids: list[dict[str, int]] = [{} for _ in modules]
+        self.methods: list[dict[str, int]] = [{} for _ in modules]
+        self.exports: list[dict[str, str]] = [{} for _ in modules]
+        self.bases: list[dict[str, list[str]]] = [{} for _ in modules]
         self._resolved_names: dict[tuple[int, str], list[int]] = {}
-        for place, module in enumerate(modules):
-            ids: dict[str, int] = {}
-            methods: dict[str, int] = {}
-            for scope in module.facts.scopes:
-                ids[scope.name] = len(self.nodes)
-                owner, _, last = scope.name.rstrip("'").rpartition(".")
-                if owner:
-                    methods[last] = -1 if last in methods else len(self.nodes)
-                self.nodes.append(_Node(place, scope))
-            self.ids.append(ids)
-            self.methods.append(methods)
-            bases: dict[str, list[str]] = {}
-            for name, base in module.facts.bases:
-                bases.setdefault(name, []).append(base)
-            self.bases.append(bases)
-
-    def link(self, entry_points: Iterable[tuple[str, str]]) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
-        for node in self.nodes:
+        self._callers: dict[int, set[int]] = {}
+        """Nodes with calls that lead into a module of which only imports were read."""
+        for place in range(len(self.modules)):
+            self._add(place)
+        for node in range(len(self.nodes)):
             self._connect(node)
-        self._spread(entry_points)
+        self._spread()
+
+    def _add(self, place: int) -> list[int]:
+        """Make the nodes of a module; its body keeps the node that it has."""
+        facts = self.modules[place].facts
+        body = self.ids[place].get("")
+        ids: dict[str, int] = {}
+        methods: dict[str, int] = {}
+        for scope in facts.scopes:
+            if scope.name == "" and body is not None:
+                ids[""] = body
+                self.nodes[body] = _Node(place, scope)
+                continue
+            ids[scope.name] = len(self.nodes)
+            owner, _, last = scope.name.rstrip("'").rpartition(".")
+            if owner:
+                methods[last] = -1 if last in methods else len(self.nodes)
+            self.nodes.append(_Node(place, scope))
+        self.ids[place], self.methods[place] = ids, methods
+        self.exports[place] = dict(facts.exports)
+        bases: dict[str, list[str]] = {}
+        for name, base in facts.bases:
+            bases.setdefault(name, []).append(base)
+        self.bases[place] = bases
+        return list(ids.values())
+
+    def unread(self) -> set[str]:
+        """Return the files of which only imports were read, and in which something is called by itself."""
+        return {
+            self.modules[place].path
+            for place, callers in self._callers.items()
+            if any(REACHES[self.nodes[caller].reach] in _BY_ITSELF for caller in callers)
+        }
+
+    def read(self, files: Mapping[str, FileFacts]) -> None:
+        """Put what is known of files in the place of their imports.
+
+        Args:
+            files: Facts by path.
+        """
+        again: set[int] = set()
+        for path, facts in files.items():
+            place = self._by_path[path]
+            self.modules[place] = self.modules[place]._replace(facts=facts)
+            again.update(self._add(place), self._callers.pop(place, ()))
+        self._resolved_names.clear()
+        for node in again:
+            self._connect(node)
+        self._spread()
+
+    def result(self) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
+        """Return all capabilities, and which of them belong together."""
         self._follow()
         return self._result()
 
     # --- names ----------------------------------------------------------------------------------------
 
-    def _connect(self, node: _Node) -> None:
+    def _connect(self, place: int) -> None:
+        node = self.nodes[place]
         edges: dict[int, set[str]] = {}
         for call in node.scope.calls:
             for target in self.resolve(node.module, call.target):
                 edges.setdefault(target, set()).update(call.taints)
+                called = self.nodes[target].module
+                if self.modules[called].facts.light and not call.target.startswith("@"):
+                    self._callers.setdefault(called, set()).add(place)
         module = self.modules[node.module]
         if not node.scope.name:
             for imported in module.facts.imports:
@@ -234,7 +271,9 @@ class _Linker:
 
     # --- what runs when -------------------------------------------------------------------------------
 
-    def _spread(self, entry_points: Iterable[tuple[str, str]]) -> None:
+    def _spread(self) -> None:
+        for node in self.nodes:
+            node.reached, node.reach = False, len(REACHES) - 1
         roots: dict[str, list[int]] = {reach: [] for reach in REACHES}
         for place, module in enumerate(self.modules):
             for reach in module.roots:
@@ -243,7 +282,7 @@ class _Linker:
                         roots[reach].append(self.ids[place][name])
             if "__main__" in self.ids[place]:
                 roots[SCRIPT].append(self.ids[place]["__main__"])
-        for dotted, reach in entry_points:
+        for dotted, reach in self._entry_points:
             roots[reach] += self.resolve(-1, dotted) if self.modules else []
         for level, reach in enumerate(REACHES[:-1]):
             # The worst first: what was visited before is reached in a worse way already.
@@ -385,6 +424,3 @@ class _Linker:
                     seen.add(target)
                     waiting.append(target)
         return {kind: list(details.values()) for kind, details in found.items()}
-
-
-__all__ = ["BUILD", "CALL", "IMPORT", "SCRIPT", "STARTUP", "Module", "link"]

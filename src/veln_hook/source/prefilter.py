@@ -2,39 +2,66 @@
 
 Looking a literal up in bytes is many times faster than parsing, and so is looking
 at what stands around each ``import``. A file that imports nothing that matters
-and has none of the tokens can't do anything that a signal holds for by itself;
-what it calls elsewhere when it is imported is covered by ``CALLS_ALONE``.
+and has none of the tokens can't do anything that a signal holds for by itself. Its
+part in a chain of calls shows elsewhere: a file that calls something when it is
+imported is parsed, and so is what it calls (``scanning``).
 """
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 _ALWAYS = frozenset(
-    b"""
-    subprocess socket _socket urllib2 httplib http.client urllib.request six.moves.urllib.request ftplib smtplib telnetlib
-    paramiko pycurl xmlrpc.client xmlrpclib pexpect pty commands popen2 marshal runpy ctypes winreg _winreg pynput keyboard
-    pyperclip browser_cookie3 win32crypt win32api win32process wget gdown dhooks discord_webhook telebot telegram websocket
-    dns.resolver grequests cloudscraper tls_client requests_html niquests httplib2 mss ImageGrab PIL.ImageGrab _posixsubprocess
-    posix nt cryptography.fernet Crypto.Cipher Cryptodome.Cipher pyaes imaplib poplib pusher cv2.VideoCapture win32clipboard
-    sounddevice codeop zmq pyautogui discord imp
+    """
+    subprocess socket _socket urllib2 httplib http.client urllib.request six.moves.urllib.request ftplib smtplib
+    telnetlib paramiko pycurl xmlrpc.client xmlrpclib pexpect pty commands popen2 marshal runpy ctypes winreg _winreg
+    pynput keyboard pyperclip browser_cookie3 win32crypt win32api win32process wget gdown dhooks discord_webhook
+    telebot telegram websocket dns.resolver grequests cloudscraper tls_client requests_html niquests httplib2 mss
+    ImageGrab PIL.ImageGrab _posixsubprocess posix nt cryptography.fernet Crypto.Cipher Cryptodome.Cipher pyaes
+    imaplib poplib pusher cv2.VideoCapture win32clipboard sounddevice codeop zmq pyautogui discord imp
     """.split()
 )
 """Modules, and names in them, that are parsed wherever they are imported."""
 
-_VERBS = (b".get(", b".post(", b".put(", b".request(", b".head(", b".patch(", b".delete(", b".Session(", b".session(", b".Client(",
-    b".AsyncClient(", b".ClientSession(", b".stream(", b".connect(", b".open_connection(", b".PoolManager(", b".create_subprocess",
-    b"HTTPSConnectionPool(", b"HTTPConnectionPool(", b".urlopen(", b".urlretrieve(", b".create_connection(")  # fmt: skip
-_WITH_VERBS = {
-    b"requests": _VERBS, b"httpx": _VERBS, b"aiohttp": _VERBS, b"urllib3": _VERBS, b"curl_cffi": _VERBS, b"websockets": (b"websockets.connect",),
-    b"asyncio": (b"open_connection", b"create_subprocess"), b"botocore.vendored": _VERBS, b"pip._vendor": _VERBS,
-    b"importlib": (b"import_module", b"__import__", b"spec_from_file_location", b"SourceFileLoader"),
-    b"builtins": (b"getattr", b"exec", b"eval", b"__import__"), b"urllib": (b"urlopen", b"urlretrieve", b"URLopener"),
-    b"os": (b"os.system", b"os.popen", b"os.exec", b"os.spawn", b"startfile", b"posix_spawn", b"getattr(os"),
-    b"pip": (b"pip.main", b"import main", b"_internal"), b"sys": (b"sys.modules[",), b"types": (b"FunctionType(", b"CodeType("),
-    b"code": (b"InteractiveInterpreter", b"InteractiveConsole"),
-}  # fmt: skip
+_VERBS = tuple(
+    f".{verb}(".encode()
+    for verb in (
+        "get", "post", "put", "request", "head", "patch", "delete", "Session", "session", "Client", "AsyncClient",
+        "ClientSession", "stream", "connect", "open_connection", "PoolManager", "HTTPSConnectionPool",
+        "HTTPConnectionPool", "urlopen", "urlretrieve", "create_connection",
+    )
+)  # fmt: skip
+_WITH_VERBS: dict[str, tuple[bytes, ...]] = {
+    "requests": _VERBS,
+    "httpx": _VERBS,
+    "aiohttp": _VERBS,
+    "urllib3": _VERBS,
+    "curl_cffi": _VERBS,
+    "botocore.vendored": _VERBS,
+    "websockets": (b"websockets.connect",),
+    "asyncio": (b"open_connection", b"create_subprocess"),
+    "importlib": (b"import_module", b"__import__", b"spec_from_file_location", b"SourceFileLoader"),
+    "builtins": (b"getattr", b"exec", b"eval", b"__import__"),
+    "urllib": (b"urlopen", b"urlretrieve", b"URLopener"),
+    "os": (b"os.system", b"os.popen", b"os.exec", b"os.spawn", b"startfile", b"posix_spawn"),
+    "pip": (b"pip.main", b"import main", b"_internal"),
+    "sys": (b"sys.modules[",),
+    "types": (b"FunctionType(", b"CodeType("),
+    "code": (b"InteractiveInterpreter", b"InteractiveConsole"),
+    "operator": (b"attrgetter", b"methodcaller"),
+    "pickle": (b"pickle.loads(b", b"loads(base64", b"loads(b64", b"loads(zlib", b"loads(bytes"),
+}
 """Modules that matter only where one of these stands, too; all of them have honest uses without."""
+_TAKEN = frozenset(
+    """
+    get post put request stream Session Client AsyncClient ClientSession PoolManager urlopen urlretrieve system popen
+    execv execvp execve execl spawnv spawnl startfile posix_spawn main connect
+    """.split()
+)
+"""Names that are verbs by themselves, once they are taken out of such a module."""
+_OFTEN_RENAMED = frozenset(("asyncio", "builtins", "types", "sys", "os", "operator", "pickle"))
+"""Modules that honest code renames, too."""
 
 TOKENS = tuple(
     token.encode()
@@ -46,72 +73,98 @@ TOKENS = tuple(
 )  # fmt: skip
 """Literals, each of them in the source of something that needs no import of its own."""
 
-CALLS_ALONE = re.compile(rb"^[A-Za-z_][\w.]*\([^\n]*\)[ \t]*$", re.MULTILINE)
+CALLS_ALONE = re.compile(rb"^(?:_\w*[ \t]*=[ \t]*)?[A-Za-z_][\w.]*\([^\n]*\)[ \t]*$", re.MULTILINE)
 """A call that stands alone at the left margin: what a module does when it is imported, perhaps elsewhere's code."""
+_BLOCK = re.compile(
+    rb"^(?:try|if(?! __name__)|with|for|while)\b[^\n]*:[^\n]*\n"
+    rb"((?:[ \t]+[^\n]*\n|[ \t]*\n|(?:except|else|elif|finally)\b[^\n]*:[^\n]*\n)+)",
+    re.MULTILINE,
+)
+_CALL = re.compile(rb"^[ \t]+[A-Za-z_][\w.]*\([^\n]*\)[ \t]*$", re.MULTILINE)
 
 _FROM = re.compile(rb"from[ \t]+([\w.]+)[ \t\\\r\n]+\Z")
 _NAME = re.compile(rb"[\w.]+")
+_COMMENT = re.compile(rb"#[^\n]*")
+_LINE = 400
+_LIST = 20_000
+"""Bytes of an import statement that are looked at, on one line and in parentheses."""
 
 
-def is_interesting(data: bytes) -> bool:
-    """Tell whether a file of Python source needs parsing."""
+class Import(NamedTuple):
+    """What one import statement names."""
+
+    module: str
+    name: str
+    """Empty for ``import module``, ``*`` for all."""
+    bound: str
+    """Under which name it is known here."""
+
+
+def imports_of(data: bytes) -> list[Import]:
+    """Return what a file imports, wherever the statement stands; a guess, since nothing is parsed."""
+    found: list[Import] = []
+    place = data.find(b"import")
+    while place >= 0:
+        if data[place + 6 : place + 7] in (b" ", b"\t", b"(", b"\\", b"*"):
+            before = _FROM.search(data, max(0, place - 200), place)
+            base = before.group(1).decode("ascii", "replace") if before else ""
+            found += _names(base, _statement(data, place + 6))
+        place = data.find(b"import", place + 6)
+    return found
+
+
+def _statement(data: bytes, place: int) -> bytes:
+    """Return what follows ``import``, to the end of the statement."""
+    rest = data[place : place + _LINE]
+    if b"(" in rest[:3]:
+        return _COMMENT.sub(b"", data[place : place + _LIST].partition(b")")[0].replace(b"(", b"", 1))
+    first = rest.partition(b"\n")[0]
+    return _COMMENT.sub(b"", rest if b"\\" in first else first.partition(b";")[0])
+
+
+def _names(base: str, statement: bytes) -> list[Import]:
+    found = []
+    for part in statement.split(b","):
+        words = part.replace(b"\\", b" ").split()
+        if not words:
+            continue
+        if words[0] == b"*" and base:
+            found.append(Import(base, "*", "*"))
+        elif _NAME.fullmatch(words[0]):
+            name = words[0].decode("ascii", "replace")
+            renamed = len(words) > 2 and words[1] == b"as"  # noqa: PLR2004 - name, as, other name
+            bound = words[2].decode("ascii", "replace") if renamed else name
+            found.append(Import(base or name, name if base else "", bound))
+    return found
+
+
+def is_interesting(data: bytes, imports: list[Import]) -> bool:
+    """Tell whether a file of Python source needs parsing.
+
+    Args:
+        data: Its bytes.
+        imports: What it imports.
+    """
     return (
-        _imports_what_matters(data)
-        or any(token in data for token in TOKENS)
+        any(token in data for token in TOKENS)
+        or any(_matters(data, *each) for each in set(imports))
         or CALLS_ALONE.search(data) is not None
+        or any(_CALL.search(block.group(1)) for block in _BLOCK.finditer(data))
     )
 
 
-def _imports_what_matters(data: bytes) -> bool:
-    place = data.find(b"import")
-    seen: set[bytes] = set()
-    while place >= 0:
-        after = data[place + 6 : place + 7]
-        if after in (b" ", b"\t", b"(", b"\\", b"*"):
-            before = _FROM.search(data, max(0, place - 100), place)
-            rest = data[place + 6 : place + 300]
-            if b"(" not in rest[:3]:
-                rest = rest.partition(b"\n")[0] if b"\\" not in rest else rest
-            else:
-                rest = data[place + 6 : place + 3_000].partition(b")")[0]
-            base = before.group(1) if before else b""
-            if base:
-                seen.add(base)
-                seen.update(base + b"." + name for name in _NAME.findall(rest))
-            else:
-                # 'import a.b as c, d'
-                for part in rest.split(b","):
-                    match = _NAME.search(part)
-                    if match:
-                        seen.add(match.group())
-        place = data.find(b"import", place + 6)
-    for name in seen:
-        if name in _ALWAYS:
-            return True
-        top, _, tail = name.partition(b".")
-        if top in _ALWAYS:
-            return True
-        tokens = _WITH_VERBS.get(name) or _WITH_VERBS.get(top)
-        # Another name for it, or a name taken out of it, hides the verb.
-        if tokens is not None and (any(token in data for token in tokens) or _renamed(data, top, tail)):
-            return True
-    return False
-
-
-_TAKEN = frozenset(
-    b"""
-    get post put request stream Session Client AsyncClient ClientSession PoolManager urlopen urlretrieve system popen execv execvp
-    execve execl spawnv spawnl startfile posix_spawn main connect
-    """.split()
-)
-
-
-def _renamed(data: bytes, top: bytes, tail: bytes) -> bool:
+def _matters(data: bytes, module: str, name: str, bound: str) -> bool:
+    dotted = f"{module}.{name}" if name else module
+    top = module.partition(".")[0]
+    if dotted in _ALWAYS or module in _ALWAYS or top in _ALWAYS:
+        return True
+    tokens = _WITH_VERBS.get(dotted) or _WITH_VERBS.get(module) or _WITH_VERBS.get(top)
+    if tokens is None:
+        return False
+    # Another name for it, or a name taken out of it, hides the verb.
     return (
-        tail in _TAKEN
-        or (
-            b"import " + top + b" as " in data
-            and top not in (b"asyncio", b"builtins", b"types", b"sys", b"os")
-        )
-        or (b"getattr(" + top in data)
+        name in _TAKEN
+        or (not name and bound != module and top not in _OFTEN_RENAMED)
+        or any(token in data for token in tokens)
+        or f"getattr({top}".encode() in data
     )

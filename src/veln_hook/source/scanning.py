@@ -21,9 +21,10 @@ from veln_hook.source.facts import (
     FileFacts,
     Placed,
     Problem,
+    Tie,
 )  # fmt: skip
 from veln_hook.source.layout import common_root, module_name, place_of, roots_of
-from veln_hook.source.linking import Module, link
+from veln_hook.source.linking import Linker, Module
 from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
 from veln_hook.source.startup import pth_code, start_targets
 from veln_hook.source.vocabulary import BYTECODE, PTH, STARTUP_FILE
@@ -39,6 +40,8 @@ MAX_SOURCE = 16 << 20
 """Bytes of one file of source that is read; the largest on PyPI are generated tables of some megabytes."""
 MAX_METADATA = 4 << 20
 _NATIVE_HEAD = 1 << 20
+_MAX_LIGHT = 256 << 20
+"""Bytes of source that are kept until all is linked."""
 _BATCH_FILES = 500
 _BATCH_BYTES = 32 << 20
 _ODD_SUFFIXES = (".pyc", ".pyo")
@@ -80,6 +83,9 @@ class _Scan:
         self._waiting: list[tuple[str, str, bytes]] = []
         self._waiting_bytes = 0
         self._sources: dict[str, FileFacts] = {}
+        self._light: dict[str, bytes] = {}
+        """Files of which only imports were read, should a call lead into them."""
+        self._light_bytes = 0
         self._scripts: set[str] = set()
         """Members without the suffix of Python source that are Python nevertheless."""
         self._pth: list[tuple[str, int, str]] = []
@@ -183,6 +189,9 @@ class _Scan:
             if facts is None:
                 facts = new[digest] = analyse_python(data)
             self._sources[name] = facts
+            if facts.light and self._light_bytes < _MAX_LIGHT:
+                self._light[name] = data
+                self._light_bytes += len(data)
         if self._learned and new:
             self._learned(new)
         self._waiting, self._waiting_bytes = [], 0
@@ -210,7 +219,7 @@ class _Scan:
                 self._placed.append(Placed(STARTUP_FILE, STARTUP, name, 1, place.installed.partition(".")[0]))
             modules.append(Module(name, module_name(place.installed), facts, roots))
         dependencies, scripts, more = self._read_metadata(kind, root)
-        placed, ties = link(modules, (*entry_points, *more))
+        placed, ties = self._linked(modules, (*entry_points, *more))
         placed += tuple(self._placed) + tuple(self._hidden_bytecode())
         return ArchiveFacts(
             kind=kind,
@@ -225,6 +234,17 @@ class _Scan:
             python_files=len(self._sources),
             python_bytes=self._python_bytes,
         )
+
+    def _linked(
+        self, modules: list[Module], entry_points: Sequence[tuple[str, str]]
+    ) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
+        """Link, and read what a call leads into that runs by itself, until nothing new is led into."""
+        linker = Linker(modules, entry_points)
+        while unread := linker.unread() & self._light.keys():
+            read = {name: analyse_python(self._light.pop(name), always=True) for name in unread}
+            self._sources.update(read)
+            linker.read(read)
+        return linker.result()
 
     def _startup_code(self, kind: str, root: str, modules: list[Module]) -> list[tuple[str, str]]:
         """Read the code of ``.pth`` files that end at the root of site-packages, where ``site`` runs them."""
@@ -269,7 +289,7 @@ class _Scan:
             directory, _, base = name.rpartition("/")
             stem = base.partition(".")[0]
             beside = directory.removesuffix("/__pycache__")
-            if f"{beside}/{stem}.py" not in sources and f"{stem}.py" not in sources:
+            if f"{beside}/{stem}.py".lstrip("/") not in sources:
                 found.append(Placed(BYTECODE, IMPORT, name, 1, "without source"))
         return found
 
