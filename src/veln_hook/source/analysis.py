@@ -6,8 +6,8 @@ import io
 import tokenize
 import warnings
 
-from veln_hook.source.facts import Capability, FileFacts, Scope
-from veln_hook.source.prefilter import Import, imports_of, is_interesting
+from veln_hook.source.facts import Call, Capability, FileFacts, Scope
+from veln_hook.source.prefilter import Import, calls_of, dotted, imports_of, is_interesting
 from veln_hook.source.text import examine_marks, examine_text
 from veln_hook.source.vocabulary import TEXT
 from veln_hook.source.walking import walk_module
@@ -38,7 +38,7 @@ def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
     odd = tuple(examine_text(data))
     imports = [] if always else imports_of(data)
     if not always and not is_interesting(data, imports):
-        return _light(odd, imports)
+        return _light(odd, data, imports)
     odd += tuple(examine_marks(data))
     if len(data) > MAX_PARSED:
         return _unparsed(odd, data, f"it has {len(data)} bytes, which is more than is parsed")
@@ -56,21 +56,16 @@ def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
     return facts
 
 
-def _light(odd: tuple[Capability, ...], imports: list[Import]) -> FileFacts:
+def _light(odd: tuple[Capability, ...], data: bytes, imports: list[Import]) -> FileFacts:
     """Keep what links a file that does nothing by itself to others."""
-    dotted = {each.bound: _dotted(each) for each in imports}
+    names = {each.bound: dotted(each) for each in imports}
+    calls = tuple(Call(name) for name in calls_of(data, imports))
     return FileFacts(
-        (Scope("", 1, odd),),
-        tuple(dict.fromkeys(name for each in imports for name in (each.module, _dotted(each)))),
-        tuple((bound if bound != "*" else f"*{name}", name) for bound, name in dotted.items() if name != bound),
+        (Scope("", 1, odd, calls),),
+        tuple(dict.fromkeys(name for each in imports for name in (each.module, dotted(each)))),
+        tuple((bound if bound != "*" else f"*{name}", name) for bound, name in names.items() if name != bound),
         light=True,
     )
-
-
-def _dotted(each: Import) -> str:
-    if not each.name or each.name == "*":
-        return each.module
-    return f"{each.module}{'' if each.module.endswith('.') else '.'}{each.name}"
 
 
 def _unparsed(odd: tuple[Capability, ...], data: bytes, problem: str) -> FileFacts:

@@ -7,7 +7,7 @@ would give other facts: what was cached before then no longer counts.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 RULES = 1
 """Version of everything in this room."""
@@ -23,7 +23,7 @@ class Call(NamedTuple):
     """That one scope calls another of the archive, perhaps."""
 
     target: str
-    """``:name`` of the same file, a dotted name, ``?.method`` of something unknown, or ``@module`` that it imports."""
+    """``:name`` of the same file, a dotted name, ``?.method`` of what is unknown, ``@module`` it imports."""
     taints: tuple[str, ...] = ()
     """What the arguments carry."""
 
@@ -143,14 +143,14 @@ def to_plain(facts: ArchiveFacts) -> list[object]:
     return list(facts)
 
 
-def from_plain(plain: object) -> ArchiveFacts:
+def from_plain(plain: Any) -> ArchiveFacts:
     """Rebuild facts from what JSON made of them.
 
     Raises:
         ValueError: It is nothing of the kind.
     """
     try:
-        fields = dict(zip(ArchiveFacts._fields, plain))  # type: ignore[call-overload]
+        fields = dict(zip(ArchiveFacts._fields, plain))
         facts = ArchiveFacts(
             kind=str(fields["kind"]),
             capabilities=tuple(_placed(row) for row in fields["capabilities"]),
@@ -167,13 +167,16 @@ def from_plain(plain: object) -> ArchiveFacts:
     except (TypeError, KeyError, OverflowError) as error:
         raise ValueError(f"no facts: {error}") from error
     count = len(facts.capabilities)
-    if any(not (0 <= tie.first < count and 0 <= tie.second < count and tie.reach in REACHES) for tie in facts.ties):
+    if any(
+        not (0 <= tie.first < count and 0 <= tie.second < count and tie.reach in REACHES)
+        for tie in facts.ties
+    ):
         raise ValueError("no facts: a tie leads nowhere")
     return facts
 
 
-def _placed(row: object) -> Placed:
-    kind, reach, path, line, detail, evidence, taints, flags, scope = row  # type: ignore[misc, has-type]
+def _placed(row: Any) -> Placed:
+    kind, reach, path, line, detail, evidence, taints, flags, scope = row
     if reach not in REACHES:
         raise ValueError(f"no facts: unknown reach {reach!r}")
     return Placed(
@@ -182,18 +185,18 @@ def _placed(row: object) -> Placed:
     )  # fmt: skip
 
 
-def _strings(values: object) -> tuple[str, ...]:
-    return tuple(str(value) for value in values)  # type: ignore[attr-defined]
+def _strings(values: Any) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)
 
 
-def file_from_plain(plain: object) -> FileFacts:
+def file_from_plain(plain: Any) -> FileFacts:
     """Rebuild one file's facts from what JSON made of them.
 
     Raises:
         ValueError: It is nothing of the kind.
     """
     try:
-        scopes, imports, exports, bases, problem, light = plain  # type: ignore[misc]
+        scopes, imports, exports, bases, problem, light = plain
         return FileFacts(
             scopes=tuple(_scope(row) for row in scopes),
             imports=_strings(imports),
@@ -206,8 +209,8 @@ def file_from_plain(plain: object) -> FileFacts:
         raise ValueError(f"no facts: {error}") from error
 
 
-def _scope(row: object) -> Scope:
-    name, line, capabilities, calls, returns = row  # type: ignore[misc, has-type]
+def _scope(row: Any) -> Scope:
+    name, line, capabilities, calls, returns = row
     return Scope(
         str(name),
         int(line),

@@ -35,7 +35,7 @@ class Place(NamedTuple):
     """Where a member ends up."""
 
     installed: str
-    """Relative to site-packages (or to the root of an sdist's code); empty for what is not code of that kind."""
+    """Relative to site-packages (or to the root of an sdist's code); empty for what is no such code."""
     script: bool
     """Whether it becomes a command."""
 

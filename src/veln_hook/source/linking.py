@@ -141,12 +141,28 @@ class Linker:
         return list(ids.values())
 
     def unread(self) -> set[str]:
-        """Return the files of which only imports were read, and in which something is called by itself."""
-        return {
-            self.modules[place].path
-            for place, callers in self._callers.items()
-            if any(REACHES[self.nodes[caller].reach] in _BY_ITSELF for caller in callers)
-        }
+        """Return the files that must be read whole after all.
+
+        Of these only imports were read, and something is called in them by
+        itself; or they seem to call something that matters when they are imported.
+        """
+        for node in self.nodes:
+            node.mask = 0
+            for capability in node.capabilities:
+                node.mask |= _BITS.get(capability.kind, 0)
+        self._close()
+        found = set()
+        for place, callers in self._callers.items():
+            if any(REACHES[self.nodes[caller].reach] in _BY_ITSELF for caller in callers):
+                found.add(self.modules[place].path)
+        for node in self.nodes:
+            module = self.modules[node.module]
+            if module.facts.light and any(
+                call.target.startswith(":") or any(self.nodes[target].mask for target in self.resolve(node.module, call.target) if target != self.ids[self.nodes[target].module].get(""))
+                for call in node.scope.calls
+            ):
+                found.add(module.path)
+        return found
 
     def read(self, files: Mapping[str, FileFacts]) -> None:
         """Put what is known of files in the place of their imports.

@@ -20,7 +20,7 @@ _MAX_DEPENDENCIES = 5_000
 
 def dependencies(headers: str) -> list[Dependency]:
     """Read ``Requires-Dist`` of a METADATA or PKG-INFO (core metadata specification)."""
-    found = []
+    found: list[Dependency] = []
     for line in headers.splitlines():
         if not line.strip():
             break  # the description follows

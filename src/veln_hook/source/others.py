@@ -17,11 +17,14 @@ _MAGIC = (
     b"\xcf\xfa\xed\xfe",
     b"\xca\xfe\xba\xbe",
 )
-_IMPORTED = (b"connect\0", b"getaddrinfo\0", b"execve\0", b"system\0", b"popen\0", b"URLDownloadToFile", b"WinHttpOpen", b"InternetOpen",
-    b"WinExec\0", b"ShellExecute", b"CreateProcess")  # fmt: skip
+_IMPORTED = (
+    b"connect\0", b"getaddrinfo\0", b"execve\0", b"system\0", b"popen\0", b"URLDownloadToFile",
+    b"WinHttpOpen", b"InternetOpen", b"WinExec\0", b"ShellExecute", b"CreateProcess",
+)  # fmt: skip
 _SHELL = (".sh", ".bash", ".ps1", ".psm1", ".bat", ".cmd", ".vbs", ".command", ".zsh")
 _PIPED = re.compile(
-    r"(?:curl|wget)\b[^\n|;]*\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\biex\b|Invoke-Expression|base64\s+(?:-d|--decode)[^\n|]*\|\s*(?:ba|z)?sh",
+    r"(?:curl|wget)\b[^\n|;]*\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\biex\b|Invoke-Expression|"
+    r"base64\s+(?:-d|--decode)[^\n|]*\|\s*(?:ba|z)?sh",
     re.IGNORECASE,
 )
 

@@ -10,6 +10,7 @@ imported is parsed, and so is what it calls (``scanning``).
 from __future__ import annotations
 
 import re
+import sys
 from typing import NamedTuple
 
 _ALWAYS = frozenset(
@@ -73,15 +74,20 @@ TOKENS = tuple(
 )  # fmt: skip
 """Literals, each of them in the source of something that needs no import of its own."""
 
-CALLS_ALONE = re.compile(rb"^(?:_\w*[ \t]*=[ \t]*)?[A-Za-z_][\w.]*\([^\n]*\)[ \t]*$", re.MULTILINE)
-"""A call that stands alone at the left margin: what a module does when it is imported, perhaps elsewhere's code."""
+_CALL_ALONE = re.compile(rb"^(?:[\w, ]+=[ \t]*)?([A-Za-z_][\w.]*)\(", re.MULTILINE)
+"""A call at the left margin: what a module does when it is imported, perhaps elsewhere's code."""
 _BLOCK = re.compile(
-    rb"^(?:try|if(?! __name__)|with|for|while)\b[^\n]*:[^\n]*\n"
+    rb"^(?:try|if(?! __name__)|with|for|while|class)\b[^\n]*:[^\n]*\n"
     rb"((?:[ \t]+[^\n]*\n|[ \t]*\n|(?:except|else|elif|finally)\b[^\n]*:[^\n]*\n)+)",
     re.MULTILINE,
 )
-_CALL = re.compile(rb"^[ \t]+[A-Za-z_][\w.]*\([^\n]*\)[ \t]*$", re.MULTILINE)
+_CALL = re.compile(rb"^[ \t]+(?:\w+[ \t]*=[ \t]*)?([A-Za-z_][\w.]*)\(", re.MULTILINE)
+_DECORATED = re.compile(rb"^[ \t]*@([A-Za-z_][\w.]*)", re.MULTILINE)
+_BASES = re.compile(rb"^class[ \t]+\w+[ \t]*\(([^)\n]*)", re.MULTILINE)
 
+_STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | frozenset(
+    "abc collections contextlib dataclasses enum functools itertools json logging os re sys typing warnings".split()
+)
 _FROM = re.compile(rb"from[ \t]+([\w.]+)[ \t\\\r\n]+\Z")
 _NAME = re.compile(rb"[\w.]+")
 _COMMENT = re.compile(rb"#[^\n]*")
@@ -145,20 +151,48 @@ def is_interesting(data: bytes, imports: list[Import]) -> bool:
         data: Its bytes.
         imports: What it imports.
     """
-    return (
-        any(token in data for token in TOKENS)
-        or any(_matters(data, *each) for each in set(imports))
-        or CALLS_ALONE.search(data) is not None
-        or any(_CALL.search(block.group(1)) for block in _BLOCK.finditer(data))
-    )
+    return any(token in data for token in TOKENS) or any(_matters(data, *each) for each in set(imports))
+
+
+def calls_of(data: bytes, imports: list[Import]) -> list[str]:
+    """Return what importing a file may call, as dotted names, or ``:name`` for its own; a guess that is too wide.
+
+    Args:
+        data: Its bytes.
+        imports: What it imports.
+    """
+    called = set(_CALL_ALONE.findall(data)) | set(_DECORATED.findall(data))
+    for block in _BLOCK.finditer(data):
+        called.update(_CALL.findall(block.group(1)))
+    for bases in _BASES.findall(data):
+        called.update(_NAME.findall(bases))
+    bound = {each.bound: each for each in imports if each.module.partition(".")[0] not in _STANDARD}
+    stars = [each.module for each in imports if each.name == "*"]
+    found = []
+    for callee in sorted(called):
+        root, dot, tail = callee.decode("ascii", "replace").partition(".")
+        known = bound.get(root)
+        if known is not None:
+            found.append(f"{dotted(known)}{dot}{tail}")
+        elif b"def " + root.encode() + b"(" in data:
+            found.append(f":{root}{dot}{tail}")
+        found += [f"{star}{'' if star.endswith('.') else '.'}{root}{dot}{tail}" for star in stars if known is None]
+    return found
+
+
+def dotted(each: Import) -> str:
+    """Return the dotted name of what an import names."""
+    if not each.name or each.name == "*":
+        return each.module
+    return f"{each.module}{'' if each.module.endswith('.') else '.'}{each.name}"
 
 
 def _matters(data: bytes, module: str, name: str, bound: str) -> bool:
-    dotted = f"{module}.{name}" if name else module
+    whole = f"{module}.{name}" if name else module
     top = module.partition(".")[0]
-    if dotted in _ALWAYS or module in _ALWAYS or top in _ALWAYS:
+    if whole in _ALWAYS or module in _ALWAYS or top in _ALWAYS:
         return True
-    tokens = _WITH_VERBS.get(dotted) or _WITH_VERBS.get(module) or _WITH_VERBS.get(top)
+    tokens = _WITH_VERBS.get(whole) or _WITH_VERBS.get(module) or _WITH_VERBS.get(top)
     if tokens is None:
         return False
     # Another name for it, or a name taken out of it, hides the verb.

@@ -1,4 +1,4 @@
-"""What a file's bytes tell before anything is parsed: code pushed out of sight, letters that look like others."""
+"""What a file's bytes tell before it is parsed: code pushed out of sight, letters that look like others."""
 
 from __future__ import annotations
 
@@ -24,8 +24,16 @@ _BLOB = re.compile(rb"[A-Za-z0-9+/=]{1500,}|(?:\\x[0-9a-fA-F]{2}){300,}|(?:\d{1,
 _MIXED = re.compile(
     r"\b(?=\w*[a-z])(?=\w*[\u0430-\u044f\u03b1-\u03c9\uff21-\uff5a\U0001d400-\U0001d7ff])\w+(?=\s*[(.=])"
 )
-_OBFUSCATORS = (b"pyarmor", b"__pyarmor__", b"PyObfuscate", b"pyobfuscate", b"Kramer", b"BlankOBF", b"Hyperion", b"__pyfuscate__",
-    b"_0x", b"lllll", b"IIIlI", b"lIlIl", b"OOO0O", b"O0O0O", b"Berserker", b"SpectrumX", b"by-fud", b"development_obf")  # fmt: skip
+_OBFUSCATORS = (
+    b"pyarmor", b"__pyarmor__", b"PyObfuscate", b"pyobfuscate", b"Kramer", b"BlankOBF", b"Hyperion",
+    b"__pyfuscate__",
+    b"_0x", b"lllll", b"IIIlI", b"lIlIl", b"OOO0O", b"O0O0O", b"Berserker", b"SpectrumX", b"by-fud",
+    b"development_obf",
+)  # fmt: skip
+_SHORT_MARKER = 6
+"""Characters up to which a marker may be a word of honest code, so that it has to come more often."""
+_LONGEST_MIXED = 500
+"""Characters of a line in which letters that look alike are looked for."""
 
 
 def examine_text(data: bytes) -> Iterator[Capability]:
@@ -55,7 +63,8 @@ def examine_marks(data: bytes) -> Iterator[Capability]:
         if blob:
             yield _odd("blob", data, blob.start(), blob.group()[:60])
     for marker in _OBFUSCATORS:
-        if data.count(marker) > (0 if marker[:1].isalpha() and marker.islower() and len(marker) > 6 else 4):  # noqa: PLR2004
+        telling = marker[:1].isalpha() and marker.islower() and len(marker) > _SHORT_MARKER
+        if data.count(marker) > (0 if telling else 4):
             place = data.find(marker)
             yield _odd("obfuscator", data, place, marker)
             break
@@ -73,12 +82,12 @@ def _unicode(data: bytes) -> Iterator[Capability]:
     for line, words in enumerate(text.split("\n"), 1):
         if (
             not words.isascii()
-            and len(words) < 500
+            and len(words) < _LONGEST_MIXED
             and "#" not in words
             and _MIXED.search(words)
             and '"' not in words
             and "'" not in words
-        ):  # noqa: PLR2004
+        ):
             yield Capability(TEXT, line, "homoglyph", words.strip()[:160])
             return
 

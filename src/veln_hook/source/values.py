@@ -10,7 +10,6 @@ import base64
 import binascii
 import bz2
 import codecs
-import gzip
 import lzma
 import zlib
 from typing import TYPE_CHECKING, Any, Callable
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_FOLDED = 1 << 20
-"""Bytes or characters of a folded constant; payloads of megabytes are cut off there, which is enough to see them."""
+"""Bytes or characters of a folded constant; payloads of megabytes are cut off there, enough to see them."""
+MAX_TEMPLATE = 10_000
+"""Characters of a template that is filled in."""
 MAX_ITEMS = 200_000
 MAX_NAME = 120
 MAX_WORD = 10_000
@@ -38,8 +39,8 @@ class Value:
     """What is known of one expression.
 
     Attributes:
-        const: A literal ``str``, ``bytes``, ``int``, ``float``, ``bool``, ``None``, ``tuple`` or ``dict`` of such;
-            or ``UNKNOWN``.
+        const: A literal ``str``, ``bytes``, ``int``, ``float``, ``bool``, ``None``, ``tuple`` or ``dict`` of
+            such; or ``UNKNOWN``.
         name: Dotted name of what it is, aliases undone; empty if it has none.
         taints: What it was made of.
         hint: What is known of a text of which not all is, with ``{}`` for the rest.
@@ -113,7 +114,7 @@ _OPERATORS: dict[str, Callable[[int, int], Any]] = {
 
 def _formatted(template: Any, arguments: Any) -> Any:
     # A width such as %999999999d would make gigabytes out of nothing.
-    if len(template) > 10_000 or (
+    if len(template) > MAX_TEMPLATE or (
         any(char.isdigit() for char in str(template)) and "%" not in str(template)[:1]
     ):
         return UNKNOWN
@@ -187,9 +188,9 @@ def _gunzip(value: Any, *_: Any) -> bytes:
 
 
 def _zlib(value: Any, wbits: Any = 15, *_: Any) -> bytes:
-    made: bytes = zlib.decompressobj(
-        wbits if isinstance(wbits, int) and -15 <= wbits <= 47 else 15
-    ).decompress(_data(value), MAX_FOLDED)
+    # Those that zlib knows.
+    bits = wbits if isinstance(wbits, int) and -15 <= wbits <= 47 else 15  # noqa: PLR2004
+    made: bytes = zlib.decompressobj(bits).decompress(_data(value), MAX_FOLDED)
     return made
 
 
@@ -230,10 +231,6 @@ def _codec(value: Any, encoding: Any = "utf-8", *_: Any) -> Any:
 
 def _chr(value: Any) -> str:
     return chr(value)
-
-
-def _map(function: Any, items: Any) -> tuple[Any, ...]:
-    raise TypeError
 
 
 def _int(value: Any, base: Any = 10) -> int:
@@ -278,20 +275,20 @@ def _range(*bounds: Any) -> tuple[int, ...]:
 _FOLDS: dict[str, Callable[..., Any]] = {
     "chr": _chr,
     "unichr": _chr,
-    "ord": lambda value: ord(value),
+    "ord": ord,
     "str": _str,
     "bytes": _bytes,
     "bytearray": _bytes,
     "int": _int,
     "hex": lambda value: hex(value) if isinstance(value, int) else UNKNOWN,
-    "len": lambda value: len(value),
+    "len": len,
     "list": _sequence,
     "tuple": _sequence,
     "reversed": lambda value: _sequence(value)[::-1],
     "range": _range,
     "memoryview": _bytes,
-    "bytes.fromhex": lambda value: bytes.fromhex(value),
-    "bytearray.fromhex": lambda value: bytes.fromhex(value),
+    "bytes.fromhex": bytes.fromhex,
+    "bytearray.fromhex": bytes.fromhex,
     "base64.b64decode": _b64,
     "base64.standard_b64decode": _b64,
     "base64.decodebytes": _b64,
@@ -310,7 +307,6 @@ _FOLDS: dict[str, Callable[..., Any]] = {
     "bz2.decompress": _inflate(bz2.BZ2Decompressor),
     "lzma.decompress": _inflate(lzma.LZMADecompressor),
 }
-assert gzip  # noqa: S101 - imported so that its name is in one place with what stands for it
 
 
 def call(name: str, arguments: Sequence[Any]) -> Any:
@@ -356,7 +352,7 @@ def _replace(text: Any, old: Any, new: Any, *_: Any) -> Any:
 
 def _format(template: Any, *arguments: Any) -> Any:
     if (
-        len(template) > 10_000
+        len(template) > MAX_TEMPLATE
         or _wide(template)
         or not _small(template, arguments)
         or "!" in template

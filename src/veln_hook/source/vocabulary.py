@@ -53,10 +53,11 @@ _NET = [
     *_each("urllib2", "urlopen build_opener().open"),
     *_each("six.moves.urllib.request", "urlopen urlretrieve"),
     *_sessions(
-        "requests", "requests.api", "requests.Session()", "requests.session()", "requests.sessions.Session()",
-        "httpx", "httpx.Client()", "httpx.AsyncClient()", "aiohttp.ClientSession()", "aiohttp", "grequests",
-        "cloudscraper.create_scraper()", "requests_html.HTMLSession()", "tls_client.Session()", "niquests",
-        "curl_cffi.requests", "curl_cffi.requests.Session()", "botocore.vendored.requests", "pip._vendor.requests",
+        "requests", "requests.api", "requests.Session()", "requests.session()",
+        "requests.sessions.Session()", "httpx", "httpx.Client()", "httpx.AsyncClient()",
+        "aiohttp.ClientSession()", "aiohttp", "grequests", "cloudscraper.create_scraper()",
+        "requests_html.HTMLSession()", "tls_client.Session()", "niquests", "curl_cffi.requests",
+        "curl_cffi.requests.Session()", "botocore.vendored.requests", "pip._vendor.requests",
         "requests_futures.sessions.FuturesSession()", "primp.Client()", "hrequests",
     ),
     *_each("http.client.HTTPSConnection()", "request putrequest connect"),
@@ -64,7 +65,8 @@ _NET = [
     *_each("httplib.HTTPSConnection()", "request putrequest connect"),
     *_each("httplib.HTTPConnection()", "request putrequest connect"),
     *_each("httplib2.Http()", "request"),
-    *_each("urllib3", "request PoolManager().request PoolManager().urlopen PoolManager().request_encode_body"),
+    *_each("urllib3", "request PoolManager().request PoolManager().urlopen"),
+    *_each("urllib3", "PoolManager().request_encode_body"),
     *_each("urllib3", "HTTPSConnectionPool().request HTTPConnectionPool().request ProxyManager().request"),
     *_each("pip._vendor.urllib3", "PoolManager().request PoolManager().urlopen"),
     *_each("socket.socket()", "connect connect_ex sendto"),
@@ -137,8 +139,8 @@ _EXEC = [
 
 _LOAD = [
     "importlib.util.spec_from_file_location", "importlib.machinery.SourceFileLoader",
-    "importlib.machinery.SourcelessFileLoader", "importlib.machinery.ExtensionFileLoader",
-    "imp.load_source", "imp.load_compiled", "imp.load_dynamic", "importlib._bootstrap_external.SourceFileLoader",
+    "importlib.machinery.SourcelessFileLoader", "importlib.machinery.ExtensionFileLoader", "imp.load_source",
+    "imp.load_compiled", "imp.load_dynamic", "importlib._bootstrap_external.SourceFileLoader",
     "zipimport.zipimporter",
 ]  # fmt: skip
 
@@ -189,18 +191,18 @@ _HOST = {
     "platform.processor": "hardware", "psutil.net_if_addrs": "hardware", "netifaces.interfaces": "hardware",
     "os.getuid": "user", "platform.release": "platform", "psutil.process_iter": "processes",
 }  # fmt: skip
-"""What tells something of the machine; ``platform.system`` is asked by half of all code, so it is not here."""
+"""What tells something of the machine; half of all code asks for ``platform.system``, so it is not here."""
 
 _SPY = [
-    "pynput.keyboard.Listener", "pynput.mouse.Listener", "keyboard.on_press", "keyboard.on_release", "keyboard.hook",
-    "keyboard.record", "keyboard.read_event",
-    "pyautogui.screenshot", "PIL.ImageGrab.grab", "ImageGrab.grab", "mss.mss().shot", "mss.mss().grab", "mss.mss",
-    "pyperclip.paste", "win32clipboard.GetClipboardData",
-    "cv2.VideoCapture", "sounddevice.rec", "win32crypt.CryptUnprotectData", "win32crypt.CryptUnprotectData()",
+    "pynput.keyboard.Listener", "pynput.mouse.Listener", "keyboard.on_press", "keyboard.on_release",
+    "keyboard.hook", "keyboard.record", "keyboard.read_event", "pyautogui.screenshot", "PIL.ImageGrab.grab",
+    "ImageGrab.grab", "mss.mss().shot", "mss.mss().grab", "mss.mss", "pyperclip.paste",
+    "win32clipboard.GetClipboardData", "cv2.VideoCapture", "sounddevice.rec",
+    "win32crypt.CryptUnprotectData", "win32crypt.CryptUnprotectData()",
     "ctypes.windll.crypt32.CryptUnprotectData", "ctypes.windll.crypt32.CryptUnprotectData()",
     "browser_cookie3.chrome", "browser_cookie3.firefox", "browser_cookie3.edge", "browser_cookie3.load",
-    "browser_cookie3.opera", "browser_cookie3.brave", "robloxpy.Utils.CheckCookie", "browserhistory.get_browserhistory",
-    "ctypes.windll.kernel32.IsDebuggerPresent",
+    "browser_cookie3.opera", "browser_cookie3.brave", "robloxpy.Utils.CheckCookie",
+    "browserhistory.get_browserhistory", "ctypes.windll.kernel32.IsDebuggerPresent",
 ]  # fmt: skip
 
 _WRITE = [
@@ -232,15 +234,16 @@ CALLS: dict[str, str] = {
 # --- names of variables -----------------------------------------------------------------------------------
 
 _CREDENTIAL = re.compile(
-    r"(?:^|_)(?:TOKEN|SECRET|SECRETS|PASSWORD|PASSWD|PASS|PWD|APIKEY|CREDENTIALS?|AUTH|COOKIE|COOKIES|SESSION|"
-    r"MNEMONIC|PRIVKEY|KEYS?)(?:$|_)|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|_DSN$|AWS_(?:SESSION|SECURITY)|"
+    r"(?:^|_)(?:TOKEN|SECRET|SECRETS|PASSWORD|PASSWD|PASS|PWD|APIKEY|CREDENTIALS?|AUTH|COOKIE|COOKIES|"
+    r"SESSION|MNEMONIC|PRIVKEY|KEYS?)(?:$|_)|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|_DSN$|"
+    r"AWS_(?:SESSION|SECURITY)|"
     r"^(?:NPM|PYPI|TWINE|GH|GITHUB|GITLAB|HF|SLACK|DOCKER|KUBE|AZURE|GCP|GOOGLE)_.*(?:TOKEN|AUTH|PASS|KEY)|"
     r"DATABASE_URL|KUBECONFIG",
     re.IGNORECASE,
 )
 _NO_CREDENTIAL = re.compile(
-    r"^(?:SSH_AUTH_SOCK|XAUTHORITY|PWD|OLDPWD|DBUS_SESSION_BUS_ADDRESS|XDG_SESSION_.*|DESKTOP_SESSION|SESSION_MANAGER|"
-    r"SESSIONNAME|GDMSESSION|.*_KEY_?(?:BINDINGS|MAP)|TOKENIZERS_PARALLELISM|.*_KEYRING_BACKEND)$"
+    r"^(?:SSH_AUTH_SOCK|XAUTHORITY|PWD|OLDPWD|DBUS_SESSION_BUS_ADDRESS|XDG_SESSION_.*|DESKTOP_SESSION|"
+    r"SESSION_MANAGER|SESSIONNAME|GDMSESSION|.*_KEY_?(?:BINDINGS|MAP)|TOKENIZERS_PARALLELISM|.*_KEYRING_BACKEND)$"
 )
 CREDENTIAL_WORDS = frozenset(
     [
@@ -275,68 +278,78 @@ def is_credential_name(name: str) -> bool:
 
 CREDENTIAL_PATHS: tuple[tuple[str, str], ...] = (
     (".ssh/", "ssh keys"), ("id_rsa", "ssh keys"), ("id_ed25519", "ssh keys"),
-    (".aws/credentials", "cloud credentials"), (".aws/config", "cloud credentials"), (".aws", "cloud credentials"),
-    (".config/gcloud", "cloud credentials"), ("application_default_credentials", "cloud credentials"),
-    (".azure/", "cloud credentials"), (".kube/config", "cluster credentials"), (".docker/config.json", "registry credentials"),
+    (".aws/credentials", "cloud credentials"), (".aws/config", "cloud credentials"),
+    (".aws", "cloud credentials"), (".config/gcloud", "cloud credentials"),
+    ("application_default_credentials", "cloud credentials"), (".azure/", "cloud credentials"),
+    (".kube/config", "cluster credentials"), (".docker/config.json", "registry credentials"),
     ("serviceaccount/token", "cluster credentials"), ("kubernetes.io/serviceaccount", "cluster credentials"),
     (".netrc", "passwords"), (".pypirc", "index credentials"), (".npmrc", "index credentials"),
-    (".git-credentials", "passwords"), (".gnupg", "gpg keys"), ("/etc/shadow", "passwords"), ("/etc/passwd", "accounts"),
-    (".bash_history", "shell history"), (".zsh_history", "shell history"), (".config/gh/", "github token"),
-    ("login data", "browser passwords"), ("local state", "browser keys"), ("web data", "browser passwords"),
-    ("local storage/leveldb", "browser storage"), ("local storage\\leveldb", "browser storage"), ("leveldb", "browser storage"),
+    (".git-credentials", "passwords"), (".gnupg", "gpg keys"), ("/etc/shadow", "passwords"),
+    ("/etc/passwd", "accounts"), (".bash_history", "shell history"), (".zsh_history", "shell history"),
+    (".config/gh/", "github token"), ("login data", "browser passwords"), ("local state", "browser keys"),
+    ("web data", "browser passwords"), ("local storage/leveldb", "browser storage"),
+    ("local storage\\leveldb", "browser storage"), ("leveldb", "browser storage"),
     ("user data\\default", "browser profile"), ("user data/default", "browser profile"),
     ("google/chrome/user data", "browser profile"), ("google\\chrome\\user data", "browser profile"),
     ("mozilla/firefox/profiles", "browser profile"), ("mozilla\\firefox\\profiles", "browser profile"),
-    ("cookies.sqlite", "browser cookies"), ("network/cookies", "browser cookies"), ("network\\cookies", "browser cookies"),
-    ("discordcanary", "chat tokens"), ("discordptb", "chat tokens"), ("\\discord", "chat tokens"), ("/discord/", "chat tokens"),
-    ("telegram desktop", "chat tokens"), ("tdata", "chat tokens"), ("wallet.dat", "wallets"), ("exodus.wallet", "wallets"),
-    ("electrum/wallets", "wallets"), ("electrum\\wallets", "wallets"), ("nkbihfbeogaeaoehlefnkodbefgpgknn", "wallets"),
-    (".config/solana", "wallets"), (".bitcoin", "wallets"), (".ethereum", "wallets"), ("keystore/", "wallets"),
-    ("key4.db", "browser passwords"), ("logins.json", "browser passwords"), (".roblosecurity", "cookies"),
+    ("cookies.sqlite", "browser cookies"), ("network/cookies", "browser cookies"),
+    ("network\\cookies", "browser cookies"), ("discordcanary", "chat tokens"), ("discordptb", "chat tokens"),
+    ("\\discord", "chat tokens"), ("/discord/", "chat tokens"), ("telegram desktop", "chat tokens"),
+    ("tdata", "chat tokens"), ("wallet.dat", "wallets"), ("exodus.wallet", "wallets"),
+    ("electrum/wallets", "wallets"), ("electrum\\wallets", "wallets"),
+    ("nkbihfbeogaeaoehlefnkodbefgpgknn", "wallets"), (".config/solana", "wallets"), (".bitcoin", "wallets"),
+    (".ethereum", "wallets"), ("keystore/", "wallets"), ("key4.db", "browser passwords"),
+    ("logins.json", "browser passwords"), (".roblosecurity", "cookies"),
 )  # fmt: skip
 """Parts of paths, in lower case, where secrets lie, and what lies there."""
 
 STARTUP_PATHS: tuple[tuple[str, str], ...] = (
     ("sitecustomize", "an interpreter start-up file"), ("usercustomize", "an interpreter start-up file"),
-    (".pth", "an interpreter start-up file"), (".bashrc", "a shell start-up file"), (".zshrc", "a shell start-up file"),
-    (".bash_profile", "a shell start-up file"), (".profile", "a shell start-up file"),
-    ("start menu\\programs\\startup", "the Startup folder"), ("start menu/programs/startup", "the Startup folder"),
-    ("programs\\startup", "the Startup folder"), ("\\startup\\", "the Startup folder"),
-    ("currentversion\\run", "a Run key"), ("launchagents", "launchd"), ("launchdaemons", "launchd"),
-    ("systemd/user", "a systemd unit"), ("/etc/systemd", "a systemd unit"), ("crontab", "cron"), ("/etc/cron", "cron"),
-    ("schtasks", "a scheduled task"), (".config/autostart", "autostart"), ("/etc/rc.local", "rc.local"),
+    (".pth", "an interpreter start-up file"), (".bashrc", "a shell start-up file"),
+    (".zshrc", "a shell start-up file"), (".bash_profile", "a shell start-up file"),
+    (".profile", "a shell start-up file"), ("start menu\\programs\\startup", "the Startup folder"),
+    ("start menu/programs/startup", "the Startup folder"), ("programs\\startup", "the Startup folder"),
+    ("\\startup\\", "the Startup folder"), ("currentversion\\run", "a Run key"), ("launchagents", "launchd"),
+    ("launchdaemons", "launchd"), ("systemd/user", "a systemd unit"), ("/etc/systemd", "a systemd unit"),
+    ("crontab", "cron"), ("/etc/cron", "cron"), ("schtasks", "a scheduled task"),
+    (".config/autostart", "autostart"), ("/etc/rc.local", "rc.local"),
     ("authorized_keys", "ssh authorized_keys"), ("/etc/ld.so.preload", "ld.so.preload"),
 )  # fmt: skip
 """Parts of paths and commands, in lower case, by which something comes to run again."""
 
 EXFILTRATION_HOSTS = (
-    "webhook.site", "pipedream.net", "requestbin", "requestcatcher.com", "interact.sh", "oast.fun", "oast.me", "oast.pro",
-    "oast.live", "oast.site", "oast.online", "oastify.com", "burpcollaborator.net", "ngrok.io", "ngrok-free.app",
-    "ngrok.app", "trycloudflare.com", "serveo.net", "loca.lt", "localhost.run", "beeceptor.com", "hookbin.com",
-    "discord.com/api/webhooks", "discordapp.com/api/webhooks", "canary.discord.com/api/webhooks", "api.telegram.org",
-    "transfer.sh", "file.io", "gofile.io", "anonfiles.com", "catbox.moe", "0x0.st", "temp.sh", "bashupload.com",
-    "pastebin.com", "paste.ee", "hastebin.com", "rentry.co", "ghostbin", "dpaste", "cdn.discordapp.com",
-    "requestrepo.com", "dnslog.cn", "ceye.io", "canarytokens", "eval.blog", "bigpanda.io.ml", "hooks.slack.com",
-    "ipinfo.io", "api.ipify.org", "ifconfig.me", "ip-api.com", "ident.me", "checkip.amazonaws.com", "icanhazip.com",
+    "webhook.site", "pipedream.net", "requestbin", "requestcatcher.com", "interact.sh", "oast.fun",
+    "oast.me", "oast.pro", "oast.live", "oast.site", "oast.online", "oastify.com", "burpcollaborator.net",
+    "ngrok.io", "ngrok-free.app", "ngrok.app", "trycloudflare.com", "serveo.net", "loca.lt", "localhost.run",
+    "beeceptor.com", "hookbin.com", "discord.com/api/webhooks", "discordapp.com/api/webhooks",
+    "canary.discord.com/api/webhooks", "api.telegram.org", "transfer.sh", "file.io", "gofile.io",
+    "anonfiles.com", "catbox.moe", "0x0.st", "temp.sh", "bashupload.com", "pastebin.com", "paste.ee",
+    "hastebin.com", "rentry.co", "ghostbin", "dpaste", "cdn.discordapp.com", "requestrepo.com", "dnslog.cn",
+    "ceye.io", "canarytokens", "eval.blog", "bigpanda.io.ml", "hooks.slack.com", "ipinfo.io",
+    "api.ipify.org", "ifconfig.me", "ip-api.com", "ident.me", "checkip.amazonaws.com", "icanhazip.com",
     "anotepad.com", "jsonkeeper.com", "npoint.io", "jsonbin.io", "grabify", "iplogger", "store1.gofile.io",
-    "raw.githubusercontent.com", "gist.githubusercontent.com", "bit.ly", "tinyurl.com", "dropbox.com/s", "mediafire.com",
-    "replit.dev", "repl.co", "glitch.me", "herokuapp.com", "vercel.app", "workers.dev", "pages.dev", "duckdns.org",
-    "ddns.net", "no-ip", "onion", "i.ibb.co", "api.anonfile.com", "tempsend.com", "filebin.net", "supabase.co",
-    "firebaseio.com",
+    "raw.githubusercontent.com", "gist.githubusercontent.com", "bit.ly", "tinyurl.com", "dropbox.com/s",
+    "mediafire.com", "replit.dev", "repl.co", "glitch.me", "herokuapp.com", "vercel.app", "workers.dev",
+    "pages.dev", "duckdns.org", "ddns.net", "no-ip", "onion", "i.ibb.co", "api.anonfile.com", "tempsend.com",
+    "filebin.net", "supabase.co", "firebaseio.com",
 )  # fmt: skip
 """Parts of URLs that serve to carry things off or to fetch what is to be hidden."""
-LOOKUP_HOSTS = frozenset(("ipinfo.io", "api.ipify.org", "ifconfig.me", "ip-api.com", "ident.me", "checkip.amazonaws.com", "icanhazip.com"))  # fmt: skip
+LOOKUP_HOSTS = frozenset((
+    "ipinfo.io", "api.ipify.org", "ifconfig.me", "ip-api.com", "ident.me", "checkip.amazonaws.com",
+    "icanhazip.com",
+))  # fmt: skip
 """Of those, the ones that only tell one's own address."""
-MILD_HOSTS = frozenset(
-    ("raw.githubusercontent.com", "gist.githubusercontent.com", "bit.ly", "tinyurl.com", "dropbox.com/s", "hooks.slack.com",
-     "herokuapp.com", "vercel.app", "workers.dev", "pages.dev", "supabase.co", "firebaseio.com", "replit.dev", "glitch.me",
-     "repl.co", "api.telegram.org", "dpaste", "pastebin.com", "file.io", "onion", "no-ip", "cdn.discordapp.com", "canarytokens")
-)  # fmt: skip
+MILD_HOSTS = frozenset((
+    "raw.githubusercontent.com", "gist.githubusercontent.com", "bit.ly", "tinyurl.com", "dropbox.com/s",
+    "hooks.slack.com", "herokuapp.com", "vercel.app", "workers.dev", "pages.dev", "supabase.co",
+    "firebaseio.com", "replit.dev", "glitch.me", "repl.co", "api.telegram.org", "dpaste", "pastebin.com",
+    "file.io", "onion", "no-ip", "cdn.discordapp.com", "canarytokens",
+))  # fmt: skip
 """Of those, the ones that honest packages name too."""
 
 COMMAND_DOWNLOAD = re.compile(
-    r"\b(?:curl|wget|iwr|Invoke-WebRequest|Invoke-RestMethod|Invoke-Expression|iex|DownloadString|DownloadFile|"
-    r"Start-BitsTransfer|bitsadmin|certutil)\b|/dev/tcp/|\bnc(?:at)?\s+-\w*e|\bmshta\b|"
+    r"\b(?:curl|wget|iwr|Invoke-WebRequest|Invoke-RestMethod|Invoke-Expression|iex|DownloadString|"
+    r"DownloadFile|Start-BitsTransfer|bitsadmin|certutil)\b|/dev/tcp/|\bnc(?:at)?\s+-\w*e|\bmshta\b|"
     r"-enc(?:odedcommand)?\b|-w(?:indowstyle)?\s+h(?:idden)?\b|-ex(?:ecutionpolicy)?\s+bypass",
     re.IGNORECASE,
 )
@@ -346,15 +359,17 @@ PUBLIC_IP_URL = re.compile(r"(?:https?|ftp|wss?|tcp)://(\d{1,3}\.\d{1,3}\.\d{1,3
 URL_HOST = re.compile(r"(?:https?|wss?|ftp)://([^/\s'\"<>{}$\\?#@:]+)", re.IGNORECASE)
 
 
+_PRIVATE = frozenset(((169, 254), (192, 168), *((172, second) for second in range(16, 32))))
+"""First two numbers of addresses that only a network of one's own knows."""
+
+
 def is_public_address(text: str) -> bool:
     """Tell whether dotted digits are an IPv4 address that others can be reached at."""
     parts = [int(part) for part in text.split(".")]
     if len(parts) != 4 or any(part > 255 for part in parts):  # noqa: PLR2004 - IPv4
         return False
     a, b = parts[:2]
-    private = (
-        a in (0, 10, 127) or a >= 224 or (a, b) in ((169, 254), (192, 168)) or (a == 172 and 16 <= b < 32)
-    )  # noqa: PLR2004
+    private = a in (0, 10, 127, *range(224, 256)) or (a, b) in _PRIVATE
     documentation = parts[:3] in ([192, 0, 2], [198, 51, 100], [203, 0, 113]) or parts in (
         [1, 1, 1, 1],
         [8, 8, 8, 8],
