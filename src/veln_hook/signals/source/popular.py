@@ -337,6 +337,5 @@ def _one_edit(first: str, second: str) -> bool:
     return (
         first[place:] == second[place + 1 :]
         and not second[place].isdigit()
-        and second != f"{first}s"
-        and second != f"py{first}"
+        and second not in (f"{first}s", f"py{first}")
     )

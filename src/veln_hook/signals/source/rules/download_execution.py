@@ -23,7 +23,8 @@ def _find(view: View) -> Iterator[Hit]:
             continue
         grade = HOLD if fetched or reach == "build" else REVIEW
         yield Hit(
-            f"it reaches {net.detail or 'the network'} and starts {process.detail or 'a process'} when it is {_WHEN[reach]}",
+            f"it reaches {net.detail or 'the network'} and starts {process.detail or 'a process'} when it "
+            f"is {_WHEN[reach]}",
             (process, net),
             grade,
         )
@@ -42,7 +43,8 @@ RULE = Rule(
     },
     quiet={
         "acme/__init__.py": "import subprocess, urllib.request\n\ndef update():\n"
-        "    urllib.request.urlretrieve('https://example.test/x', '/tmp/x')\n    subprocess.Popen(['/tmp/x'])\n"
+        "    urllib.request.urlretrieve('https://example.test/x', '/tmp/x')\n"
+        "    subprocess.Popen(['/tmp/x'])\n"
     },
     rates="244 + 257 of 2,004 malicious clusters, none of 200 popular archives",
 )

@@ -25,15 +25,21 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="dropped-execution",
-    description="Data decoded from the archive is written to a file and a process is started by the same code.",
+    description=(
+        "Data decoded from the archive is written to a file and a process is started by the same code."
+    ),
     grade=HOLD,
     find=_find,
     fires={
         "acme/__init__.py": "import base64, subprocess, sys\nwith open('/tmp/p.py', 'wb') as f:\n"
-        "    f.write(base64.b64decode('cHJpbnQoMSkgICMgYSBwYXlsb2Fk'))\nsubprocess.Popen([sys.executable, '/tmp/p.py'])\n"
+        "    f.write(base64.b64decode('cHJpbnQoMSkgICMgYSBwYXlsb2Fk'))\n"
+        "subprocess.Popen([sys.executable, '/tmp/p.py'])\n"
     },
     quiet={
-        "acme/__init__.py": "import base64\n\ndef icon():\n    with open('icon.png', 'wb') as f:\n        f.write(base64.b64decode('iVBORw0KGgoAAAANSUhEUgAA'))\n"
+        "acme/__init__.py": (
+            "import base64\n\ndef icon():\n    with open('icon.png', 'wb') as f:\n"
+            "        f.write(base64.b64decode('iVBORw0KGgoAAAANSUhEUgAA'))\n"
+        )
     },
     rates="46 of 2,004 malicious clusters, none of 200 popular archives",
 )

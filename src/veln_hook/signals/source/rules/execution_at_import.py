@@ -26,7 +26,9 @@ RULE = Rule(
     when_new=HOLD_NEW,
     find=_find,
     fires={
-        "acme/__init__.py": "import os\nexec(open(os.path.join(os.path.dirname(__file__), 'code.txt')).read())\n"
+        "acme/__init__.py": (
+            "import os\nexec(open(os.path.join(os.path.dirname(__file__), 'code.txt')).read())\n"
+        )
     },
     quiet={"acme/__init__.py": "def run(code):\n    exec(code)\n"},
     rates="10 of 60 popular archives do",

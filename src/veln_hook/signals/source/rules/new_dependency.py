@@ -29,14 +29,18 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="new-dependency",
-    description="It needs a project that the release before did not need, or one with the name of a popular one misspelled.",
+    description=(
+        "It needs a project that the release before did not need, or one with the name of a popular one "
+        "misspelled."
+    ),
     grade=INFO,
     when_new=REVIEW,
     find=_find,
     fires={
-        "acme-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\nRequires-Dist: reqeusts\n"
+        "acme-1.0.dist-info/METADATA": (
+            "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\nRequires-Dist: reqeusts\n"
+        )
     },
     quiet={"acme-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n"},
     rates="new in 4 of 102 release pairs",
 )
-assert REVIEW  # noqa: S101

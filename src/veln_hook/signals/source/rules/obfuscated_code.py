@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import BY_ITSELF, HOLD, INFO, REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import BY_ITSELF, HOLD, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -44,4 +44,3 @@ RULE = Rule(
     quiet={"acme/__init__.py": "import marshal\n\ndef load(data):\n    return marshal.loads(data)\n"},
     rates="36 of 2,004 malicious clusters, 2 of 200 popular archives",
 )
-assert INFO  # noqa: S101

@@ -30,11 +30,16 @@ _ACTS = {v.PROC: "starts a process", v.WRITE: "writes a file", v.NET: "reaches t
 
 RULE = Rule(
     name="persistence",
-    description="Code that runs by itself names a start-up file, a service or a scheduler, and writes or starts something.",
+    description=(
+        "Code that runs by itself names a start-up file, a service or a scheduler, and writes or starts "
+        "something."
+    ),
     grade=HOLD,
     find=_find,
     fires={
-        "acme/__init__.py": "import os, site, base64\nopen(site.getsitepackages()[0] + '/x.pth', 'w').write('import os')\n"
+        "acme/__init__.py": (
+            "import os, site, base64\nopen(site.getsitepackages()[0] + '/x.pth', 'w').write('import os')\n"
+        )
     },
     quiet={"acme/__init__.py": "import subprocess\n\ndef cron():\n    subprocess.run(['crontab', '-l'])\n"},
     rates="129 of 2,004 malicious clusters name such a place, and so do 14 of 200 popular archives",

@@ -21,7 +21,9 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="process-at-build",
-    description="setup.py or a build backend of the sdist's own starts a process; compilers are looked for that way.",
+    description=(
+        "setup.py or a build backend of the sdist's own starts a process; compilers are looked for that way."
+    ),
     grade=INFO,
     when_new=REVIEW,
     find=_find,

@@ -32,7 +32,9 @@ RULE = Rule(
     find=_find,
     fires={"acme/__init__.py": "import requests\nrequests.get('http://45.9.148.1/x')\n"},
     quiet={
-        "acme/__init__.py": "import requests\n\ndef ask():\n    return requests.get('http://127.0.0.1:8000/x')\n"
+        "acme/__init__.py": (
+            "import requests\n\ndef ask():\n    return requests.get('http://127.0.0.1:8000/x')\n"
+        )
     },
     rates="124 of 2,004 malicious clusters, 2 of 200 popular archives",
 )

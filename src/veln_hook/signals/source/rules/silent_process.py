@@ -28,10 +28,16 @@ RULE = Rule(
     grade=REVIEW,
     find=_find,
     fires={
-        "acme/__init__.py": "import subprocess\nsubprocess.Popen(['x'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        "acme/__init__.py": (
+            "import subprocess\n"
+            "subprocess.Popen(['x'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        )
     },
     quiet={
-        "acme/__init__.py": "import subprocess\n\ndef run():\n    subprocess.Popen(['x'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        "acme/__init__.py": (
+            "import subprocess\n\ndef run():\n"
+            "    subprocess.Popen(['x'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        )
     },
     rates="77 of 2,004 malicious clusters, 1 of 200 popular archives",
 )

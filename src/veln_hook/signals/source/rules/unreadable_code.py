@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import HOLD, INFO, REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD, INFO, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -38,11 +38,12 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="unreadable-code",
-    description="A file that is imported can't be parsed by the Python that reads it, and names what matters.",
+    description=(
+        "A file that is imported can't be parsed by the Python that reads it, and names what matters."
+    ),
     grade=HOLD,
     find=_find,
     fires={"acme/__init__.py": "import os\nexec(open('x').read(\n"},
     quiet={"acme/__init__.py": "print 'Python 2'\n"},
     rates="42 of 2,004 malicious clusters, 1 of 200 popular archives",
 )
-assert REVIEW  # noqa: S101

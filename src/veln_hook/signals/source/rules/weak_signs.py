@@ -93,9 +93,8 @@ def _find(view: View) -> Iterator[Hit]:
     if view.before is None:
         points += _size(facts)  # what is new in a release is judged by itself
     told = sorted(signs, key=lambda sign: -_POINTS[sign])
-    size = (
-        f"{facts.python_bytes / 1000:.0f} kB of source" if facts.python_bytes >= 1000 else "hardly any source"
-    )  # noqa: PLR2004
+    kilobytes = facts.python_bytes / 1000
+    size = f"{kilobytes:.0f} kB of source" if kilobytes >= 1 else "hardly any source"
     message = f"many weak signs ({points} points, {THRESHOLD} hold) in {size}: {', '.join(told[:5])}"
     yield Hit(message, tuple(signs[sign] for sign in told), HOLD if points >= THRESHOLD else INFO)
 
@@ -110,33 +109,45 @@ def _signs(capability: Placed) -> Iterator[str]:
     itself = capability.reach in BY_ITSELF
     flags, taints = set(capability.flags), set(capability.taints)
     if capability.kind == v.NET:
-        yield "a request"
-        if itself:
-            yield "a request made by itself"
-        if "sends" in flags:
-            yield "a request that sends data"
-        if "quiet" in flags:
-            yield "a request whose errors are swallowed"
-        if "decoded" in taints:
-            yield "decoded data in a request"
+        yield from _request_signs(flags, taints, itself=itself)
     elif capability.kind == v.PROC:
         yield from _process_signs(flags, itself=itself)
     elif capability.kind == v.EXEC:
-        if itself:
-            yield "code executed by itself"
-        if taints & {"decoded", "remote", "file"}:
-            yield "data that is executed"
+        yield from _execution_signs(taints, itself=itself)
     elif capability.kind == v.URL:
-        if "strong" in flags:
-            yield "a host for carrying data off"
-        if "address" in flags:
-            yield "an address instead of a host"
+        yield from _url_signs(flags)
     elif capability.kind == v.TEXT and capability.detail in _TEXTS:
         yield _TEXTS[capability.detail]
     elif capability.kind == v.DECODE and "constant" in flags:
         yield "an encoded literal"
     elif capability.kind == v.WRITE and "remote" in taints:
         yield "a download written to a file"
+
+
+def _request_signs(flags: set[str], taints: set[str], *, itself: bool) -> Iterator[str]:
+    yield "a request"
+    if itself:
+        yield "a request made by itself"
+    if "sends" in flags:
+        yield "a request that sends data"
+    if "quiet" in flags:
+        yield "a request whose errors are swallowed"
+    if "decoded" in taints:
+        yield "decoded data in a request"
+
+
+def _execution_signs(taints: set[str], *, itself: bool) -> Iterator[str]:
+    if itself:
+        yield "code executed by itself"
+    if taints & {"decoded", "remote", "file"}:
+        yield "data that is executed"
+
+
+def _url_signs(flags: set[str]) -> Iterator[str]:
+    if "strong" in flags:
+        yield "a host for carrying data off"
+    if "address" in flags:
+        yield "an address instead of a host"
 
 
 def _process_signs(flags: set[str], *, itself: bool) -> Iterator[str]:
@@ -159,10 +170,15 @@ RULE = Rule(
     grade=HOLD,
     find=_find,
     fires={
-        "acme/__init__.py": "import subprocess, sys\ntry:\n    subprocess.Popen([sys.executable, '-m', 'acme.x'])\nexcept Exception:\n    pass\n"
+        "acme/__init__.py": (
+            "import subprocess, sys\ntry:\n    subprocess.Popen([sys.executable, '-m', 'acme.x'])\n"
+            "except Exception:\n    pass\n"
+        )
     },
     quiet={
-        "acme/__init__.py": "import requests\n\ndef get(path):\n    return requests.get('https://api.example.test/' + path)\n"
+        "acme/__init__.py": (
+            "import requests\n\ndef get(path):\n    return requests.get('https://api.example.test/' + path)\n"
+        )
     },
     rates="fitted; see docs/benchmarks.md",
 )
