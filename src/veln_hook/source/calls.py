@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from veln_hook.source import values, vocabulary
 from veln_hook.source.facts import Capability
+from veln_hook.source.prefilter import STANDARD
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
 from veln_hook.source.vocabulary import (
     CALLS,
@@ -28,6 +29,9 @@ from veln_hook.source.vocabulary import (
     WRITE,
     is_credential_name,
 )  # fmt: skip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _ENVIRON = ("os.environ", "os.environb", "posix.environ")
 _ENV_GET = frozenset(
@@ -88,6 +92,7 @@ _RUNS_ITS_ARGUMENT = frozenset(
         "add_done_callback",
     ]
 )
+_ASKS_ABOUT = frozenset("isinstance hasattr callable issubclass type repr str id print inspect.signature".split())
 _WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
 _SILENT = ("creationflags", "start_new_session", "preexec_fn", "startupinfo")
 _MAX_DETAIL = 80
@@ -265,12 +270,16 @@ class Calls:
             found = special(self, line, arguments, options)
             if found is not None:
                 return found  # type: ignore[no-any-return]
+        if name in ("operator.attrgetter", "operator.methodcaller") and arguments and isinstance(arguments[0].const, str):
+            return Value(name=f"{name} {arguments[0].const}", taints=taints)
         if name in _ENV_GET or name in ("os.getenv", "os.getenvb"):
             return self._getenv(arguments, options, line)
         if name in _ENV_SWEEP or (name in _SERIALIZES and any(value.name in _ENVIRON for value in arguments)):
             # A copy is what every starter of processes makes; it counts where it goes to a network.
             self.note(ENV, line, "copy" if name.endswith(".copy") or name == "dict" else "sweep")
             return Value(taints=taints | {"env"})
+        if name not in _ASKS_ABOUT:
+            self.handed_on(everything, line)
         kind = CALLS.get(name)
         if kind is not None:
             return self._known(kind, name, line, receiver, arguments, options, taints)
@@ -298,14 +307,14 @@ class Calls:
             (".Request", ".join", "Path")
         ):
             hint = " ".join(filter(None, (value.text for value in (receiver, *arguments[:3]))))[:500]
-        if name.startswith((":", ".")) or "." in name:
+        if name.startswith((":", ".")) or ("." in name and not _is_standard(name)):
             result |= {f"ret:{name}"} if not name.endswith(")") and len(name) < 100 else NOTHING
         return Value(name=f"{name}()" if name else "", taints=result, hint=hint)
 
     def _calls_others(self, name: str, method: str, everything: list[Value], taints: frozenset[str]) -> None:
         scope = self._walk.scope
         carried = tuple(sorted(taints))
-        if name.startswith(":") or "." in name:
+        if name.startswith(":") or ("." in name and not _is_standard(name)):
             scope.call(name, carried)
         elif not name and method and not method.startswith("__"):
             scope.call(f"?.{method}", carried)
@@ -332,6 +341,13 @@ class Calls:
         else:
             found = self._some_variable(key, line)
         return Value(taints=found.taints | default.taints, hint=default.text)
+
+    def handed_on(self, values_: Iterable[Value], line: int) -> None:
+        """Note functions that are put into a container or passed on: whoever gets them calls them."""
+        for value in values_:
+            kind = CALLS.get(value.name) if value.name else None
+            if kind in (PROC, EXEC):
+                self.note(kind, line, value.name, NOTHING, "indirect")
 
     def _known(
         self,
@@ -464,6 +480,9 @@ class Calls:
         if name.startswith("marshal."):
             flags.append("marshal")
         self.note(DECODE, line, detail, taints, *flags)
+        if name.endswith(("pickle.loads", "dill.loads")) and (constant or taints & {"decoded", "remote"}):
+            # Unpickling calls whatever the data names.
+            self.note(EXEC, line, name, taints | {"decoded"} if constant else taints, "constant")
         result = taints | {"decoded"}
         if folded is not UNKNOWN:
             text = (
@@ -540,6 +559,10 @@ _SPECIAL: dict[str, Any] = {
     "io.open": Calls._open,  # noqa: SLF001
     "codecs.open": Calls._open,  # noqa: SLF001
 }
+
+
+def _is_standard(name: str) -> bool:
+    return name.partition(".")[0].partition("(")[0] in STANDARD
 
 
 def _slashed(rows: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

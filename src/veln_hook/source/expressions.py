@@ -62,6 +62,8 @@ class Evaluator:
         """Return ``owner.attr``."""
         if not owner.name:
             return Value(taints=owner.taints) if owner.taints else NONE
+        if attr == "__call__":
+            return owner
         name = f"{owner.name}.{attr}"
         if name.startswith(_BUILTINS):
             name = name.partition(".")[2]
@@ -97,6 +99,14 @@ class Evaluator:
                 receiver.const is not UNKNOWN or added != receiver.taints
             ):  # what it holds is no longer what was bound
                 self._walk.bind(callee.value.id, Value(UNKNOWN, receiver.name, added))
+        if function.name.startswith(_GETTERS) and arguments:
+            kind, _, attribute = function.name.partition(" ")
+            found = self.attribute(arguments[0], attribute, node.lineno)
+            if kind == "operator.attrgetter":
+                return found
+            function, receiver, method, arguments = found, arguments[0], attribute, []
+        elif method in ("__getattribute__", "__getattr__") and arguments and isinstance(arguments[0].const, str):
+            return self.attribute(receiver, arguments[0].const, node.lineno)
         if function.name == "map" and len(arguments) > 1:
             folded = self._mapped(arguments[0], arguments[1])
             if folded is not None:
@@ -178,6 +188,7 @@ class Evaluator:
     def _sequence(self, node: ast.Tuple | ast.List | ast.Set) -> Value:
         items = [self.value(item) for item in node.elts]
         taints = NOTHING.union(*(item.taints for item in items)) if items else NOTHING
+        self._calls.handed_on(items, node.lineno)
         if len(items) <= MAX_ITEMS and all(item.const is not UNKNOWN for item in items):
             return Value(tuple(item.const for item in items), "", taints)
         return Value(taints=taints, hint=" ".join(item.text or "{}" for item in items[:50]))
@@ -187,6 +198,7 @@ class Evaluator:
         known: dict[Any, Any] | None = {}
         for key, item in zip(node.keys, node.values):
             value = self.value(item)
+            self._calls.handed_on((value,), node.lineno)
             taints |= value.taints
             if key is None:
                 known = None
@@ -201,6 +213,7 @@ class Evaluator:
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner = self.value(node.value)
+        self.taken_from(node.value)
         if isinstance(node.slice, ast.Slice):
             bounds = [
                 self.value(part).const if part is not None else None
@@ -262,6 +275,20 @@ class Evaluator:
             taints |= {"secret-words"}
         return Value(taints=taints) if taints else NONE
 
+    def taken_from(self, container: ast.expr) -> None:
+        """Count the archive's own functions in a display as called, where one is taken out of it at once."""
+        if isinstance(container, ast.Dict):
+            parts: list[ast.expr] = container.values
+        elif isinstance(container, (ast.List, ast.Tuple, ast.Set)):
+            parts = container.elts
+        else:
+            return
+        for part in parts:
+            if isinstance(part, ast.Name):
+                name = self._walk.look_up(part.id).name
+                if name.startswith((":", ".")) or "." in name:
+                    self._walk.scope.call(name, ())
+
     def element(self, items: Value) -> Value:
         """Return what is known of each element of something iterated over."""
         taints = items.taints
@@ -285,6 +312,7 @@ class Evaluator:
         iterated: list[Value] = []
         for generator in node.generators:
             items = self.value(generator.iter)
+            self.taken_from(generator.iter)
             iterated.append(items)
             taints |= items.taints
             self._walk.assign(generator.target, self.element(items))
@@ -334,6 +362,7 @@ class Evaluator:
 
 _ADDS = frozenset(["append", "appendleft", "extend", "insert", "update", "add", "setdefault"])
 """Methods by which a container gets what it is given."""
+_GETTERS = ("operator.attrgetter ", "operator.methodcaller ")
 _PURE = (
     ast.BinOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.expr_context, ast.UnaryOp, ast.unaryop, ast.Attribute,
     ast.Subscript,

@@ -101,6 +101,7 @@ class Linker:
         self.modules = list(modules)
         self._entry_points = entry_points
         self.by_name = {module.name: place for place, module in enumerate(modules) if module.name}
+        self._tops = {name.partition(".")[0] for name in self.by_name}
         self._by_path = {module.path: place for place, module in enumerate(modules)}
         self.nodes: list[_Node] = []
         self.ids: list[dict[str, int]] = [{} for _ in modules]
@@ -155,10 +156,12 @@ class Linker:
         for place, callers in self._callers.items():
             if any(REACHES[self.nodes[caller].reach] in _BY_ITSELF for caller in callers):
                 found.add(self.modules[place].path)
+        able = {node.module for node in self.nodes if node.mask}
         for node in self.nodes:
             module = self.modules[node.module]
             if module.facts.light and any(
-                call.target.startswith(":") or any(self.nodes[target].mask for target in self.resolve(node.module, call.target) if target != self.ids[self.nodes[target].module].get(""))
+                call.target.startswith(":")
+                or any(self.nodes[target].module in able for target in self.resolve(node.module, call.target))
                 for call in node.scope.calls
             ):
                 found.add(module.path)
@@ -205,6 +208,8 @@ class Linker:
 
     def resolve(self, place: int, target: str, depth: int = 0) -> list[int]:
         """Return the nodes that a name may mean, seen from a module."""
+        if target[:1] not in ".:?@" and target.partition(".")[0].partition("(")[0] not in self._tops:
+            return []  # another project's, as most are
         if depth > 5:  # noqa: PLR2004 - re-exports of re-exports
             return []
         key = (place, target)
@@ -327,15 +332,22 @@ class Linker:
     # --- what data goes where -------------------------------------------------------------------------
 
     def _follow(self) -> None:
+        # Only data that comes to something that can do anything is worth following.
+        carrying = [
+            (node, target, taints)
+            for node in self.nodes
+            for target, taints in node.edges
+            if taints and self.nodes[target].mask
+        ]
+        returning = [node for node in self.nodes if node.scope.returns]
         for _ in range(_ROUNDS):
             changed = False
-            for node in self.nodes:
-                for target, taints in node.edges:
-                    if taints:
-                        known = self.nodes[target].incoming
-                        before = len(known)
-                        known |= self._resolved(node, taints)
-                        changed = changed or len(known) != before
+            for node, target, taints in carrying:
+                known = self.nodes[target].incoming
+                before = len(known)
+                known |= self._resolved(node, taints)
+                changed = changed or len(known) != before
+            for node in returning:
                 before = len(node.returns)
                 node.returns |= self._resolved(node, node.scope.returns)
                 changed = changed or len(node.returns) != before

@@ -74,18 +74,18 @@ TOKENS = tuple(
 )  # fmt: skip
 """Literals, each of them in the source of something that needs no import of its own."""
 
-_CALL_ALONE = re.compile(rb"^(?:[\w, ]+=[ \t]*)?([A-Za-z_][\w.]*)\(", re.MULTILINE)
+_CALL_ALONE = re.compile(rb"^(?:[\w, ]+=[ \t]*)?([A-Za-z_][\w.]*\([^\n]*)", re.MULTILINE)
 """A call at the left margin: what a module does when it is imported, perhaps elsewhere's code."""
 _BLOCK = re.compile(
     rb"^(?:try|if(?! __name__)|with|for|while|class)\b[^\n]*:[^\n]*\n"
     rb"((?:[ \t]+[^\n]*\n|[ \t]*\n|(?:except|else|elif|finally)\b[^\n]*:[^\n]*\n)+)",
     re.MULTILINE,
 )
-_CALL = re.compile(rb"^[ \t]+(?:\w+[ \t]*=[ \t]*)?([A-Za-z_][\w.]*)\(", re.MULTILINE)
+_CALL = re.compile(rb"^[ \t]+(?:\w+[ \t]*=[ \t]*)?([A-Za-z_][\w.]*\([^\n]*)", re.MULTILINE)
 _DECORATED = re.compile(rb"^[ \t]*@([A-Za-z_][\w.]*)", re.MULTILINE)
 _BASES = re.compile(rb"^class[ \t]+\w+[ \t]*\(([^)\n]*)", re.MULTILINE)
 
-_STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | frozenset(
+STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | frozenset(
     "abc collections contextlib dataclasses enum functools itertools json logging os re sys typing warnings".split()
 )
 _FROM = re.compile(rb"from[ \t]+([\w.]+)[ \t\\\r\n]+\Z")
@@ -161,12 +161,18 @@ def calls_of(data: bytes, imports: list[Import]) -> list[str]:
         data: Its bytes.
         imports: What it imports.
     """
-    called = set(_CALL_ALONE.findall(data)) | set(_DECORATED.findall(data))
+    called = set(_DECORATED.findall(data))
+    lines = _CALL_ALONE.findall(data)
     for block in _BLOCK.finditer(data):
-        called.update(_CALL.findall(block.group(1)))
+        lines += _CALL.findall(block.group(1))
+    for line in lines:  # what is passed may be called, too
+        called.update(_NAME.findall(line[:_LINE]))
     for bases in _BASES.findall(data):
         called.update(_NAME.findall(bases))
-    bound = {each.bound: each for each in imports if each.module.partition(".")[0] not in _STANDARD}
+    strange = [each for each in imports if each.module.partition(".")[0] not in STANDARD]
+    # 'import a.b' binds a.
+    bound = {each.bound: each for each in strange}
+    tops = {each.module.partition(".")[0] for each in strange if not each.name}
     stars = [each.module for each in imports if each.name == "*"]
     found = []
     for callee in sorted(called):
@@ -174,6 +180,8 @@ def calls_of(data: bytes, imports: list[Import]) -> list[str]:
         known = bound.get(root)
         if known is not None:
             found.append(f"{dotted(known)}{dot}{tail}")
+        elif root in tops:
+            found.append(f"{root}{dot}{tail}")
         elif b"def " + root.encode() + b"(" in data:
             found.append(f":{root}{dot}{tail}")
         found += [f"{star}{'' if star.endswith('.') else '.'}{root}{dot}{tail}" for star in stars if known is None]

@@ -19,7 +19,8 @@ from veln_hook.source.calls import Calls, named
 from veln_hook.source.expressions import Evaluator
 from veln_hook.source.facts import FileFacts
 from veln_hook.source.scopes import Draft
-from veln_hook.source.values import NONE, Value
+from veln_hook.source.values import NONE, UNKNOWN, Value
+from veln_hook.source.vocabulary import CALLS
 
 MAX_NESTED = 6
 """How often code inside a literal, inside code inside a literal, is read again."""
@@ -46,6 +47,8 @@ class _Walk:
         text = source if isinstance(source, str) else source.decode("utf-8", "replace")
         self._text = text
         self._lines: list[str] = []
+        self.branches = 0
+        """How many branches deep the walk is: what is bound there may not be bound so."""
         self.line = 1
         """Of the statement that is being walked."""
         self._bodies: deque[tuple[Draft, list[ast.stmt]]] = deque()
@@ -65,6 +68,10 @@ class _Walk:
         self.value = self.evaluator.value
 
     def facts(self) -> FileFacts:
+        for name, value in self.root.names.items():
+            # An instance that others import has its class's methods.
+            if name.isidentifier() and value.name.startswith(":") and value.name.endswith("()"):
+                self.exports.setdefault(name, value.name)
         return FileFacts(
             scopes=tuple(
                 draft.finished()
@@ -171,6 +178,11 @@ class _Walk:
                     self.exports[alias.asname or alias.name] = dotted
 
     def bind(self, name: str, value: Value) -> None:
+        """Bind a name; in a branch, what can do something isn't forgotten for what can't."""
+        if self.branches:
+            before = self.scope.names.get(name)
+            if before is not None and before.name in CALLS and value.name not in CALLS:
+                value = Value(UNKNOWN, before.name, before.taints | value.taints)
         self.scope.names[name] = value
 
     def assign(self, target: ast.expr, value: Value) -> None:
@@ -217,6 +229,7 @@ class _Walk:
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
         self.assign(node.target, self.evaluator.element(self.value(node.iter)))
+        self.evaluator.taken_from(node.iter)
         self.body(node.body)
         self.body(node.orelse)
 
@@ -237,8 +250,10 @@ class _Walk:
         self.handlers.append(any(_is_swallowing(handler) for handler in node.handlers))
         self.body(node.body)
         self.handlers.pop()
+        self.branches += 1
         for handler in node.handlers:
             self.body(handler.body)
+        self.branches -= 1
         self.body(node.orelse)
         self.body(node.finalbody)
 
@@ -256,9 +271,13 @@ class _Walk:
             before = self.scope.tainting
             # A sweep of the environment that picks out what is named like a secret.
             self.scope.tainting = before | condition.taints if "secret-words" in condition.taints else before
+            self.branches += 1
             self.body(node.body)
+            self.branches -= 1
             self.scope.tainting = before
+        self.branches += 1
         self.body(node.orelse)
+        self.branches -= 1
 
     def _type_checking(self, node: ast.If) -> None:
         """Bind what only a type checker imports, without counting the import."""

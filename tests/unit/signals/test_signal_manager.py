@@ -24,6 +24,7 @@ from veln_hook.model import (
 )
 from veln_hook.policy.settings import CoolingPolicy, Policy, SignalPolicy
 from veln_hook.signals import ArchiveContext, CandidateContext, SignalInfo, SignalManager, hookimpl
+from veln_hook.signals.source import SIGNALS
 from veln_hook.source.client import Scanner
 from veln_hook.source.facts import ArchiveFacts
 from veln_hook.store.sqlite import SqliteStore
@@ -115,7 +116,8 @@ def raising(*before):
 
 
 def test_built_in_signals_are_registered_like_any_other():
-    assert list(SignalManager().signals) == ["cooling", "hash-mutation", "overwrite"]
+    source = [info.name for info in SIGNALS]
+    assert list(SignalManager().signals) == ["cooling", "hash-mutation", "overwrite", *source]
     assert all(info.description for info in SignalManager().signals.values())
 
 

@@ -27,6 +27,10 @@ def klass(method, head="class C:"):
     return f"{head}\n{METHOD % method}\n"
 
 
+# A function that another returns, and a name of the module in code that is executed.
+KNOWN_GAPS = ("g()()\n", "exec('f()')\n")
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -84,7 +88,9 @@ def klass(method, head="class C:"):
         f"{klass('find_spec')}import sys\nsys.meta_path.append(C())\n",
     ],
 )
-def test_what_runs_by_itself_when_it_is_imported(source):
+def test_what_runs_by_itself_when_it_is_imported(source, request):
+    if source.endswith(KNOWN_GAPS):
+        request.applymarker(pytest.mark.xfail(reason="docs/threat-model.md says so", strict=True))
     assert reach_of(source) == IMPORT
 
 

@@ -29,6 +29,9 @@ _SIZES = ((3_000, 2), (10_000, 4), (40_000, 4))
 """Points of a package that has less source than so many bytes; they add up."""
 _MAX_OTHER_FILES = 14
 """Members besides source: an archive with more of them, or with native code, is not small."""
+_TINY = 3_000
+_SENDS = "a request that sends data"
+"""A sign only in a package of fewer bytes: any client of a service does it."""
 _POINTS = {
     "a long line of encoded data": 4,
     "an interpreter started by itself": 3,
@@ -48,7 +51,7 @@ _POINTS = {
     "a process that nobody sees": 2,
     "a process started by itself": 2,
     "a request": 1,
-    "a request that sends data": 1,
+    _SENDS: 1,
     "a process": 1,
     "decoded data in a request": 1,
     "decoding next to a request": 1,
@@ -87,6 +90,8 @@ def _find(view: View) -> Iterator[Hit]:
         for pair in view.pairs((kinds[0],), (kinds[1],)):
             if view.is_new(pair.first) or view.is_new(pair.second):
                 signs.setdefault(sign, pair.first)
+    if facts.python_bytes >= _TINY:
+        signs.pop(_SENDS, None)
     points = sum(_POINTS[sign] for sign in signs)
     if points < _LEAST:
         return  # that it is small is no sign
@@ -129,7 +134,7 @@ def _request_signs(flags: set[str], taints: set[str], *, itself: bool) -> Iterat
     if itself:
         yield "a request made by itself"
     if "sends" in flags:
-        yield "a request that sends data"
+        yield _SENDS
     if "quiet" in flags:
         yield "a request whose errors are swallowed"
     if "decoded" in taints:
