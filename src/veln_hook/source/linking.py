@@ -9,33 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from veln_hook.source import vocabulary as v
-from veln_hook.source.facts import BUILD, IMPORT, REACHES, SCRIPT, STARTUP, Placed, Tie
+from veln_hook.source.facts import BUILD, IMPORT, REACHES, SCRIPT, STARTUP, Placed
+from veln_hook.source.graph import BITS, Node, close, ties
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from veln_hook.source.facts import Capability, FileFacts, Scope
+    from veln_hook.source.facts import Capability, FileFacts, Tie
 
 _BY_ITSELF = (STARTUP, BUILD, IMPORT)
 _ROUNDS = 4
 """How many calls deep data is followed."""
-_MAX_TIES = 2_000
-_PER_KIND = 6
-"""Capabilities of one kind that are looked at in one closure, the most telling details first."""
-
-_SECRETS = (v.CRED, v.CRED_FILE, v.ENV, v.HOST, v.SPY)
-_PAIRS = (
-    *((secret, way) for secret in _SECRETS for way in (v.NET, v.DNS, v.PROC)),
-    (v.NET, v.PROC), (v.NET, v.EXEC), (v.NET, v.LOAD), (v.NET, v.WRITE), (v.NET, v.NATIVE),
-    (v.DECODE, v.EXEC), (v.DECODE, v.PROC), (v.DECODE, v.NET), (v.DECODE, v.WRITE),
-    (v.WRITE, v.PROC), (v.WRITE, v.LOAD), (v.PERSIST, v.PROC), (v.PERSIST, v.WRITE), (v.PERSIST, v.NET),
-    (v.URL, v.NET), (v.URL, v.PROC), (v.URL, v.EXEC), (v.DYNAMIC, v.EXEC), (v.DYNAMIC, v.NET), (v.DYNAMIC, v.PROC),
-    (v.NATIVE, v.DECODE), (v.STARTUP_FILE, v.PROC), (v.STARTUP_FILE, v.NET),
-)  # fmt: skip
-"""Kinds that mean more together than alone."""
-_BITS = {kind: 1 << place for place, kind in enumerate(v.KINDS)}
-_MADE = ("__init__", "__new__", "__post_init__", "__call__", "__del__")
+_MADE = ("__init__", "__new__", "__post_init__", "__del__")
 """What runs when a class is called, or what comes of it is; and when that goes."""
 _COMMAND_METHODS = (
     "run",
@@ -47,8 +32,11 @@ _COMMAND_METHODS = (
     "build_extension",
     "build_extensions",
 )
-_COMMAND_BASES = ("install", "develop", "egg_info", "build_py", "build_ext", "build", "sdist", "Command", "bdist_wheel",
-    "bdist_egg", "install_lib", "easy_install", "build_clib", "build_scripts", "install_scripts", "editable_wheel", "test")  # fmt: skip
+_COMMAND_BASES = (
+    "install", "develop", "egg_info", "build_py", "build_ext", "build", "sdist", "Command", "bdist_wheel",
+    "bdist_egg", "install_lib", "easy_install", "build_clib", "build_scripts", "install_scripts",
+    "editable_wheel", "test",
+)  # fmt: skip
 
 
 class Module(NamedTuple):
@@ -60,33 +48,6 @@ class Module(NamedTuple):
     facts: FileFacts
     roots: tuple[str, ...]
     """Reaches of its body: ``("import",)`` for a module of a package, none for a test."""
-
-
-class _Node:
-    __slots__ = (
-        "capabilities",
-        "edges",
-        "incoming",
-        "mask",
-        "module",
-        "reach",
-        "reached",
-        "returns",
-        "scope",
-    )
-
-    def __init__(self, module: int, scope: Scope) -> None:
-        self.module = module
-        self.scope = scope
-        self.edges: list[tuple[int, tuple[str, ...]]] = []
-        self.reach = len(REACHES) - 1
-        self.mask = 0
-        self.incoming: set[str] = set()
-        self.returns: set[str] = {
-            taint for taint in scope.returns if not taint.startswith("ret:") and taint != "arg"
-        }
-        self.capabilities = scope.capabilities
-        self.reached = False
 
 
 class Linker:
@@ -103,7 +64,7 @@ class Linker:
         self.by_name = {module.name: place for place, module in enumerate(modules) if module.name}
         self._tops = {name.partition(".")[0] for name in self.by_name}
         self._by_path = {module.path: place for place, module in enumerate(modules)}
-        self.nodes: list[_Node] = []
+        self.nodes: list[Node] = []
         self.ids: list[dict[str, int]] = [{} for _ in modules]
         self.methods: list[dict[str, int]] = [{} for _ in modules]
         self.exports: list[dict[str, str]] = [{} for _ in modules]
@@ -126,13 +87,13 @@ class Linker:
         for scope in facts.scopes:
             if scope.name == "" and body is not None:
                 ids[""] = body
-                self.nodes[body] = _Node(place, scope)
+                self.nodes[body] = Node(place, scope)
                 continue
             ids[scope.name] = len(self.nodes)
             owner, _, last = scope.name.rstrip("'").rpartition(".")
             if owner:
                 methods[last] = -1 if last in methods else len(self.nodes)
-            self.nodes.append(_Node(place, scope))
+            self.nodes.append(Node(place, scope))
         self.ids[place], self.methods[place] = ids, methods
         self.exports[place] = dict(facts.exports)
         bases: dict[str, list[str]] = {}
@@ -150,8 +111,8 @@ class Linker:
         for node in self.nodes:
             node.mask = 0
             for capability in node.capabilities:
-                node.mask |= _BITS.get(capability.kind, 0)
-        self._close()
+                node.mask |= BITS.get(capability.kind, 0)
+        close(self.nodes)
         found = set()
         for place, callers in self._callers.items():
             if any(REACHES[self.nodes[caller].reach] in _BY_ITSELF for caller in callers):
@@ -226,11 +187,13 @@ class Linker:
             method = self.methods[place].get(target[2:], -1)
             return [method] if method >= 0 else []
         if target.startswith(":"):
-            return self._local(place, target[1:].replace("()", ""), depth)
-        dotted = self._absolute(place, target).replace("()", "")
-        if not dotted:
-            return []
-        parts = dotted.split(".")
+            called = ".__call__" if target.endswith("()") else ""  # what a call returned is called
+            name = target[1:].replace("()", "")
+            return (self._local(place, f"{name}{called}", depth) if called else []) or self._local(place, name, depth)
+        return self._dotted(place, self._absolute(place, target).replace("()", ""), depth)
+
+    def _dotted(self, place: int, dotted: str, depth: int) -> list[int]:
+        parts = dotted.split(".") if dotted else []
         for end in range(len(parts), 0, -1):
             module = self.by_name.get(".".join(parts[:end]))
             if module is not None:
@@ -295,16 +258,7 @@ class Linker:
     def _spread(self) -> None:
         for node in self.nodes:
             node.reached, node.reach = False, len(REACHES) - 1
-        roots: dict[str, list[int]] = {reach: [] for reach in REACHES}
-        for place, module in enumerate(self.modules):
-            for reach in module.roots:
-                for name in ("", "__main__") if reach == BUILD else ("",):
-                    if name in self.ids[place]:
-                        roots[reach].append(self.ids[place][name])
-            if "__main__" in self.ids[place]:
-                roots[SCRIPT].append(self.ids[place]["__main__"])
-        for dotted, reach in self._entry_points:
-            roots[reach] += self.resolve(-1, dotted) if self.modules else []
+        roots = self._roots()
         for level, reach in enumerate(REACHES[:-1]):
             # The worst first: what was visited before is reached in a worse way already.
             waiting = roots[reach]
@@ -316,6 +270,20 @@ class Linker:
                 waiting += [target for target, _ in node.edges]
                 if reach == BUILD:
                     waiting += self._commands(node.module)
+
+    def _roots(self) -> dict[str, list[int]]:
+        """Return what runs without being called, by how it comes to run."""
+        roots: dict[str, list[int]] = {reach: [] for reach in REACHES}
+        for place, module in enumerate(self.modules):
+            for reach in module.roots:
+                for name in ("", "__main__") if reach == BUILD else ("",):
+                    if name in self.ids[place]:
+                        roots[reach].append(self.ids[place][name])
+            if "__main__" in self.ids[place]:
+                roots[SCRIPT].append(self.ids[place]["__main__"])
+        for dotted, reach in self._entry_points:
+            roots[reach] += self.resolve(-1, dotted) if self.modules else []
+        return roots
 
     def _commands(self, place: int) -> list[int]:
         """Return the methods of setuptools commands that a module defines: building runs them."""
@@ -354,7 +322,7 @@ class Linker:
             if not changed:
                 return
 
-    def _resolved(self, node: _Node, taints: Iterable[str]) -> set[str]:
+    def _resolved(self, node: Node, taints: Iterable[str]) -> set[str]:
         known: set[str] = set()
         for taint in taints:
             if taint == "arg":
@@ -377,12 +345,12 @@ class Linker:
             for capability in node.capabilities:
                 here.append(len(placed))
                 placed.append(self._place(node, capability))
-                node.mask |= _BITS.get(capability.kind, 0)
+                node.mask |= BITS.get(capability.kind, 0)
             own.append(here)
-        self._close()
-        return tuple(placed), tuple(self._ties(placed, own))
+        close(self.nodes)
+        return tuple(placed), tuple(ties(self.nodes, placed, own))
 
-    def _place(self, node: _Node, capability: Capability) -> Placed:
+    def _place(self, node: Node, capability: Capability) -> Placed:
         return Placed(
             capability.kind,
             REACHES[node.reach],
@@ -394,61 +362,3 @@ class Linker:
             capability.flags,
             node.scope.name,
         )
-
-    def _close(self) -> None:
-        """Give every scope the kinds of everything it reaches."""
-        callers: dict[int, list[int]] = {}
-        for place, node in enumerate(self.nodes):
-            for target, _ in node.edges:
-                callers.setdefault(target, []).append(place)
-        waiting = [place for place, node in enumerate(self.nodes) if node.mask]
-        while waiting:
-            place = waiting.pop()
-            mask = self.nodes[place].mask
-            for caller in callers.get(place, ()):
-                if mask & ~self.nodes[caller].mask:
-                    self.nodes[caller].mask |= mask
-                    waiting.append(caller)
-
-    def _ties(self, placed: list[Placed], own: list[list[int]]) -> Iterable[Tie]:
-        pairs = [(first, second, _BITS[first] | _BITS[second]) for first, second in _PAIRS]
-        found: dict[tuple[int, int], Tie] = {}
-        # The worst reach first, so that a pair is told where it is worst.
-        for place in sorted(range(len(self.nodes)), key=lambda place: self.nodes[place].reach):
-            node = self.nodes[place]
-            wanted = [
-                (first, second, both)
-                for first, second, both in pairs
-                if node.mask & both == both
-                and not any(
-                    self.nodes[target].mask & both == both and self.nodes[target].reach <= node.reach
-                    for target, _ in node.edges
-                )
-            ]
-            if not wanted:
-                continue
-            closure = self._closure(place, placed, own)
-            for first, second, _ in wanted:
-                for one in closure.get(first, ())[:_PER_KIND]:
-                    for other in closure.get(second, ())[:_PER_KIND]:
-                        if (one, other) not in found and len(found) < _MAX_TIES:
-                            near = placed[one].path == placed[other].path
-                            found[one, other] = Tie(one, other, REACHES[node.reach], near)
-        return found.values()
-
-    def _closure(self, place: int, placed: list[Placed], own: list[list[int]]) -> Mapping[str, list[int]]:
-        """Return the capabilities that a scope reaches, by kind, the nearest first, one of each detail."""
-        seen = {place}
-        waiting = [place]
-        found: dict[str, dict[str, int]] = {}
-        for current in waiting:  # it grows while it is walked
-            for capability in own[current]:
-                known = placed[capability]
-                found.setdefault(known.kind, {}).setdefault(
-                    f"{known.detail} {known.flags} {known.taints}", capability
-                )
-            for target, _ in self.nodes[current].edges:
-                if target not in seen and self.nodes[target].mask:
-                    seen.add(target)
-                    waiting.append(target)
-        return {kind: list(details.values()) for kind, details in found.items()}
