@@ -63,7 +63,9 @@ def _light(odd: tuple[Capability, ...], data: bytes, imports: list[Import]) -> F
     return FileFacts(
         (Scope("", 1, odd, calls),),
         tuple(dict.fromkeys(name for each in imports for name in (each.module, dotted(each)))),
-        tuple((bound if bound != "*" else f"*{name}", name) for bound, name in names.items() if name != bound),
+        tuple(
+            (bound if bound != "*" else f"*{name}", name) for bound, name in names.items() if name != bound
+        ),
         light=True,
     )
 

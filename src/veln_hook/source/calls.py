@@ -1,42 +1,37 @@
-"""What calls, names and strings mean: the place where capabilities are noted."""
+"""What calls and names mean: the place where capabilities are noted."""
 
 from __future__ import annotations
 
-import ast
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.source import values, vocabulary
+from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
 from veln_hook.source.prefilter import STANDARD
+from veln_hook.source.strings import Strings
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
 from veln_hook.source.vocabulary import (
     CALLS,
     CRED,
-    CRED_FILE,
-    DECODE,
-    DNS,
     DYNAMIC,
     ENV,
     EXEC,
     HOST,
-    LOAD,
-    NATIVE,
     NET,
-    PERSIST,
     PROC,
-    SPY,
-    URL,
     WRITE,
     is_credential_name,
-)  # fmt: skip
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _ENVIRON = ("os.environ", "os.environb", "posix.environ")
-_ENV_GET = frozenset(
-    f"{environ}.{verb}" for environ in _ENVIRON for verb in ("get", "pop", "setdefault", "__getitem__")
-)
+_ENV_GET = frozenset((
+    "os.getenv",
+    "os.getenvb",
+    *(f"{environ}.{verb}" for environ in _ENVIRON for verb in ("get", "pop", "setdefault", "__getitem__")),
+))  # fmt: skip
 _ENV_SWEEP = frozenset(
     f"{environ}.{verb}" for environ in _ENVIRON for verb in ("items", "values", "copy", "keys")
 )
@@ -92,10 +87,16 @@ _RUNS_ITS_ARGUMENT = frozenset(
         "add_done_callback",
     ]
 )
-_ASKS_ABOUT = frozenset("isinstance hasattr callable issubclass type repr str id print inspect.signature".split())
+_ASKS_ABOUT = frozenset([
+    "isinstance", "hasattr", "callable", "issubclass", "type", "repr", "str", "id", "print",
+    "inspect.signature",
+])  # fmt: skip
+_ATTRIBUTE_MAKERS = ("operator.attrgetter", "operator.methodcaller")
 _WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
-_SILENT = ("creationflags", "start_new_session", "preexec_fn", "startupinfo")
+_HINTING = ("Request", "join", "format", "expanduser")
+"""Methods whose arguments tell of their results."""
 _MAX_DETAIL = 80
+_MAX_NAME = 100
 _MODULES_THAT_MATTER = (
     "os",
     "subprocess",
@@ -118,15 +119,15 @@ class Calls:
 
     Args:
         walk: The walk.
-        source: The module's whole text: what doesn't stand in it need not be looked for in its strings.
+        source: The module's whole text.
     """
 
     def __init__(self, walk: Any, source: str) -> None:
         self._walk = walk
-        lowered = source.lower()
-        self._paths = _present(vocabulary.CREDENTIAL_PATHS, lowered)
-        self._startup = _present(vocabulary.STARTUP_PATHS, lowered)
-        self._urls = "://" in source
+        strings = Strings(self.note, source)
+        self.text = strings.text
+        """Notes what a string names; returns its taints."""
+        self._acts = Acts(walk, self.note, strings)
 
     def note(
         self, kind: str, line: int, detail: str = "", taints: frozenset[str] = NOTHING, *flags: str
@@ -142,12 +143,10 @@ class Calls:
 
     # --- names and items ------------------------------------------------------------------------------
 
-    def attribute(self, name: str, owner: Value, line: int) -> Value:
+    def attribute(self, name: str, owner: Value) -> Value:
         """Return what an attribute is."""
         if name in _ENVIRON:
             return named(name)
-        if name in vocabulary.CALLS and CALLS[name] == HOST:
-            return Value(name=name, taints=owner.taints)
         return Value(name=name, taints=owner.taints)
 
     def item(self, owner: Value, key: str, line: int) -> Value | None:
@@ -195,84 +194,30 @@ class Calls:
         """Note that the whole environment is read."""
         self.note(ENV, line, "sweep")
 
-    # --- strings --------------------------------------------------------------------------------------
-
-    def text(self, text: str, line: int) -> frozenset[str]:
-        """Note what a string names; return its taints.
-
-        Args:
-            text: A literal, or what a folded expression made.
-            line: Where it stands; 0 if it was made from parts, which then hide from the file's text.
-        """
-        length = len(text)
-        if length < 4 or length > 20_000:  # noqa: PLR2004
-            return NOTHING
-        hidden = line == 0
-        slashed = "/" in text or "\\" in text
-        if not hidden and not (slashed or self._paths or self._startup):
-            return NOTHING
-        paths, startup = self._paths, self._startup
-        if hidden:
-            paths, startup = vocabulary.CREDENTIAL_PATHS, vocabulary.STARTUP_PATHS
-        elif slashed:
-            paths, startup = (*_SLASHED_PATHS, *paths), (*_SLASHED_STARTUP, *startup)
-        lowered = text.lower()
-        flags = ("hidden",) if hidden else ()
-        taints = NOTHING
-        if length < 400:  # noqa: PLR2004 - a path, not a text about paths
-            for part, what in paths:
-                if part in lowered and _is_path(lowered, part):
-                    self.note(CRED_FILE, line, what, NOTHING, *flags)
-                    taints = frozenset(("cred",))
-                    break
-        for part, what in startup:
-            if part in lowered and not (part == ".pth" and not lowered.rstrip("\"'").endswith(".pth")):
-                self.note(PERSIST, line, what, NOTHING, *flags)
-                break
-        if "://" in text:
-            self._url(text, lowered, line, flags)
-        return taints
-
-    def _url(self, text: str, lowered: str, line: int, flags: tuple[str, ...]) -> None:
-        for host in vocabulary.EXFILTRATION_HOSTS:
-            if host in lowered:
-                if host in vocabulary.LOOKUP_HOSTS:
-                    self.note(HOST, line, "address", NOTHING, *flags)
-                    continue
-                mild = "mild" if host in vocabulary.MILD_HOSTS else "strong"
-                self.note(URL, line, host, NOTHING, mild, *flags)
-                return
-        match = vocabulary.PUBLIC_IP_URL.search(text)
-        if match and vocabulary.is_public_address(match.group(1)):
-            self.note(URL, line, match.group(1), NOTHING, "address", *flags)
-        elif "hidden" in flags and "://" in text:
-            host = vocabulary.URL_HOST.search(text)
-            if host:
-                self.note(URL, line, host.group(1), NOTHING, "plain", *flags)
-
     # --- calls ----------------------------------------------------------------------------------------
 
-    def call(
+    def call(  # noqa: C901, PLR0911 - once for every call there is: the cases stand in the order of their cost
         self,
-        node: ast.Call,
+        line: int,
         function: Value,
         receiver: Value,
         method: str,
+        *,
         arguments: list[Value],
         options: dict[str, Value],
     ) -> Value:
         """Note what a call does; return what is known of its result."""
-        name, line = function.name, node.lineno
+        name = function.name
         everything = [*arguments, *options.values()]
         taints = NOTHING.union(*(value.taints for value in everything)) if everything else NOTHING
         special = _SPECIAL.get(name)
         if special is not None:
-            found = special(self, line, arguments, options)
+            found: Value | None = special(self, line, arguments, options)
             if found is not None:
-                return found  # type: ignore[no-any-return]
-        if name in ("operator.attrgetter", "operator.methodcaller") and arguments and isinstance(arguments[0].const, str):
+                return found
+        if name in _ATTRIBUTE_MAKERS and arguments and isinstance(arguments[0].const, str):
             return Value(name=f"{name} {arguments[0].const}", taints=taints)
-        if name in _ENV_GET or name in ("os.getenv", "os.getenvb"):
+        if name in _ENV_GET:
             return self._getenv(arguments, options, line)
         if name in _ENV_SWEEP or (name in _SERIALIZES and any(value.name in _ENVIRON for value in arguments)):
             # A copy is what every starter of processes makes; it counts where it goes to a network.
@@ -282,34 +227,29 @@ class Calls:
             self.handed_on(everything, line)
         kind = CALLS.get(name)
         if kind is not None:
-            return self._known(kind, name, line, receiver, arguments, options, taints)
+            return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
         if method in _WRITES and taints & {"decoded", "remote"}:
             self.note(WRITE, line, "", taints | receiver.taints)
         if method == "extractall" and "remote" in receiver.taints:
             self.note(WRITE, line, "", receiver.taints)
         self._calls_others(name, method, everything, taints)
-        folded = UNKNOWN
         if not options or name in ("bytes", "str"):
             constants = [value.const for value in arguments]
             folded = values.call(name, constants) if name else UNKNOWN
             if folded is UNKNOWN and method:
                 folded = values.method(receiver.const, method, constants)
-        result = taints | receiver.taints
-        if folded is not UNKNOWN:
-            if method in ("join", "replace", "decode") or name in ("chr", "bytes", "reversed"):
-                if isinstance(folded, str):
-                    result |= self.text(folded, 0 if method != "replace" else line)
-            if name in ("chr", "reversed"):
-                result |= {"decoded"}
-            return Value(folded, "", result)
-        hint = ""
-        if method in ("Request", "join", "format", "expanduser") or name.endswith(
-            (".Request", ".join", "Path")
+            if folded is not UNKNOWN:
+                return self._folded(folded, name, method, line, taints | receiver.taints)
+        return _unknown(name, method, receiver, arguments, taints | receiver.taints)
+
+    def _folded(self, folded: Any, name: str, method: str, line: int, taints: frozenset[str]) -> Value:
+        if isinstance(folded, str) and (
+            method in ("join", "replace", "decode") or name in ("chr", "bytes", "reversed")
         ):
-            hint = " ".join(filter(None, (value.text for value in (receiver, *arguments[:3]))))[:500]
-        if name.startswith((":", ".")) or ("." in name and not _is_standard(name)):
-            result |= {f"ret:{name}"} if not name.endswith(")") and len(name) < 100 else NOTHING
-        return Value(name=f"{name}()" if name else "", taints=result, hint=hint)
+            taints |= self.text(folded, 0 if method != "replace" else line)
+        if name in ("chr", "reversed"):
+            taints |= {"decoded"}
+        return Value(folded, "", taints)
 
     def _calls_others(self, name: str, method: str, everything: list[Value], taints: frozenset[str]) -> None:
         scope = self._walk.scope
@@ -349,153 +289,6 @@ class Calls:
             if kind in (PROC, EXEC):
                 self.note(kind, line, value.name, NOTHING, "indirect")
 
-    def _known(
-        self,
-        kind: str,
-        name: str,
-        line: int,
-        receiver: Value,
-        arguments: list[Value],
-        options: dict[str, Value],
-        taints: frozenset[str],
-    ) -> Value:
-        if kind in (NET, DNS):
-            return self._network(kind, name, line, receiver, arguments, options, taints)
-        if kind == PROC:
-            return self._process(name, line, arguments, options, taints)
-        if kind == EXEC:
-            return self._execute(name, line, arguments, taints)
-        if kind == DECODE:
-            return self._decode(name, line, arguments, taints)
-        if kind == HOST:
-            self.note(HOST, line, vocabulary._HOST[name])  # noqa: SLF001 - the table's own second column
-            return Value(name=f"{name}()", taints=frozenset(("host",)))
-        if kind == WRITE:
-            if taints & {"decoded", "remote"}:
-                self.note(WRITE, line, "", taints)
-            return Value(taints=taints)
-        detail = name.rpartition(".")[2]
-        if kind in (LOAD, NATIVE):
-            detail = f"{detail} {arguments[0].text if arguments else ''}".strip()
-        self.note(kind, line, detail, taints)
-        return Value(name=f"{name}()", taints=taints | ({"spied"} if kind == SPY else NOTHING))
-
-    def _network(
-        self,
-        kind: str,
-        name: str,
-        line: int,
-        receiver: Value,
-        arguments: list[Value],
-        options: dict[str, Value],
-        taints: frozenset[str],
-    ) -> Value:
-        host = ""
-        for value in (receiver, *arguments, *options.values()):
-            text = value.const[0] if isinstance(value.const, tuple) and value.const else value.text
-            if isinstance(text, str):
-                match = vocabulary.URL_HOST.search(text)
-                if match:
-                    host = match.group(1)
-                    break
-        if not host and arguments and kind in (NET, DNS):
-            first = arguments[0].const
-            first = first[0] if isinstance(first, tuple) and first else first
-            if isinstance(first, str) and "." in first and " " not in first and len(first) < 100:  # noqa: PLR2004
-                host = first
-        if _is_loopback(host):
-            return Value(name=f"{name}()", taints=frozenset(("remote",)))
-        verb = name.rpartition(".")[2]
-        flags = []
-        lowered = host.lower()
-        if lowered and any(known in lowered for known in vocabulary.EXFILTRATION_HOSTS if "/" not in known):
-            self._url(f"://{host}", f"://{lowered}", line, ())
-        if verb in ("post", "put", "patch", "send", "sendto", "sendmail") or {
-            "data",
-            "json",
-            "files",
-            "params",
-        } & set(options):
-            flags.append("sends")
-        if host and vocabulary.PUBLIC_IP_URL.search(f"http://{host}"):
-            flags.append("address")
-        self.note(kind, line, host or verb, taints | receiver.taints, *flags)
-        return Value(name=f"{name}()", taints=frozenset(("remote",)))
-
-    def _process(
-        self, name: str, line: int, arguments: list[Value], options: dict[str, Value], taints: frozenset[str]
-    ) -> Value:
-        command = " ".join(value.text for value in arguments if value.text)
-        command = f"{command} {options['args'].text}" if "args" in options else command
-        flags = []
-        if vocabulary.COMMAND_PIP.search(command) or name.startswith("pip."):
-            flags.append("pip")
-        elif vocabulary.COMMAND_DOWNLOAD.search(command):
-            flags.append("download")
-        if vocabulary.COMMAND_POWERSHELL.search(command):
-            flags.append("powershell")
-        if "sys.executable" in command or "python" in command.lower():
-            flags.append("python")
-        silent = any(option in options for option in _SILENT) or ("stdout" in options and "stderr" in options and all(
-            "DEVNULL" in options[stream].name or "open()" in options[stream].name for stream in ("stdout", "stderr")
-        ))  # fmt: skip
-        if (
-            silent
-            or ">/dev/null" in command.replace(" ", "")
-            or ">nul" in command.lower().replace(" ", "")
-            or "nohup" in command
-        ):
-            flags.append("silent")
-        words = command.split()
-        program = words[0].replace("\\", "/").rpartition("/")[2] if words else ""
-        self.text(command, 0) if "decoded" in taints else None
-        self.note(PROC, line, program or name, taints, *flags)
-        return Value(name=f"{name}()", taints=frozenset(("output",)))
-
-    def _execute(self, name: str, line: int, arguments: list[Value], taints: frozenset[str]) -> Value:
-        code = arguments[0] if arguments else NONE
-        if name == "compile":
-            return Value(code.const, "", code.taints)
-        if name.startswith("runpy") or "." in name:
-            self.note(EXEC, line, name, taints)
-            return Value(taints=taints)
-        if isinstance(code.const, (str, bytes)):
-            hidden = bool(code.taints & {"decoded"})
-            # 'eval("1")' tells nothing; what is executed may be another branch's value than the last.
-            known = hidden or len(code.const) > 40  # noqa: PLR2004
-            if known or name == "exec":
-                self.note(EXEC, line, name, code.taints, *(("constant",) if known else ()))
-            self._walk.read_again(code.const, line)
-        elif code.taints or name == "exec":
-            self.note(EXEC, line, name, code.taints)
-        return Value(taints=code.taints)
-
-    def _decode(self, name: str, line: int, arguments: list[Value], taints: frozenset[str]) -> Value:
-        folded = values.call(name, [value.const for value in arguments])
-        constant = any(
-            isinstance(value.const, (str, bytes)) and len(value.const) > 8 for value in arguments[:1]
-        )  # noqa: PLR2004
-        detail = name.rpartition(".")[2]
-        flags = ["constant"] if constant else []
-        if name.startswith("marshal."):
-            flags.append("marshal")
-        self.note(DECODE, line, detail, taints, *flags)
-        if name.endswith(("pickle.loads", "dill.loads")) and (constant or taints & {"decoded", "remote"}):
-            # Unpickling calls whatever the data names.
-            self.note(EXEC, line, name, taints | {"decoded"} if constant else taints, "constant")
-        result = taints | {"decoded"}
-        if folded is not UNKNOWN:
-            text = (
-                folded
-                if isinstance(folded, str)
-                else folded.decode("utf-8", "replace")
-                if isinstance(folded, bytes)
-                else ""
-            )
-            result |= self.text(text, 0)
-            return Value(folded, "", result)
-        return Value(name=f"{name}()", taints=result)
-
     # --- calls that give names ------------------------------------------------------------------------
 
     def _import_module(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
@@ -521,16 +314,16 @@ class Calls:
             return None
         owner, attr = arguments[:2]
         if isinstance(attr.const, str):
-            found: Value = self._walk.evaluator.attribute(owner, attr.const, line)
+            found: Value = self._walk.evaluator.attribute(owner, attr.const)
             return found
         if owner.name in _MODULES_THAT_MATTER:
             self.note(DYNAMIC, line, owner.name, attr.taints)
         return Value(taints=owner.taints | attr.taints)
 
-    def _vars(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
+    def _vars(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         return Value(name=f"{arguments[0].name}.__dict__") if arguments and arguments[0].name else None
 
-    def _partial(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
+    def _partial(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         return Value(name=arguments[0].name, taints=arguments[0].taints) if arguments else None
 
     def _open(self, line: int, arguments: list[Value], options: dict[str, Value]) -> Value | None:
@@ -565,41 +358,13 @@ def _is_standard(name: str) -> bool:
     return name.partition(".")[0].partition("(")[0] in STANDARD
 
 
-def _slashed(rows: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    return tuple(row for row in rows if "/" in row[0] or "\\" in row[0])
-
-
-_SLASHED_PATHS = _slashed(vocabulary.CREDENTIAL_PATHS)
-_SLASHED_STARTUP = _slashed(vocabulary.STARTUP_PATHS)
-
-
-def _present(rows: tuple[tuple[str, str], ...], lowered: str) -> tuple[tuple[str, str], ...]:
-    """Return the names without a slash that stand anywhere in a module: only its strings need a closer look."""
-    return tuple(row for row in rows if "/" not in row[0] and "\\" not in row[0] and row[0] in lowered)
-
-
-def _is_path(lowered: str, part: str) -> bool:
-    """Tell whether a text that names a place is a path to it, rather than prose."""
-    if "\n" in lowered or lowered.count(" ") > 6 or "known_hosts" in lowered:  # noqa: PLR2004
-        return False
-    place = lowered.find(part)
-    if part in (
-        "tdata",
-        "leveldb",
-        ".aws",
-        ".bitcoin",
-        ".ethereum",
-        "/discord/",
-        "\\discord",
-        "local state",
-        "web data",
-        "login data",
-    ):
-        before = lowered[place - 1] if place else "/"
-        after = lowered[place + len(part) : place + len(part) + 1]
-        return (before in "/\\~" or not place) and after in ("", "/", "\\")
-    return True
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "0.0.0.0", "::1") or host.startswith("127.")  # noqa: S104 - compared, not bound
+def _unknown(
+    name: str, method: str, receiver: Value, arguments: list[Value], taints: frozenset[str]
+) -> Value:
+    """Return what a call gives whose result can't be told."""
+    hint = ""
+    if method in _HINTING or name.endswith((".Request", ".join", "Path")):
+        hint = " ".join(filter(None, (value.text for value in (receiver, *arguments[:3]))))[:500]
+    if name.startswith((":", ".")) or ("." in name and not _is_standard(name)):
+        taints |= {f"ret:{name}"} if not name.endswith(")") and len(name) < _MAX_NAME else NOTHING
+    return Value(name=f"{name}()" if name else "", taints=taints, hint=hint)

@@ -56,9 +56,9 @@ class Evaluator:
         return self._walk.look_up(node.id)  # type: ignore[no-any-return]
 
     def _attribute(self, node: ast.Attribute) -> Value:
-        return self.attribute(self.value(node.value), node.attr, node.lineno)
+        return self.attribute(self.value(node.value), node.attr)
 
-    def attribute(self, owner: Value, attr: str, line: int) -> Value:
+    def attribute(self, owner: Value, attr: str) -> Value:
         """Return ``owner.attr``."""
         if not owner.name:
             return Value(taints=owner.taints) if owner.taints else NONE
@@ -77,14 +77,14 @@ class Evaluator:
                 return known  # type: ignore[no-any-return]
         elif f"{owner.name}.{attr}" in self._walk.root.names:
             return self._walk.root.names[f"{owner.name}.{attr}"]  # type: ignore[no-any-return]
-        return self._calls.attribute(name, owner, line)
+        return self._calls.attribute(name, owner)
 
     def _call(self, node: ast.Call) -> Value:
         callee = node.func
         receiver = NONE
         if isinstance(callee, ast.Attribute):
             receiver = self.value(callee.value)
-            function = self.attribute(receiver, callee.attr, callee.lineno)
+            function = self.attribute(receiver, callee.attr)
             method = callee.attr
         else:
             function, method = self.value(callee), ""
@@ -95,23 +95,22 @@ class Evaluator:
         named = {keyword.arg or "**": self.value(keyword.value) for keyword in node.keywords}
         if method in _ADDS and isinstance(callee, ast.Attribute) and isinstance(callee.value, ast.Name):
             added = receiver.taints.union(*(value.taints for value in (*arguments, *named.values())))
-            if (
-                receiver.const is not UNKNOWN or added != receiver.taints
-            ):  # what it holds is no longer what was bound
+            # What it holds is no longer what was bound.
+            if receiver.const is not UNKNOWN or added != receiver.taints:
                 self._walk.bind(callee.value.id, Value(UNKNOWN, receiver.name, added))
         if function.name.startswith(_GETTERS) and arguments:
             kind, _, attribute = function.name.partition(" ")
-            found = self.attribute(arguments[0], attribute, node.lineno)
+            found = self.attribute(arguments[0], attribute)
             if kind == "operator.attrgetter":
                 return found
             function, receiver, method, arguments = found, arguments[0], attribute, []
-        elif method in ("__getattribute__", "__getattr__") and arguments and isinstance(arguments[0].const, str):
-            return self.attribute(receiver, arguments[0].const, node.lineno)
+        elif method in _DUNDER_GETTERS and arguments and isinstance(arguments[0].const, str):
+            return self.attribute(receiver, arguments[0].const)
         if function.name == "map" and len(arguments) > 1:
             folded = self._mapped(arguments[0], arguments[1])
             if folded is not None:
                 return folded
-        return self._calls.call(node, function, receiver, method, arguments, named)
+        return self._calls.call(node.lineno, function, receiver, method, arguments=arguments, options=named)
 
     def _mapped(self, function: Value, items: Value) -> Value | None:
         if (
@@ -363,9 +362,10 @@ class Evaluator:
 _ADDS = frozenset(["append", "appendleft", "extend", "insert", "update", "add", "setdefault"])
 """Methods by which a container gets what it is given."""
 _GETTERS = ("operator.attrgetter ", "operator.methodcaller ")
+_DUNDER_GETTERS = ("__getattribute__", "__getattr__")
 _PURE = (
-    ast.BinOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.expr_context, ast.UnaryOp, ast.unaryop, ast.Attribute,
-    ast.Subscript,
+    ast.BinOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.expr_context, ast.UnaryOp, ast.unaryop,
+    ast.Attribute, ast.Subscript,
 )  # fmt: skip
 
 

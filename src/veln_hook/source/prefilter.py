@@ -13,24 +13,25 @@ import re
 import sys
 from typing import NamedTuple
 
-_ALWAYS = frozenset(
-    """
-    subprocess socket _socket urllib2 httplib http.client urllib.request six.moves.urllib.request ftplib smtplib
-    telnetlib paramiko pycurl xmlrpc.client xmlrpclib pexpect pty commands popen2 marshal runpy ctypes winreg _winreg
-    pynput keyboard pyperclip browser_cookie3 win32crypt win32api win32process wget gdown dhooks discord_webhook
-    telebot telegram websocket dns.resolver grequests cloudscraper tls_client requests_html niquests httplib2 mss
-    ImageGrab PIL.ImageGrab _posixsubprocess posix nt cryptography.fernet Crypto.Cipher Cryptodome.Cipher pyaes
-    imaplib poplib pusher cv2.VideoCapture win32clipboard sounddevice codeop zmq pyautogui discord imp
-    """.split()
-)
+_ALWAYS = frozenset([
+    "subprocess", "socket", "_socket", "urllib2", "httplib", "http.client", "urllib.request",
+    "six.moves.urllib.request", "ftplib", "smtplib", "telnetlib", "paramiko", "pycurl", "xmlrpc.client",
+    "xmlrpclib", "pexpect", "pty", "commands", "popen2", "marshal", "runpy", "ctypes", "winreg", "_winreg",
+    "pynput", "keyboard", "pyperclip", "browser_cookie3", "win32crypt", "win32api", "win32process", "wget",
+    "gdown", "dhooks", "discord_webhook", "telebot", "telegram", "websocket", "dns.resolver", "grequests",
+    "cloudscraper", "tls_client", "requests_html", "niquests", "httplib2", "mss", "ImageGrab",
+    "PIL.ImageGrab", "_posixsubprocess", "posix", "nt", "cryptography.fernet", "Crypto.Cipher",
+    "Cryptodome.Cipher", "pyaes", "imaplib", "poplib", "pusher", "cv2.VideoCapture", "win32clipboard",
+    "sounddevice", "codeop", "zmq", "pyautogui", "discord", "imp",
+])  # fmt: skip
 """Modules, and names in them, that are parsed wherever they are imported."""
 
 _VERBS = tuple(
     f".{verb}(".encode()
     for verb in (
-        "get", "post", "put", "request", "head", "patch", "delete", "Session", "session", "Client", "AsyncClient",
-        "ClientSession", "stream", "connect", "open_connection", "PoolManager", "HTTPSConnectionPool",
-        "HTTPConnectionPool", "urlopen", "urlretrieve", "create_connection",
+        "get", "post", "put", "request", "head", "patch", "delete", "Session", "session", "Client",
+        "AsyncClient", "ClientSession", "stream", "connect", "open_connection", "PoolManager",
+        "HTTPSConnectionPool", "HTTPConnectionPool", "urlopen", "urlretrieve", "create_connection",
     )
 )  # fmt: skip
 _WITH_VERBS: dict[str, tuple[bytes, ...]] = {
@@ -54,12 +55,11 @@ _WITH_VERBS: dict[str, tuple[bytes, ...]] = {
     "pickle": (b"pickle.loads(b", b"loads(base64", b"loads(b64", b"loads(zlib", b"loads(bytes"),
 }
 """Modules that matter only where one of these stands, too; all of them have honest uses without."""
-_TAKEN = frozenset(
-    """
-    get post put request stream Session Client AsyncClient ClientSession PoolManager urlopen urlretrieve system popen
-    execv execvp execve execl spawnv spawnl startfile posix_spawn main connect
-    """.split()
-)
+_TAKEN = frozenset([
+    "get", "post", "put", "request", "stream", "Session", "Client", "AsyncClient", "ClientSession",
+    "PoolManager", "urlopen", "urlretrieve", "system", "popen", "execv", "execvp", "execve", "execl",
+    "spawnv", "spawnl", "startfile", "posix_spawn", "main", "connect",
+])  # fmt: skip
 """Names that are verbs by themselves, once they are taken out of such a module."""
 _OFTEN_RENAMED = frozenset(("asyncio", "builtins", "types", "sys", "os", "operator", "pickle"))
 """Modules that honest code renames, too."""
@@ -68,8 +68,8 @@ TOKENS = tuple(
     token.encode()
     for token in (
         "exec(", "exec (", "eval(", "eval (", "= exec", "= eval", "__import__", "__builtins__", "globals()[",
-        "sitecustomize", "usercustomize", ".pth'", '.pth"', "pyarmor", "id_rsa", "wallet.dat", "Login Data", "leveldb",
-        "authorized_keys", "crontab", "SourceFileLoader", "spec_from_file",
+        "sitecustomize", "usercustomize", ".pth'", '.pth"', "pyarmor", "id_rsa", "wallet.dat", "Login Data",
+        "leveldb", "authorized_keys", "crontab", "SourceFileLoader", "spec_from_file",
     )
 )  # fmt: skip
 """Literals, each of them in the source of something that needs no import of its own."""
@@ -85,9 +85,10 @@ _CALL = re.compile(rb"^[ \t]+(?:\w+[ \t]*=[ \t]*)?([A-Za-z_][\w.]*\([^\n]*)", re
 _DECORATED = re.compile(rb"^[ \t]*@([A-Za-z_][\w.]*)", re.MULTILINE)
 _BASES = re.compile(rb"^class[ \t]+\w+[ \t]*\(([^)\n]*)", re.MULTILINE)
 
-STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | frozenset(
-    "abc collections contextlib dataclasses enum functools itertools json logging os re sys typing warnings".split()
-)
+STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | frozenset([
+    "abc", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json", "logging",
+    "os", "re", "sys", "typing", "warnings",
+])  # fmt: skip
 _FROM = re.compile(rb"from[ \t]+([\w.]+)[ \t\\\r\n]+\Z")
 _NAME = re.compile(rb"[\w.]+")
 _COMMENT = re.compile(rb"#[^\n]*")
@@ -155,7 +156,9 @@ def is_interesting(data: bytes, imports: list[Import]) -> bool:
 
 
 def calls_of(data: bytes, imports: list[Import]) -> list[str]:
-    """Return what importing a file may call, as dotted names, or ``:name`` for its own; a guess that is too wide.
+    """Return what importing a file may call, as dotted names, or ``:name`` for its own.
+
+    A guess that is too wide.
 
     Args:
         data: Its bytes.
@@ -184,7 +187,9 @@ def calls_of(data: bytes, imports: list[Import]) -> list[str]:
             found.append(f"{root}{dot}{tail}")
         elif b"def " + root.encode() + b"(" in data:
             found.append(f":{root}{dot}{tail}")
-        found += [f"{star}{'' if star.endswith('.') else '.'}{root}{dot}{tail}" for star in stars if known is None]
+        found += [
+            f"{star}{'' if star.endswith('.') else '.'}{root}{dot}{tail}" for star in stars if known is None
+        ]
     return found
 
 

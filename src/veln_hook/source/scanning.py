@@ -294,5 +294,7 @@ class _Scan:
         return found
 
 
-_HOOKS = ("", ".build_wheel", ".build_sdist", ".prepare_metadata_for_build_wheel", ".get_requires_for_build_wheel",
-    ".build_editable", ".get_requires_for_build_sdist")  # fmt: skip
+_HOOKS = (
+    "", ".build_wheel", ".build_sdist", ".prepare_metadata_for_build_wheel", ".get_requires_for_build_wheel",
+    ".build_editable", ".get_requires_for_build_sdist",
+)  # fmt: skip

@@ -15,6 +15,7 @@ import builtins
 from collections import deque
 from typing import Any, Callable
 
+from veln_hook.source import definitions
 from veln_hook.source.calls import Calls, named
 from veln_hook.source.expressions import Evaluator
 from veln_hook.source.facts import FileFacts
@@ -24,7 +25,6 @@ from veln_hook.source.vocabulary import CALLS
 
 MAX_NESTED = 6
 """How often code inside a literal, inside code inside a literal, is read again."""
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def walk_module(source: bytes | str, *, nested: int = 0) -> FileFacts:
@@ -131,6 +131,10 @@ class _Walk:
             self.handlers = []
             self.body(body)
 
+    def later(self, scope: Draft, body: list[ast.stmt]) -> None:
+        """Have a function's body walked when what surrounds it has been."""
+        self._bodies.append((scope, body))
+
     def body(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
             self.statement(statement)
@@ -210,11 +214,14 @@ class _Walk:
     def _assign(self, node: ast.Assign) -> None:
         if len(node.targets) == 1:
             target = node.targets[0]
-            if isinstance(target, (ast.Tuple, ast.List)) and isinstance(node.value, (ast.Tuple, ast.List)):
-                if len(target.elts) == len(node.value.elts):
-                    for one, item in zip(target.elts, [self.value(item) for item in node.value.elts]):
-                        self.assign(one, item)
-                    return
+            if (
+                isinstance(target, (ast.Tuple, ast.List))
+                and isinstance(node.value, (ast.Tuple, ast.List))
+                and len(target.elts) == len(node.value.elts)
+            ):
+                for one, item in zip(target.elts, [self.value(item) for item in node.value.elts]):
+                    self.assign(one, item)
+                return
         value = self.value(node.value)
         for target in node.targets:
             self.assign(target, value)
@@ -237,7 +244,7 @@ class _Walk:
         swallowed = False
         for item in node.items:
             value = self.value(item.context_expr)
-            swallowed = swallowed or value.name in ("contextlib.suppress()",)
+            swallowed = swallowed or value.name == "contextlib.suppress()"
             if value.name.startswith(":") or "." in value.name:
                 self.scope.call(f"{value.name}.__enter__", ())
             if item.optional_vars is not None:
@@ -307,71 +314,6 @@ class _Walk:
             name += "'"  # defined again: both count, and whatever comes after counts with the second
         return self.drafts.setdefault(name, Draft(name, line, parent))
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        prefix = self.scope.prefix
-        name = f"{prefix}{node.name}"
-        arguments = node.args
-        for default in (*arguments.defaults, *arguments.kw_defaults):
-            if default is not None:
-                self.value(default)
-        decorators = [self.value(decorator) for decorator in node.decorator_list]
-        draft = self.draft(name, node.lineno, self.scope.function_parent)
-        decorated = Value(name=f":{draft.name}")
-        for decorator in decorators:
-            # A decorator is called with the function when it is defined.
-            if decorator.name.startswith(":") or "." in decorator.name:
-                self.scope.call(decorator.name, ())
-                self.calls.runs_indirectly(decorator.name)
-            if decorator.name in _RUNS_NOW:
-                self.scope.call(decorated.name, ())
-        if decorators and decorators[-1].name == "property":
-            decorated = Value(name=f":{draft.name}()")
-        self.bind(node.name, decorated)
-        if self.scope.class_name:
-            self.root.names[f":{self.scope.class_name}.{node.name}"] = decorated
-        names = [*getattr(arguments, "posonlyargs", ()), *arguments.args, *arguments.kwonlyargs]
-        for argument in names:
-            draft.names[argument.arg] = Value(taints=frozenset(("arg",)))
-        for extra in (arguments.vararg, arguments.kwarg):
-            if extra is not None:
-                draft.names[extra.arg] = Value(taints=frozenset(("arg",)))
-        if self.scope.class_name and names:
-            # What a method's first parameter is, a class of its own or an instance, calls the same methods.
-            draft.names[names[0].arg] = Value(name=f":{self.scope.class_name}()")
-        self._bodies.append((draft, node.body))
-
-    def _class(self, node: ast.ClassDef) -> None:
-        name = f"{self.scope.prefix}{node.name}"
-        for base in node.bases:
-            known = self.value(base)
-            if known.name:
-                self.bases.append((name, known.name))
-        for keyword in node.keywords:
-            known = self.value(keyword.value)
-            if keyword.arg == "metaclass" and known.name:
-                for method in ("__new__", "__init__", "__prepare__"):
-                    self.scope.call(f"{known.name}.{method}", ())
-                self.bases.append((name, known.name))
-            elif known.name:
-                self.scope.call(known.name, ())
-        for decorator in node.decorator_list:
-            known = self.value(decorator)
-            if known.name:
-                self.scope.call(known.name, ())
-        for base_name in [self.value(base).name for base in node.bases]:
-            if base_name:  # defining a subclass runs it
-                self.scope.call(f"{base_name}.__init_subclass__", ())
-        self.bind(node.name, Value(name=f":{name}"))
-        inner = Draft(name, node.lineno, self.scope.function_parent, class_name=name, counts_in=self.scope)
-        outer, self.scope = self.scope, inner
-        self.body(node.body)
-        self.scope = outer
-        for attribute, value in inner.names.items():
-            self.root.names.setdefault(f":{name}.{attribute}", value)
-            self.root.names.setdefault(f":{name}().{attribute}", value)
-            if attribute == "__set_name__":
-                self.scope.call(f":{name}.__set_name__", ())
-
     def _expression(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):
             self.value(node.value)
@@ -388,7 +330,6 @@ class _Walk:
 _TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
 _HOOKED = ("sys", "threading", "builtins")
 """Modules whose attributes the interpreter calls: ``sys.excepthook = f``."""
-_RUNS_NOW = frozenset(("atexit.register", "threading.Thread", "functools.singledispatch"))
 
 
 def _is_swallowing(handler: ast.ExceptHandler) -> bool:
@@ -440,9 +381,9 @@ _STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
     ast.Return: _Walk._return,  # noqa: SLF001
     ast.Global: _Walk._global,  # noqa: SLF001
     ast.Nonlocal: _Walk._global,  # noqa: SLF001
-    ast.FunctionDef: _Walk._function,  # noqa: SLF001
-    ast.AsyncFunctionDef: _Walk._function,  # noqa: SLF001
-    ast.ClassDef: _Walk._class,  # noqa: SLF001
+    ast.FunctionDef: definitions.function,
+    ast.AsyncFunctionDef: definitions.function,
+    ast.ClassDef: definitions.class_,
     ast.Expr: _Walk._expression,  # noqa: SLF001
     ast.Delete: _Walk._delete,  # noqa: SLF001
 }

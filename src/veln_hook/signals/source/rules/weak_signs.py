@@ -81,17 +81,7 @@ def _find(view: View) -> Iterator[Hit]:
     facts = view.facts
     if facts.python_bytes > _BIG:
         return
-    signs: dict[str, Placed] = {}
-    for capability in facts.capabilities:
-        if view.is_new(capability):
-            for sign in _signs(capability):
-                signs.setdefault(sign, capability)
-    for kinds, sign in _TIES.items():
-        for pair in view.pairs((kinds[0],), (kinds[1],)):
-            if view.is_new(pair.first) or view.is_new(pair.second):
-                signs.setdefault(sign, pair.first)
-    if facts.python_bytes >= _TINY:
-        signs.pop(_SENDS, None)
+    signs = _found(view)
     points = sum(_POINTS[sign] for sign in signs)
     if points < _LEAST:
         return  # that it is small is no sign
@@ -102,6 +92,22 @@ def _find(view: View) -> Iterator[Hit]:
     size = f"{kilobytes:.0f} kB of source" if kilobytes >= 1 else "hardly any source"
     message = f"many weak signs ({points} points, {THRESHOLD} hold) in {size}: {', '.join(told[:5])}"
     yield Hit(message, tuple(signs[sign] for sign in told), HOLD if points >= THRESHOLD else INFO)
+
+
+def _found(view: View) -> dict[str, Placed]:
+    """Return the signs that are new, each with a capability that shows it."""
+    signs: dict[str, Placed] = {}
+    for capability in view.facts.capabilities:
+        if view.is_new(capability):
+            for sign in _signs(capability):
+                signs.setdefault(sign, capability)
+    for kinds, sign in _TIES.items():
+        for pair in view.pairs((kinds[0],), (kinds[1],)):
+            if view.is_new(pair.first) or view.is_new(pair.second):
+                signs.setdefault(sign, pair.first)
+    if view.facts.python_bytes >= _TINY:
+        signs.pop(_SENDS, None)
+    return signs
 
 
 def _size(facts: ArchiveFacts) -> int:

@@ -1,0 +1,199 @@
+"""What a call does that is known by name: requests, processes, execution, decoding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+
+from veln_hook.source import values, vocabulary
+from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
+from veln_hook.source.vocabulary import (
+    DECODE,
+    DNS,
+    EXEC,
+    HOST,
+    LOAD,
+    NATIVE,
+    NET,
+    PROC,
+    SPY,
+    WRITE,
+)
+
+if TYPE_CHECKING:
+    from veln_hook.source.strings import Strings
+
+_SILENT = ("creationflags", "start_new_session", "preexec_fn", "startupinfo")
+_SENDS = frozenset(("data", "json", "files", "params"))
+_LITTLE_CODE = 40
+"""Characters of executed code that tell nothing: ``eval("1")``."""
+_LITTLE_DATA = 8
+_MAX_HOST = 100
+
+
+class Known(NamedTuple):
+    """A call of something that is known by name."""
+
+    kind: str
+    name: str
+    line: int
+    receiver: Value
+    arguments: list[Value]
+    options: dict[str, Value]
+    taints: frozenset[str]
+    """Of all its arguments."""
+
+
+class Acts:
+    """Notes what known calls do in the scope that is being walked.
+
+    Args:
+        walk: The walk.
+        note: Notes a capability where the walk is, as ``Calls.note`` does.
+        strings: What strings mean.
+    """
+
+    def __init__(self, walk: Any, note: Callable[..., None], strings: Strings) -> None:
+        self._walk = walk
+        self._note = note
+        self._strings = strings
+
+    def known(self, call: Known) -> Value:
+        """Note what a call does; return what is known of its result."""
+        act = _ACTS.get(call.kind)
+        if act is not None:
+            return act(self, call)
+        detail = call.name.rpartition(".")[2]
+        if call.kind in (LOAD, NATIVE):
+            detail = f"{detail} {call.arguments[0].text if call.arguments else ''}".strip()
+        self._note(call.kind, call.line, detail, call.taints)
+        taints = call.taints | ({"spied"} if call.kind == SPY else NOTHING)
+        return Value(name=f"{call.name}()", taints=taints)
+
+    def _host_fact(self, call: Known) -> Value:
+        self._note(HOST, call.line, vocabulary._HOST[call.name])  # noqa: SLF001 - the table's own second column
+        return Value(name=f"{call.name}()", taints=frozenset(("host",)))
+
+    def _write(self, call: Known) -> Value:
+        if call.taints & {"decoded", "remote"}:
+            self._note(WRITE, call.line, "", call.taints)
+        return Value(taints=call.taints)
+
+    def _network(self, call: Known) -> Value:
+        host = _host(call)
+        if _is_loopback(host):
+            return Value(name=f"{call.name}()", taints=frozenset(("remote",)))
+        verb = call.name.rpartition(".")[2]
+        flags = []
+        lowered = host.lower()
+        if lowered and any(known in lowered for known in vocabulary.EXFILTRATION_HOSTS if "/" not in known):
+            self._strings.url(f"://{host}", f"://{lowered}", call.line, ())
+        if verb in ("post", "put", "patch", "send", "sendto", "sendmail") or _SENDS & set(call.options):
+            flags.append("sends")
+        if host and vocabulary.PUBLIC_IP_URL.search(f"http://{host}"):
+            flags.append("address")
+        self._note(call.kind, call.line, host or verb, call.taints | call.receiver.taints, *flags)
+        return Value(name=f"{call.name}()", taints=frozenset(("remote",)))
+
+    def _process(self, call: Known) -> Value:
+        command = " ".join(value.text for value in call.arguments if value.text)
+        command = f"{command} {call.options['args'].text}" if "args" in call.options else command
+        flags = []
+        if vocabulary.COMMAND_PIP.search(command) or call.name.startswith("pip."):
+            flags.append("pip")
+        elif vocabulary.COMMAND_DOWNLOAD.search(command):
+            flags.append("download")
+        if vocabulary.COMMAND_POWERSHELL.search(command):
+            flags.append("powershell")
+        if "sys.executable" in command or "python" in command.lower():
+            flags.append("python")
+        if _is_silent(command, call.options):
+            flags.append("silent")
+        words = command.split()
+        program = words[0].replace("\\", "/").rpartition("/")[2] if words else ""
+        if "decoded" in call.taints:
+            self._strings.text(command, 0)
+        self._note(PROC, call.line, program or call.name, call.taints, *flags)
+        return Value(name=f"{call.name}()", taints=frozenset(("output",)))
+
+    def _execute(self, call: Known) -> Value:
+        name, line = call.name, call.line
+        code = call.arguments[0] if call.arguments else NONE
+        if name == "compile":
+            return Value(code.const, "", code.taints)
+        if name.startswith("runpy") or "." in name:
+            self._note(EXEC, line, name, call.taints)
+            return Value(taints=call.taints)
+        if isinstance(code.const, (str, bytes)):
+            hidden = bool(code.taints & {"decoded"})
+            # What is executed may be another branch's value than the last.
+            known = hidden or len(code.const) > _LITTLE_CODE
+            if known or name == "exec":
+                self._note(EXEC, line, name, code.taints, *(("constant",) if known else ()))
+            self._walk.read_again(code.const, line)
+        elif code.taints or name == "exec":
+            self._note(EXEC, line, name, code.taints)
+        return Value(taints=code.taints)
+
+    def _decode(self, call: Known) -> Value:
+        name, line, taints = call.name, call.line, call.taints
+        folded = values.call(name, [value.const for value in call.arguments])
+        constant = any(
+            isinstance(value.const, (str, bytes)) and len(value.const) > _LITTLE_DATA
+            for value in call.arguments[:1]
+        )
+        flags = ["constant"] if constant else []
+        if name.startswith("marshal."):
+            flags.append("marshal")
+        self._note(DECODE, line, name.rpartition(".")[2], taints, *flags)
+        if name.endswith(("pickle.loads", "dill.loads")) and (constant or taints & {"decoded", "remote"}):
+            # Unpickling calls whatever the data names.
+            self._note(EXEC, line, name, taints | {"decoded"} if constant else taints, "constant")
+        result = taints | {"decoded"}
+        if folded is UNKNOWN:
+            return Value(name=f"{name}()", taints=result)
+        text = folded.decode("utf-8", "replace") if isinstance(folded, bytes) else folded
+        return Value(folded, "", result | self._strings.text(text if isinstance(text, str) else "", 0))
+
+
+_ACTS: dict[str, Callable[[Acts, Known], Value]] = {
+    NET: Acts._network,  # noqa: SLF001 - the table of this class's own methods
+    DNS: Acts._network,  # noqa: SLF001
+    PROC: Acts._process,  # noqa: SLF001
+    EXEC: Acts._execute,  # noqa: SLF001
+    DECODE: Acts._decode,  # noqa: SLF001
+    HOST: Acts._host_fact,  # noqa: SLF001
+    WRITE: Acts._write,  # noqa: SLF001
+}
+
+
+def _host(call: Known) -> str:
+    """Return the host that a request is for, if it is known."""
+    for value in (call.receiver, *call.arguments, *call.options.values()):
+        text = value.const[0] if isinstance(value.const, tuple) and value.const else value.text
+        if isinstance(text, str):
+            match = vocabulary.URL_HOST.search(text)
+            if match and match.group(1):
+                return match.group(1)
+            if match:
+                break
+    if call.arguments:
+        first = call.arguments[0].const
+        first = first[0] if isinstance(first, tuple) and first else first
+        if isinstance(first, str) and "." in first and " " not in first and len(first) < _MAX_HOST:
+            return first
+    return ""
+
+
+def _is_silent(command: str, options: dict[str, Value]) -> bool:
+    """Tell whether nobody sees what a process says."""
+    if any(option in options for option in _SILENT):
+        return True
+    streams = [options[stream].name for stream in ("stdout", "stderr") if stream in options]
+    if len(streams) == 2 and all("DEVNULL" in name or "open()" in name for name in streams):  # noqa: PLR2004 - both
+        return True
+    joined = command.replace(" ", "")
+    return ">/dev/null" in joined or ">nul" in joined.lower() or "nohup" in command
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "0.0.0.0", "::1") or host.startswith("127.")  # noqa: S104 - compared, not bound

@@ -1,0 +1,92 @@
+"""Statements that define: functions and classes, and what is called when they are defined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from veln_hook.source.scopes import Draft
+from veln_hook.source.values import Value
+
+if TYPE_CHECKING:
+    import ast
+
+_ARGUMENT = Value(taints=frozenset(("arg",)))
+_RUNS_NOW = frozenset(("atexit.register", "threading.Thread", "functools.singledispatch"))
+
+
+def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    """Bind a function's name; its body is walked later."""
+    scope: Draft = walk.scope
+    for default in (*node.args.defaults, *node.args.kw_defaults):
+        if default is not None:
+            walk.value(default)
+    decorators = [walk.value(decorator) for decorator in node.decorator_list]
+    draft: Draft = walk.draft(f"{scope.prefix}{node.name}", node.lineno, scope.function_parent)
+    defined = Value(name=f":{draft.name}")
+    for decorator in decorators:
+        # A decorator is called with the function when it is defined.
+        if decorator.name.startswith(":") or "." in decorator.name:
+            scope.call(decorator.name, ())
+            walk.calls.runs_indirectly(decorator.name)
+        if decorator.name in _RUNS_NOW:
+            scope.call(defined.name, ())
+    if decorators and decorators[-1].name == "property":
+        defined = Value(name=f":{draft.name}()")
+    walk.bind(node.name, defined)
+    if scope.class_name:
+        walk.root.names[f":{scope.class_name}.{node.name}"] = defined
+    _bind_arguments(draft, node.args, scope.class_name)
+    walk.later(draft, node.body)
+
+
+def _bind_arguments(draft: Draft, arguments: ast.arguments, class_name: str) -> None:
+    names = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    for argument in names:
+        draft.names[argument.arg] = _ARGUMENT
+    for extra in (arguments.vararg, arguments.kwarg):
+        if extra is not None:
+            draft.names[extra.arg] = _ARGUMENT
+    if class_name and names:
+        # What a method's first parameter is, a class of its own or an instance, calls the same methods.
+        draft.names[names[0].arg] = Value(name=f":{class_name}()")
+
+
+def class_(walk: Any, node: ast.ClassDef) -> None:
+    """Walk a class's body where it stands, and bind the class's name and its attributes'."""
+    scope: Draft = walk.scope
+    name = f"{scope.prefix}{node.name}"
+    _call_makers(walk, node, name)
+    walk.bind(node.name, Value(name=f":{name}"))
+    inner = Draft(name, node.lineno, scope.function_parent, class_name=name, counts_in=scope)
+    walk.scope = inner
+    walk.body(node.body)
+    walk.scope = scope
+    for attribute, value in inner.names.items():
+        walk.root.names.setdefault(f":{name}.{attribute}", value)
+        walk.root.names.setdefault(f":{name}().{attribute}", value)
+        if attribute == "__set_name__":
+            scope.call(f":{name}.__set_name__", ())
+
+
+def _call_makers(walk: Any, node: ast.ClassDef, name: str) -> None:  # noqa: C901 - one short loop for each maker
+    """Note what making a class calls: of its bases, its metaclass and its decorators."""
+    scope: Draft = walk.scope
+    for base in node.bases:
+        known = walk.value(base)
+        if known.name:
+            walk.bases.append((name, known.name))
+    for keyword in node.keywords:
+        known = walk.value(keyword.value)
+        if keyword.arg == "metaclass" and known.name:
+            for method in ("__new__", "__init__", "__prepare__"):
+                scope.call(f"{known.name}.{method}", ())
+            walk.bases.append((name, known.name))
+        elif known.name:
+            scope.call(known.name, ())
+    for decorator in node.decorator_list:
+        known = walk.value(decorator)
+        if known.name:
+            scope.call(known.name, ())
+    for base_name in [walk.value(base).name for base in node.bases]:
+        if base_name:  # defining a subclass runs it
+            scope.call(f"{base_name}.__init_subclass__", ())

@@ -1,0 +1,135 @@
+"""The call graph of an archive: its nodes, and which capabilities meet in one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from veln_hook.source import vocabulary as v
+from veln_hook.source.facts import REACHES, Tie
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from veln_hook.source.facts import Placed, Scope
+
+_MAX_TIES = 2_000
+_PER_KIND = 6
+"""Capabilities of one kind that are looked at in one closure, the most telling details first."""
+
+_SECRETS = (v.CRED, v.CRED_FILE, v.ENV, v.HOST, v.SPY)
+_PAIRS = (
+    *((secret, way) for secret in _SECRETS for way in (v.NET, v.DNS, v.PROC)),
+    (v.NET, v.PROC), (v.NET, v.EXEC), (v.NET, v.LOAD), (v.NET, v.WRITE), (v.NET, v.NATIVE),
+    (v.DECODE, v.EXEC), (v.DECODE, v.PROC), (v.DECODE, v.NET), (v.DECODE, v.WRITE),
+    (v.WRITE, v.PROC), (v.WRITE, v.LOAD), (v.PERSIST, v.PROC), (v.PERSIST, v.WRITE), (v.PERSIST, v.NET),
+    (v.URL, v.NET), (v.URL, v.PROC), (v.URL, v.EXEC),
+    (v.DYNAMIC, v.EXEC), (v.DYNAMIC, v.NET), (v.DYNAMIC, v.PROC),
+    (v.NATIVE, v.DECODE), (v.STARTUP_FILE, v.PROC), (v.STARTUP_FILE, v.NET),
+)  # fmt: skip
+"""Kinds that mean more together than alone."""
+BITS = {kind: 1 << place for place, kind in enumerate(v.KINDS)}
+"""Of a node's ``mask``."""
+
+
+class Node:
+    """A scope of a file.
+
+    Args:
+        module: The file's place.
+        scope: What is known of it.
+    """
+
+    __slots__ = (
+        "capabilities",
+        "edges",
+        "incoming",
+        "mask",
+        "module",
+        "reach",
+        "reached",
+        "returns",
+        "scope",
+    )
+
+    def __init__(self, module: int, scope: Scope) -> None:
+        self.module = module
+        self.scope = scope
+        self.edges: list[tuple[int, tuple[str, ...]]] = []
+        self.reach = len(REACHES) - 1
+        self.mask = 0
+        self.incoming: set[str] = set()
+        self.returns: set[str] = {
+            taint for taint in scope.returns if not taint.startswith("ret:") and taint != "arg"
+        }
+        self.capabilities = scope.capabilities
+        self.reached = False
+
+
+def close(nodes: Sequence[Node]) -> None:
+    """Give every scope the kinds of everything it reaches."""
+    callers: dict[int, list[int]] = {}
+    for place, node in enumerate(nodes):
+        for target, _ in node.edges:
+            callers.setdefault(target, []).append(place)
+    waiting = [place for place, node in enumerate(nodes) if node.mask]
+    while waiting:
+        place = waiting.pop()
+        mask = nodes[place].mask
+        for caller in callers.get(place, ()):
+            if mask & ~nodes[caller].mask:
+                nodes[caller].mask |= mask
+                waiting.append(caller)
+
+
+def ties(nodes: Sequence[Node], placed: list[Placed], own: list[list[int]]) -> Iterable[Tie]:
+    """Return which capabilities one scope reaches both of, where they mean more together than alone.
+
+    Args:
+        nodes: Closed ones.
+        placed: All capabilities.
+        own: Of each node, the places of its capabilities.
+    """
+    pairs = [(first, second, BITS[first] | BITS[second]) for first, second in _PAIRS]
+    found: dict[tuple[int, int], Tie] = {}
+    # The worst reach first, so that a pair is told where it is worst.
+    for place in sorted(range(len(nodes)), key=lambda place: nodes[place].reach):
+        node = nodes[place]
+        wanted = [
+            (first, second, both)
+            for first, second, both in pairs
+            if node.mask & both == both
+            and not any(
+                nodes[target].mask & both == both and nodes[target].reach <= node.reach
+                for target, _ in node.edges
+            )
+        ]
+        if not wanted:
+            continue
+        closure = _closure(nodes, place, placed, own)
+        for first, second, _ in wanted:
+            for one in closure.get(first, ())[:_PER_KIND]:
+                for other in closure.get(second, ())[:_PER_KIND]:
+                    if (one, other) not in found and len(found) < _MAX_TIES:
+                        near = placed[one].path == placed[other].path
+                        found[one, other] = Tie(one, other, REACHES[node.reach], near)
+    return found.values()
+
+
+def _closure(
+    nodes: Sequence[Node], place: int, placed: list[Placed], own: list[list[int]]
+) -> Mapping[str, list[int]]:
+    """Return the capabilities that a scope reaches, by kind, the nearest first, one of each detail."""
+    seen = {place}
+    waiting = [place]
+    found: dict[str, dict[str, int]] = {}
+    for current in waiting:  # it grows while it is walked
+        for capability in own[current]:
+            known = placed[capability]
+            found.setdefault(known.kind, {}).setdefault(
+                f"{known.detail} {known.flags} {known.taints}", capability
+            )
+        for target, _ in nodes[current].edges:
+            if target not in seen and nodes[target].mask:
+                seen.add(target)
+                waiting.append(target)
+    return {kind: list(details.values()) for kind, details in found.items()}
