@@ -42,7 +42,9 @@ PLAIN = {
 
         NEWEST = _newest()
         """
-    )
+    ),
+    # In a package of a few lines, a request when it is imported is held by itself (weak-signs).
+    "demo_rows.py": "ROWS = [\n" + "    1,\n" * 6000 + "]\n",
 }
 """Passes by itself, and would not if it were new."""
 
