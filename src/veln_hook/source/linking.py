@@ -189,7 +189,8 @@ class Linker:
         if target.startswith(":"):
             called = ".__call__" if target.endswith("()") else ""  # what a call returned is called
             name = target[1:].replace("()", "")
-            return (self._local(place, f"{name}{called}", depth) if called else []) or self._local(place, name, depth)
+            found = self._local(place, f"{name}{called}", depth) if called else []
+            return found or self._local(place, name, depth)
         return self._dotted(place, self._absolute(place, target).replace("()", ""), depth)
 
     def _dotted(self, place: int, dotted: str, depth: int) -> list[int]:
