@@ -12,6 +12,7 @@ same sources of veln-hook; ``--fresh`` judges everything anew.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import math
@@ -38,7 +39,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
 _SECONDS = 120
 _Z = 1.96
-_STOPPED = {"block"}
+_STOPPED = {"block", "hold"}
 _NOTICED = {"block", "hold", "warn"}
 Job = tuple[str, Optional[str]]
 Answer = dict[str, Any]
@@ -111,8 +112,9 @@ def _in_pool(todo: list[Job]) -> Iterator[Answer]:
         rest = [job for job in rest if job not in done]
 
 
+@functools.lru_cache(maxsize=1)
 def _sources() -> str:
-    """Return a digest of veln-hook's sources, which answers are kept by."""
+    """Return a digest of veln-hook's sources as the run begins, which answers are kept by."""
     digest = hashlib.sha256()
     for path in sorted((Path(__file__).resolve().parents[2] / "src" / "veln_hook").rglob("*.py")):
         digest.update(path.read_bytes())
@@ -169,7 +171,7 @@ def arms(corpus: Path, known: dict[Job, Answer]) -> dict[str, Callable[[str], bo
 
         return flagged
 
-    found = {"veln-hook block": of_ours(_STOPPED), "veln-hook hold, warn or block": of_ours(_NOTICED)}
+    found = {"veln-hook hold or block": of_ours(_STOPPED), "veln-hook warn, hold or block": of_ours(_NOTICED)}
     for tool in peers.TOOLS:
         kept = peers.load(corpus, tool)
         if kept:
@@ -192,7 +194,7 @@ def compare(title: str, columns: dict[str, list[str]], tools: dict[str, Callable
 def against(title: str, couples: list[tuple[str, str]], known: dict[Job, Answer], corpus: Path) -> str:
     """Return a table of what is flagged in the second archive of each couple, given the first."""
     rows = []
-    for words, name in ((_STOPPED, "veln-hook block"), (_NOTICED, "veln-hook hold, warn or block")):
+    for words, name in ((_STOPPED, "veln-hook hold or block"), (_NOTICED, "veln-hook warn, hold or block")):
         told = [known[new, old] for old, new in couples if (new, old) in known]
         told = [answer for answer in told if "error" not in answer]
         rows.append([name, share(sum(answer["decision"] in words for answer in told), len(told))])
@@ -262,11 +264,11 @@ def main() -> int:
     details = {
         "sources": _sources(),
         "missed": {
-            name: [path for path in paths if tools["veln-hook block"](path) is False]
+            name: [path for path in paths if tools["veln-hook hold or block"](path) is False]
             for name, paths in malicious.items()
         },
         "false_alarms": {
-            name: [known[path, None] for path in paths if tools["veln-hook hold, warn or block"](path)]
+            name: [known[path, None] for path in paths if tools["veln-hook warn, hold or block"](path)]
             for name, paths in harmless.items()
         },
         "errors": [answer for answer in known.values() if "error" in answer],
