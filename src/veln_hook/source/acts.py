@@ -106,6 +106,7 @@ class Acts:
             flags.append("powershell")
         if "sys.executable" in command or "python" in command.lower():
             flags.append("python")
+            self._walk.read_again(command.partition(" -c ")[2], call.line)
         if _is_silent(command, call.options):
             flags.append("silent")
         words = command.split()

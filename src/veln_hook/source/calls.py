@@ -96,6 +96,7 @@ _WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writes
 _HINTING = ("Request", "join", "format", "expanduser")
 """Methods whose arguments tell of their results."""
 _MAX_DETAIL = 80
+_MAX_TAINTS = 16
 _MAX_NAME = 100
 _MODULES_THAT_MATTER = (
     "os",
@@ -366,5 +367,7 @@ def _unknown(
     if method in _HINTING or name.endswith((".Request", ".join", "Path")):
         hint = " ".join(filter(None, (value.text for value in (receiver, *arguments[:3]))))[:500]
     if name.startswith((":", ".")) or ("." in name and not _is_standard(name)):
+        if len(taints) > _MAX_TAINTS:  # what a hundred functions gave is followed for none of them
+            taints = frozenset(taint for taint in taints if not taint.startswith("ret:"))
         taints |= {f"ret:{name}"} if not name.endswith(")") and len(name) < _MAX_NAME else NOTHING
     return Value(name=f"{name}()" if name else "", taints=taints, hint=hint)

@@ -77,8 +77,21 @@ def module_name(installed: str) -> str:
     return ".".join(parts) if parts and all(_IDENTIFIER.fullmatch(part) for part in parts) else ""
 
 
-def roots_of(installed: str, *, kind: str, script: bool) -> tuple[str, ...]:
-    """Return how a file's module body comes to run by itself."""
+def is_aside(installed: str) -> bool:
+    """Tell whether a file lies with the tests, documents or examples, which nobody imports."""
+    *directories, base = installed.split("/")
+    return base in _ASIDE_FILES or any(part.lower() in _ASIDE for part in directories)
+
+
+def roots_of(installed: str, *, kind: str, script: bool, all_aside: bool = False) -> tuple[str, ...]:
+    """Return how a file's module body comes to run by itself.
+
+    Args:
+        installed: Where it ends, as ``place_of`` tells.
+        kind: As for ``place_of``.
+        script: Whether it becomes a command.
+        all_aside: Whether the archive has nothing but such files: then ``demo`` is what it is about.
+    """
     parts = installed.split("/")
     if kind != "wheel" and installed == "setup.py":
         return (BUILD,)
@@ -91,7 +104,7 @@ def roots_of(installed: str, *, kind: str, script: bool) -> tuple[str, ...]:
         return (STARTUP,)
     if script or parts[-1] == "__main__.py":
         return (SCRIPT,)
-    if any(part.lower() in _ASIDE for part in parts[:-1]) or parts[-1] in _ASIDE_FILES:
+    if is_aside(installed) and not all_aside:
         return ()
     return (IMPORT,) if installed.endswith((".py", ".pyw")) else ()
 

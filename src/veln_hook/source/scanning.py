@@ -23,7 +23,7 @@ from veln_hook.source.facts import (
     Problem,
     Tie,
 )  # fmt: skip
-from veln_hook.source.layout import common_root, module_name, place_of, roots_of
+from veln_hook.source.layout import common_root, is_aside, module_name, place_of, roots_of
 from veln_hook.source.linking import Linker, Module
 from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
 from veln_hook.source.startup import pth_code, start_targets
@@ -209,10 +209,12 @@ class _Scan:
         root = "" if wheel else common_root(self._names)
         modules: list[Module] = []
         entry_points = self._startup_code(kind, root, modules)
+        installed = [place_of(name, kind, root).installed for name in self._sources]
+        all_aside = all(is_aside(name) for name in installed if name not in ("", "setup.py"))
         for name, facts in self._sources.items():
             place = place_of(name, kind, root)
             script = place.script or name in self._scripts
-            roots = roots_of(place.installed, kind=kind, script=script)
+            roots = roots_of(place.installed, kind=kind, script=script, all_aside=all_aside)
             if roots == (IMPORT,) and kind != "wheel" and not self._is_installed(place.installed):
                 roots = ()
             if STARTUP in roots:

