@@ -7,7 +7,7 @@ import tokenize
 import warnings
 
 from veln_hook.source.facts import Call, Capability, FileFacts, Scope
-from veln_hook.source.prefilter import Import, calls_of, dotted, imports_of, is_interesting
+from veln_hook.source.prefilter import Import, calls_of, defined_in, dotted, imports_of, is_interesting
 from veln_hook.source.text import examine_marks, examine_text
 from veln_hook.source.vocabulary import TEXT
 from veln_hook.source.walking import walk_module
@@ -41,7 +41,11 @@ def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
         return _light(odd, data, imports)
     odd += tuple(examine_marks(data))
     if len(data) > MAX_PARSED:
-        return _unparsed(odd, data, f"it has {len(data)} bytes, which is more than is parsed")
+        # Padding must not hide what follows it.
+        large = Capability(TEXT, 1, "unparsable-risky", f"nothing, having {len(data)} bytes")
+        return FileFacts(
+            (Scope("", 1, (*odd, large)),), problem=f"it has {len(data)} bytes, more than is parsed"
+        )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like
         try:
@@ -60,12 +64,12 @@ def _light(odd: tuple[Capability, ...], data: bytes, imports: list[Import]) -> F
     """Keep what links a file that does nothing by itself to others."""
     names = {each.bound: dotted(each) for each in imports}
     calls = tuple(Call(name) for name in calls_of(data, imports))
+    exports = {bound if bound != "*" else f"*{name}": name for bound, name in names.items() if name != bound}
+    exports.update((name, f":{name}") for name in defined_in(data))
     return FileFacts(
         (Scope("", 1, odd, calls),),
         tuple(dict.fromkeys(name for each in imports for name in (each.module, dotted(each)))),
-        tuple(
-            (bound if bound != "*" else f"*{name}", name) for bound, name in names.items() if name != bound
-        ),
+        tuple(exports.items()),
         light=True,
     )
 

@@ -70,6 +70,7 @@ class Linker:
         self.exports: list[dict[str, str]] = [{} for _ in modules]
         self.bases: list[dict[str, list[str]]] = [{} for _ in modules]
         self._resolved_names: dict[tuple[int, str], list[int]] = {}
+        self._defined: dict[int, set[str]] = {}
         self._callers: dict[int, set[int]] = {}
         """Nodes with calls that lead into a module of which only imports were read."""
         for place in range(len(self.modules)):
@@ -140,6 +141,7 @@ class Linker:
             self.modules[place] = self.modules[place]._replace(facts=facts)
             again.update(self._add(place), self._callers.pop(place, ()))
         self._resolved_names.clear()
+        self._defined.clear()
         for node in again:
             self._connect(node)
         self._spread()
@@ -213,12 +215,28 @@ class Linker:
         return []
 
     def _starred(self, module: int, rest: list[str], depth: int) -> list[int]:
-        stars = [dotted for name, dotted in self.modules[module].facts.exports if name.startswith("*")]
-        return [
-            node
-            for star in stars
-            for node in self.resolve(module, ".".join((star.rstrip("."), *rest)), depth + 1)
-        ]
+        """Return what a name means that a module may have from a star import."""
+        if depth > 5:  # noqa: PLR2004 - as for names
+            return []
+        for name, dotted in self.exports[module].items():
+            if not name.startswith("*"):
+                continue
+            place = self.by_name.get(self._absolute(module, dotted).rstrip("."))
+            if place is None or place == module:
+                continue
+            if rest[0] in self.exports[place] or rest[0] in self._firsts(place):
+                return self.resolve(module, ".".join((dotted.rstrip("."), *rest)), depth + 1)
+            found = self._starred(place, rest, depth + 1)
+            if found:
+                return found
+        return []
+
+    def _firsts(self, place: int) -> set[str]:
+        """Return the names that a module defines."""
+        known = self._defined.get(place)
+        if known is None:
+            known = self._defined[place] = {name.partition(".")[0].rstrip("'") for name in self.ids[place]}
+        return known
 
     def _imported(self, place: int, target: str) -> list[int]:
         """Return the module bodies that an import runs: those of the packages above, too."""

@@ -84,6 +84,7 @@ _BLOCK = re.compile(
 )
 _CALL = re.compile(rb"^[ \t]+(?:\w+[ \t]*=[ \t]*)?([A-Za-z_][\w.]*\([^\n]*)", re.MULTILINE)
 _DECORATED = re.compile(rb"^[ \t]*@([A-Za-z_][\w.]*)", re.MULTILINE)
+_DEFINED = re.compile(rb"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 _BASES = re.compile(rb"^class[ \t]+\w+[ \t]*\(([^)\n]*)", re.MULTILINE)
 
 STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | frozenset([
@@ -192,6 +193,11 @@ def calls_of(data: bytes, imports: list[Import]) -> list[str]:
             f"{star}{'' if star.endswith('.') else '.'}{root}{dot}{tail}" for star in stars if known is None
         ]
     return found
+
+
+def defined_in(data: bytes) -> list[str]:
+    """Return the functions and classes that a file defines at its left margin."""
+    return [name.decode("ascii", "replace") for name in dict.fromkeys(_DEFINED.findall(data))]
 
 
 def dotted(each: Import) -> str:

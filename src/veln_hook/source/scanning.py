@@ -133,7 +133,8 @@ class _Scan:
             elif member.executable or is_shell(lowered) or "." not in base or "/scripts/" in lowered:
                 self._executable(name, member)
         except ArchiveError as error:
-            self._problems.append(Problem("unread", str(error), name, fatal=False))
+            code = lowered.endswith((".py", ".pyw", ".pth"))  # nobody has read what Python will
+            self._problems.append(Problem("unread", str(error), name, fatal=code))
 
     def _executable(self, name: str, member: Member) -> None:
         head = member.head(4096)
@@ -243,10 +244,22 @@ class _Scan:
         """Link, and read what a call leads into that runs by itself, until nothing new is led into."""
         linker = Linker(modules, entry_points)
         while unread := linker.unread() & self._light.keys():
-            read = {name: analyse_python(self._light.pop(name), always=True) for name in unread}
+            read = self._read_whole(sorted(unread))
             self._sources.update(read)
             linker.read(read)
         return linker.result()
+
+    def _read_whole(self, names: list[str]) -> dict[str, FileFacts]:
+        """Read files of which only imports were read, but for what is known."""
+        data = {name: self._light.pop(name) for name in names}
+        # What is cached of a file's bytes is its imports; this is kept beside that.
+        digests = {name: hashlib.sha256(b"whole " + data[name]).hexdigest() for name in names}
+        known = self._known(list(digests.values())) if self._known else {}
+        read = {name: known.get(digests[name]) or analyse_python(data[name], always=True) for name in names}
+        new = {digests[name]: read[name] for name in names if digests[name] not in known}
+        if self._learned and new:
+            self._learned(new)
+        return read
 
     def _startup_code(self, kind: str, root: str, modules: list[Module]) -> list[tuple[str, str]]:
         """Read the code of ``.pth`` files that end at the root of site-packages, where ``site`` runs them."""
