@@ -122,12 +122,29 @@ class Linker:
         for node in self.nodes:
             module = self.modules[node.module]
             if module.facts.light and any(
-                call.target.startswith(":")
-                or any(self.nodes[target].module in able for target in self.resolve(node.module, call.target))
+                call.target.startswith(":") or self._may_matter(self.resolve(node.module, call.target), able)
                 for call in node.scope.calls
             ):
                 found.add(module.path)
         return found
+
+    def _may_matter(self, targets: list[int], able: set[int]) -> bool:
+        """Tell whether something that may be called by name can do anything."""
+        named = [self.nodes[target] for target in targets if self.nodes[target].scope.name]
+        if not named:
+            return any(self.nodes[target].module in able for target in targets)
+        for node in named:
+            owner, _, method = node.scope.name.rpartition(".")
+            if node.mask:
+                return True
+            # Whoever makes an instance may call any of its methods.
+            if method in _MADE and any(
+                self.nodes[each].mask
+                for name, each in self.ids[node.module].items()
+                if name.startswith(f"{owner}.")
+            ):
+                return True
+        return False
 
     def read(self, files: Mapping[str, FileFacts]) -> None:
         """Put what is known of files in the place of their imports.
