@@ -12,7 +12,7 @@ from veln_hook.source.text import examine_marks, examine_text
 from veln_hook.source.vocabulary import TEXT
 from veln_hook.source.walking import walk_module
 
-MAX_PARSED = 4 << 20
+MAX_PARSED = 8 << 20
 """Bytes of a file that is parsed; a syntax tree takes a hundred times as much memory."""
 _RISKY = (
     b"exec",
