@@ -33,6 +33,8 @@ HELD = 75
 """veln-hook's exit status where every hold opens by itself."""
 HELD_FOR_A_PERSON = 77
 """Its exit status where time lifts no hold: what the release does was found."""
+BLOCKED = 1
+"""Its exit status where no approval helps: hidden code that sends credentials is no matter of opinion."""
 DEFAULT_MIN_AGE = timedelta(hours=2)
 # Accounts of how long the real one was up differ, from forty minutes to five hours.
 AGES = tuple(timedelta(minutes=minutes) for minutes in (0, 4, 12, 47, 180))
@@ -122,7 +124,10 @@ class Form:
         expected = {
             "unprotected: version": (self.unprotected.version, BAD),
             "unprotected: stolen": (self.unprotected.stolen, 1),
-            "protected: exit status": (self.protected.exit_status, HELD_FOR_A_PERSON),
+            "protected: exit status": (
+                self.protected.exit_status,
+                BLOCKED if self.form == ".pth" else HELD_FOR_A_PERSON,
+            ),
             "protected: version": (self.protected.version, ""),
             "protected: stolen": (self.protected.stolen, 0),
             "protected: held and said so": (bool(self.protected.message), True),
@@ -228,7 +233,7 @@ def hold_message(output: str) -> list[str]:
     for line in output.splitlines():
         text = line.partition("ERROR: ")[2] if line.startswith("ERROR: ") else line
         text = text.partition("WARNING: ")[2] if text.startswith("WARNING: ") else text
-        if text.startswith("HOLD") or (lines and text.startswith("      ")):
+        if text.startswith(("HOLD", "BLOCK")) or (lines and text.startswith("      ")):
             lines.append(text)
         elif lines:
             break

@@ -79,10 +79,12 @@ def test_the_payload_works_where_nothing_protects(form):
 
 
 def test_without_cooling_source_analysis_alone_holds_each_form(form):
-    assert form["protected"]["message"][0].startswith("HOLD  litellm 1.82.8  ")
+    # Hidden code that sends credentials is blocked; open code that does is for a person to look at.
+    word, status = {"utils.py": ("HOLD ", 77), ".pth": ("BLOCK", 1)}[form["form"]]
+    assert form["protected"]["message"][0].startswith(f"{word} litellm 1.82.8  ")
     assert "uploaded" not in form["protected"]["message"][0]
     attempt = form["protected"]
-    assert (attempt["exit_status"], attempt["version"], attempt["stolen"]) == (77, "", 0)
+    assert (attempt["exit_status"], attempt["version"], attempt["stolen"]) == (status, "", 0)
     assert (form["again"]["exit_status"], form["again"]["version"], form["again"]["stolen"]) == (
         0,
         "1.82.6",
@@ -95,9 +97,12 @@ def test_the_review_shows_what_is_new(form):
         "utils.py": r"\n +41 \+ +urllib\.request\.urlopen\(request, timeout=5\)",
         ".pth": r"\n +1 \+ import subprocess, sys; subprocess\.run\(",
     }
-    signal = {"utils.py": "environment-exfiltration", ".pth": "start-up-code"}[form["form"]]
+    ruling = {
+        "utils.py": "HOLD environment-exfiltration (high/high)",
+        ".pth": "BLOCK decoded-execution (critical/high)",
+    }[form["form"]]
     assert re.search(payload[form["form"]], form["review"]), form["review"]
-    assert f"^ HOLD {signal} (high/high)" in form["review"]
+    assert f"^ {ruling}" in form["review"]
 
 
 def test_it_refuses_an_interpreter_without_protection(home):

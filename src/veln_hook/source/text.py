@@ -24,13 +24,29 @@ _BLOB = re.compile(rb"[A-Za-z0-9+/=]{1500,}|(?:\\x[0-9a-fA-F]{2}){300,}|(?:\d{1,
 _MIXED = re.compile(
     r"\b(?=\w*[a-z])(?=\w*[\u0430-\u044f\u03b1-\u03c9\uff21-\uff5a\U0001d400-\U0001d7ff])\w+(?=\s*[(.=])"
 )
-# Spelled in parts, or this file would bear the marks itself.
-_OBFUSCATORS = (
-    "pyarm{}".format("or").encode(), b"PyObfuscate", b"pyobfuscate", b"Kramer", b"BlankOBF", b"Hyperion",
-    b"__pyfuscate__",
-    b"_0x", b"lllll", b"IIIlI", b"lIlIl", b"OOO0O", b"O0O0O", b"Berserker", b"SpectrumX", b"by-fud",
-    b"development_obf",
-)  # fmt: skip
+# Spelled backwards, or this file would bear the marks itself.
+_OBFUSCATORS = tuple(
+    marker[::-1].encode()
+    for marker in (
+        "romrayp",
+        "etacsufbOyP",
+        "etacsufboyp",
+        "remarK",
+        "FBOknalB",
+        "noirepyH",
+        "__etacsufyp__",
+        "x0_",
+        "lllll",
+        "IlIII",
+        "lIlIl",
+        "O0OOO",
+        "O0O0O",
+        "rekresreB",
+        "XmurtcepS",
+        "duf-yb",
+        "fbo_tnempoleved",
+    )
+)
 _SHORT_MARKER = 6
 """Characters up to which a marker may be a word of honest code, so that it has to come more often."""
 _LONGEST_MIXED = 500
