@@ -23,16 +23,13 @@ class Draft:
     __slots__ = (
         "_seen",
         "calls",
-        "capabilities",
         "class_name",
         "counts_in",
         "line",
         "name",
         "names",
         "parent",
-        "result",
         "returns",
-        "tainting",
     )  # fmt: skip
 
     def __init__(
@@ -50,12 +47,8 @@ class Draft:
         self.class_name = class_name
         self.counts_in = counts_in
         self.names: dict[str, Value] = {}
-        self.capabilities: list[Capability] = []
         self.calls: list[Call] = [] if counts_in is None else counts_in.calls
         self.returns: frozenset[str] = NOTHING
-        self.result = ""
-        """Name of what it returns, if that has one."""
-        self.tainting: frozenset[str] = NOTHING
         self._seen: dict[Capability, None] = {}
 
     @property

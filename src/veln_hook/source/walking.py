@@ -274,14 +274,10 @@ class _Walk:
             self.body(node.body)
             self.scope = outer
         else:
-            condition = self.value(test)
-            before = self.scope.tainting
-            # A sweep of the environment that picks out what is named like a secret.
-            self.scope.tainting = before | condition.taints if "secret-words" in condition.taints else before
+            self.value(test)
             self.branches += 1
             self.body(node.body)
             self.branches -= 1
-            self.scope.tainting = before
         self.branches += 1
         self.body(node.orelse)
         self.branches -= 1
@@ -300,10 +296,7 @@ class _Walk:
 
     def _return(self, node: ast.Return) -> None:
         if node.value is not None:
-            value = self.value(node.value)
-            self.scope.returns |= value.taints
-            if value.name:
-                self.scope.result = value.name
+            self.scope.returns |= self.value(node.value).taints
 
     def _global(self, node: ast.Global | ast.Nonlocal) -> None:
         for name in node.names:

@@ -51,11 +51,13 @@ def judge(
     old_view = View(baseline, project=project) if baseline is not None else None
     findings: list[Finding] = []
     for rule in RULES:
-        old = {_key(hit) for hit in rule.find(old_view)} if old_view is not None else set()
+        hits = list(rule.find(view))
+        # What the release before did is asked only where this one does something.
+        old = {_key(hit) for hit in rule.find(old_view)} if hits and old_view is not None else set()
         if rule.name == "new-native" and baseline is not None and baseline.kind != facts.kind:
             old.add("native")  # an sdist has its native code yet to be built
         told = 0
-        for hit in _worst_first(rule, rule.find(view), before, old):
+        for hit in _worst_first(rule, hits, before, old):
             if told < _PER_RULE:
                 findings.append(hit)
                 told += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from veln_hook.model import Confidence, Severity
@@ -67,8 +67,6 @@ class Rule:
     """With a baseline, for what is new; by default one grade up where the grade is ``REVIEW``."""
     rates: str = ""
     """What was measured; see docs/benchmarks.md."""
-    also: tuple[str, ...] = field(default=())
-    """Rules that say the same better: where they hit the same place, this one keeps silent."""
 
     def graded(self, hit: Hit, *, new: bool | None) -> Grade:
         """Return how much a hit counts.

@@ -107,7 +107,6 @@ class Baseline:
             _tie_meaning((facts.capabilities[tie.first], facts.capabilities[tie.second]))
             for tie in facts.ties
         }
-        self._spent: Counter[tuple[object, ...]] = Counter()
 
     def has(self, capability: Placed) -> bool:
         """Tell whether it could do this already, and in as bad a way."""
