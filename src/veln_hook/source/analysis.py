@@ -6,8 +6,8 @@ import io
 import tokenize
 import warnings
 
-from veln_hook.source.facts import Call, Capability, FileFacts, Scope
-from veln_hook.source.prefilter import Import, calls_of, defined_in, dotted, imports_of, is_interesting
+from veln_hook.source.facts import Capability, FileFacts, Scope
+from veln_hook.source.prefilter import Import, dotted, has_parts, imports_of, is_interesting, leads_of
 from veln_hook.source.text import examine_marks, examine_text
 from veln_hook.source.vocabulary import TEXT
 from veln_hook.source.walking import walk_module
@@ -63,14 +63,14 @@ def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
 def _light(odd: tuple[Capability, ...], data: bytes, imports: list[Import]) -> FileFacts:
     """Keep what links a file that does nothing by itself to others."""
     names = {each.bound: dotted(each) for each in imports}
-    calls = tuple(Call(name) for name in calls_of(data, imports))
     exports = {bound if bound != "*" else f"*{name}": name for bound, name in names.items() if name != bound}
-    exports.update((name, f":{name}") for name in defined_in(data))
     return FileFacts(
-        (Scope("", 1, odd, calls),),
+        (Scope("", 1, odd),),
         tuple(dict.fromkeys(name for each in imports for name in (each.module, dotted(each)))),
         tuple(exports.items()),
         light=True,
+        leads=tuple(leads_of(imports)),
+        parts=has_parts(data),
     )
 
 

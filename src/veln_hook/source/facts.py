@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-RULES = 1
+RULES = 2
 """Version of everything in this room."""
 
 REACHES = ("startup", "build", "import", "script", "call")
@@ -71,6 +71,10 @@ class FileFacts(NamedTuple):
     """Why it could not be read; empty if it could."""
     light: bool = False
     """Whether only its imports were read, as nothing in it matters by itself."""
+    leads: tuple[str, ...] = ()
+    """Of a light one: what it may call elsewhere, as dotted names; ``module.*`` for all that a module has."""
+    parts: bool = False
+    """Of a light one: whether it may do part of something that matters, as reading secrets or decoding."""
 
 
 class Placed(NamedTuple):
@@ -196,7 +200,7 @@ def file_from_plain(plain: Any) -> FileFacts:
         ValueError: It is nothing of the kind.
     """
     try:
-        scopes, imports, exports, bases, problem, light = plain
+        scopes, imports, exports, bases, problem, light, leads, parts = plain
         return FileFacts(
             scopes=tuple(_scope(row) for row in scopes),
             imports=_strings(imports),
@@ -204,6 +208,8 @@ def file_from_plain(plain: Any) -> FileFacts:
             bases=tuple((str(a), str(b)) for a, b in bases),
             problem=str(problem),
             light=bool(light),
+            leads=_strings(leads),
+            parts=bool(parts),
         )
     except (TypeError, OverflowError) as error:
         raise ValueError(f"no facts: {error}") from error

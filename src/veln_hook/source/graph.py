@@ -29,6 +29,12 @@ _PAIRS = (
 """Kinds that mean more together than alone."""
 BITS = {kind: 1 << place for place, kind in enumerate(v.KINDS)}
 """Of a node's ``mask``."""
+PART = 1 << len(BITS)
+"""Of the mask of a file of which only imports were read: it may hold part of something."""
+STRONG = sum(
+    BITS[kind] for kind in (v.NET, v.DNS, v.PROC, v.EXEC, v.SPY, v.NATIVE, v.LOAD, v.PERSIST, v.STARTUP_FILE)
+)
+"""Kinds of which every combination that is held has one."""
 
 
 class Node:
@@ -65,20 +71,34 @@ class Node:
         self.reached = False
 
 
-def close(nodes: Sequence[Node]) -> None:
-    """Give every scope the kinds of everything it reaches."""
+def masks(own: Sequence[int], edges: Sequence[Iterable[int]]) -> list[int]:
+    """Return the kinds of everything that each node reaches.
+
+    Args:
+        own: Of each node, the bits of its own kinds.
+        edges: Of each node, those that it leads to.
+    """
     callers: dict[int, list[int]] = {}
-    for place, node in enumerate(nodes):
-        for target, _ in node.edges:
+    for place, targets in enumerate(edges):
+        for target in targets:
             callers.setdefault(target, []).append(place)
-    waiting = [place for place, node in enumerate(nodes) if node.mask]
+    found = list(own)
+    waiting = [place for place, mask in enumerate(found) if mask]
     while waiting:
         place = waiting.pop()
-        mask = nodes[place].mask
+        mask = found[place]
         for caller in callers.get(place, ()):
-            if mask & ~nodes[caller].mask:
-                nodes[caller].mask |= mask
+            if mask & ~found[caller]:
+                found[caller] |= mask
                 waiting.append(caller)
+    return found
+
+
+def close(nodes: Sequence[Node]) -> None:
+    """Give every scope the kinds of everything it reaches."""
+    closed = masks([node.mask for node in nodes], [[target for target, _ in node.edges] for node in nodes])
+    for node, mask in zip(nodes, closed):
+        node.mask = mask
 
 
 def ties(nodes: Sequence[Node], placed: list[Placed], own: list[list[int]]) -> Iterable[Tie]:

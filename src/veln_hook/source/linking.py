@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from veln_hook.source.facts import BUILD, IMPORT, REACHES, SCRIPT, STARTUP, Placed
+from veln_hook.source.facts import BUILD, REACHES, SCRIPT, Placed
 from veln_hook.source.graph import BITS, Node, close, ties
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from veln_hook.source.facts import Capability, FileFacts, Tie
 
-_BY_ITSELF = (STARTUP, BUILD, IMPORT)
 _ROUNDS = 4
 """How many calls deep data is followed."""
 _MADE = ("__init__", "__new__", "__post_init__", "__del__")
@@ -71,6 +70,7 @@ class Linker:
         self.bases: list[dict[str, list[str]]] = [{} for _ in modules]
         self._resolved_names: dict[tuple[int, str], list[int]] = {}
         self._defined: dict[int, set[str]] = {}
+        self._below: dict[str, list[int]] | None = None
         self._callers: dict[int, set[int]] = {}
         """Nodes with calls that lead into a module of which only imports were read."""
         for place in range(len(self.modules)):
@@ -103,49 +103,6 @@ class Linker:
         self.bases[place] = bases
         return list(ids.values())
 
-    def unread(self) -> set[str]:
-        """Return the files that must be read whole after all.
-
-        Of these only imports were read, and something is called in them by
-        itself; or they seem to call something that matters when they are imported.
-        """
-        for node in self.nodes:
-            node.mask = 0
-            for capability in node.capabilities:
-                node.mask |= BITS.get(capability.kind, 0)
-        close(self.nodes)
-        found = set()
-        for place, callers in self._callers.items():
-            if any(REACHES[self.nodes[caller].reach] in _BY_ITSELF for caller in callers):
-                found.add(self.modules[place].path)
-        able = {node.module for node in self.nodes if node.mask}
-        for node in self.nodes:
-            module = self.modules[node.module]
-            if module.facts.light and any(
-                call.target.startswith(":") or self._may_matter(self.resolve(node.module, call.target), able)
-                for call in node.scope.calls
-            ):
-                found.add(module.path)
-        return found
-
-    def _may_matter(self, targets: list[int], able: set[int]) -> bool:
-        """Tell whether something that may be called by name can do anything."""
-        named = [self.nodes[target] for target in targets if self.nodes[target].scope.name]
-        if not named:
-            return any(self.nodes[target].module in able for target in targets)
-        for node in named:
-            owner, _, method = node.scope.name.rpartition(".")
-            if node.mask:
-                return True
-            # Whoever makes an instance may call any of its methods.
-            if method in _MADE and any(
-                self.nodes[each].mask
-                for name, each in self.ids[node.module].items()
-                if name.startswith(f"{owner}.")
-            ):
-                return True
-        return False
-
     def read(self, files: Mapping[str, FileFacts]) -> None:
         """Put what is known of files in the place of their imports.
 
@@ -165,10 +122,28 @@ class Linker:
 
     def result(self) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
         """Return all capabilities, and which of them belong together."""
+        for node in self.nodes:
+            for capability in node.capabilities:
+                node.mask |= BITS.get(capability.kind, 0)
+        close(self.nodes)
         self._follow()
         return self._result()
 
     # --- names ----------------------------------------------------------------------------------------
+
+    def may_be_ours(self, name: str) -> bool:
+        """Tell whether a name may be one of this archive."""
+        return name[:1] in ".:?@" or name.partition(".")[0].partition("(")[0] in self._tops
+
+    def below(self, package: str) -> list[int]:
+        """Return a module, and those of the package that it is."""
+        if self._below is None:
+            self._below = {}
+            for name, place in self.by_name.items():
+                parts = name.split(".")
+                for end in range(1, len(parts) + 1):
+                    self._below.setdefault(".".join(parts[:end]), []).append(place)
+        return self._below.get(package, [])
 
     def _connect(self, place: int) -> None:
         node = self.nodes[place]
@@ -188,7 +163,7 @@ class Linker:
 
     def resolve(self, place: int, target: str, depth: int = 0) -> list[int]:
         """Return the nodes that a name may mean, seen from a module."""
-        if target[:1] not in ".:?@" and target.partition(".")[0].partition("(")[0] not in self._tops:
+        if not self.may_be_ours(target):
             return []  # another project's, as most are
         if depth > 5:  # noqa: PLR2004 - re-exports of re-exports
             return []
@@ -210,7 +185,7 @@ class Linker:
             name = target[1:].replace("()", "")
             found = self._local(place, f"{name}{called}", depth) if called else []
             return found or self._local(place, name, depth)
-        return self._dotted(place, self._absolute(place, target).replace("()", ""), depth)
+        return self._dotted(place, self.absolute(place, target).replace("()", ""), depth)
 
     def _dotted(self, place: int, dotted: str, depth: int) -> list[int]:
         parts = dotted.split(".") if dotted else []
@@ -238,9 +213,11 @@ class Linker:
         for name, dotted in self.exports[module].items():
             if not name.startswith("*"):
                 continue
-            place = self.by_name.get(self._absolute(module, dotted).rstrip("."))
+            place = self.by_name.get(self.absolute(module, dotted).rstrip("."))
             if place is None or place == module:
                 continue
+            if self.modules[place].facts.light:  # what it defines is not known
+                return self.resolve(module, ".".join((dotted.rstrip("."), *rest)), depth + 1)
             if rest[0] in self.exports[place] or rest[0] in self._firsts(place):
                 return self.resolve(module, ".".join((dotted.rstrip("."), *rest)), depth + 1)
             found = self._starred(place, rest, depth + 1)
@@ -257,12 +234,13 @@ class Linker:
 
     def _imported(self, place: int, target: str) -> list[int]:
         """Return the module bodies that an import runs: those of the packages above, too."""
-        parts = self._absolute(place, target).split(".")
+        parts = self.absolute(place, target).split(".")
         names = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
         modules = [self.by_name[name] for name in names if name in self.by_name]
         return [self.ids[module][""] for module in modules if module != place and "" in self.ids[module]]
 
-    def _absolute(self, place: int, target: str) -> str:
+    def absolute(self, place: int, target: str) -> str:
+        """Return a dotted name without leading dots, seen from a module."""
         if not target.startswith("."):
             return target
         module = self.modules[place]
@@ -381,9 +359,7 @@ class Linker:
             for capability in node.capabilities:
                 here.append(len(placed))
                 placed.append(self._place(node, capability))
-                node.mask |= BITS.get(capability.kind, 0)
             own.append(here)
-        close(self.nodes)
         return tuple(placed), tuple(ties(self.nodes, placed, own))
 
     def _place(self, node: Node, capability: Capability) -> Placed:

@@ -2,9 +2,9 @@
 
 Looking a literal up in bytes is many times faster than parsing, and so is looking
 at what stands around each ``import``. A file that imports nothing that matters
-and has none of the tokens can't do anything that a signal holds for by itself. Its
-part in a chain of calls shows elsewhere: a file that calls something when it is
-imported is parsed, and so is what it calls (``scanning``).
+and has none of the tokens can't do anything that a signal holds for by itself. It
+may have a part in a chain of calls; what it imports tells where that could lead,
+and it is parsed if it leads to something that matters (``leading``).
 """
 
 from __future__ import annotations
@@ -75,17 +75,16 @@ TOKENS = tuple(
 )  # fmt: skip
 """Literals, each of them in the source of something that needs no import of its own."""
 
-_CALL_ALONE = re.compile(rb"^(?:[\w, ]+=[ \t]*)?([A-Za-z_][\w.]*\([^\n]*)", re.MULTILINE)
-"""A call at the left margin: what a module does when it is imported, perhaps elsewhere's code."""
-_BLOCK = re.compile(
-    rb"^(?:try|if(?! __name__)|with|for|while|class)\b[^\n]*:[^\n]*\n"
-    rb"((?:[ \t]+[^\n]*\n|[ \t]*\n|(?:except|else|elif|finally)\b[^\n]*:[^\n]*\n)+)",
-    re.MULTILINE,
-)
-_CALL = re.compile(rb"^[ \t]+(?:\w+[ \t]*=[ \t]*)?([A-Za-z_][\w.]*\([^\n]*)", re.MULTILINE)
-_DECORATED = re.compile(rb"^[ \t]*@([A-Za-z_][\w.]*)", re.MULTILINE)
-_DEFINED = re.compile(rb"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
-_BASES = re.compile(rb"^class[ \t]+\w+[ \t]*\(([^)\n]*)", re.MULTILINE)
+PARTS = tuple(
+    token.encode()
+    for token in (
+        "environ", "getenv", "gethostname", "getuser", "getlogin", "uname", "platform.node", "getnode",
+        "expanduser", "Path.home", "b64decode", "b32decode", "b85decode", "a85decode", "unhexlify", "fromhex",
+        "a2b_", "decompress", "codecs", "rot13", "chr(", "loads(", ".ssh", ".aws", ".netrc", ".pypirc",
+        ".npmrc", ".kube", ".docker", ".gnupg",
+    )
+)  # fmt: skip
+"""Literals of what matters together with something elsewhere: of reading secrets, of decoding."""
 
 STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | frozenset([
     "abc", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json", "logging",
@@ -157,47 +156,33 @@ def is_interesting(data: bytes, imports: list[Import]) -> bool:
     return any(token in data for token in TOKENS) or any(_matters(data, *each) for each in set(imports))
 
 
-def calls_of(data: bytes, imports: list[Import]) -> list[str]:
-    """Return what importing a file may call, as dotted names, or ``:name`` for its own.
-
-    A guess that is too wide.
+def has_parts(data: bytes) -> bool:
+    """Tell whether a file may do part of something that matters: read secrets, decode.
 
     Args:
         data: Its bytes.
+    """
+    return any(token in data for token in PARTS)
+
+
+def leads_of(imports: list[Import]) -> list[str]:
+    """Return what a file may call elsewhere, whatever it does: dotted names, ``name.*`` for all of a module.
+
+    Args:
         imports: What it imports.
     """
-    called = set(_DECORATED.findall(data))
-    lines = _CALL_ALONE.findall(data)
-    for block in _BLOCK.finditer(data):
-        lines += _CALL.findall(block.group(1))
-    for line in lines:  # what is passed may be called, too
-        called.update(_NAME.findall(line[:_LINE]))
-    for bases in _BASES.findall(data):
-        called.update(_NAME.findall(bases))
-    strange = [each for each in imports if each.module.partition(".")[0] not in STANDARD]
-    # 'import a.b' binds a.
-    bound = {each.bound: each for each in strange}
-    tops = {each.module.partition(".")[0] for each in strange if not each.name}
-    stars = [each.module for each in imports if each.name == "*"]
-    found = []
-    for callee in sorted(called):
-        root, dot, tail = callee.decode("ascii", "replace").partition(".")
-        known = bound.get(root)
-        if known is not None:
-            found.append(f"{dotted(known)}{dot}{tail}")
-        elif root in tops:
-            found.append(f"{root}{dot}{tail}")
-        elif b"def " + root.encode() + b"(" in data:
-            found.append(f":{root}{dot}{tail}")
-        found += [
-            f"{star}{'' if star.endswith('.') else '.'}{root}{dot}{tail}" for star in stars if known is None
-        ]
-    return found
-
-
-def defined_in(data: bytes) -> list[str]:
-    """Return the functions and classes that a file defines at its left margin."""
-    return [name.decode("ascii", "replace") for name in dict.fromkeys(_DEFINED.findall(data))]
+    found: dict[str, None] = {}
+    for each in imports:
+        if each.module.partition(".")[0] in STANDARD:
+            continue
+        if each.name and each.name != "*":
+            found[dotted(each)] = None
+        elif each.name:
+            found[f"{each.module}{'' if each.module.endswith('.') else '.'}*"] = None
+        else:  # 'import a.b' binds a
+            top = each.module if each.bound != each.module else each.module.partition(".")[0]
+            found[f"{top}.*"] = None
+    return list(found)
 
 
 def dotted(each: Import) -> str:

@@ -24,6 +24,7 @@ from veln_hook.source.facts import (
     Tie,
 )  # fmt: skip
 from veln_hook.source.layout import common_root, is_aside, module_name, place_of, roots_of
+from veln_hook.source.leading import unread
 from veln_hook.source.linking import Linker, Module
 from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
 from veln_hook.source.startup import pth_code, start_targets
@@ -190,7 +191,7 @@ class _Scan:
             if facts is None:
                 facts = new[digest] = analyse_python(data)
             self._sources[name] = facts
-            if facts.light and self._light_bytes < _MAX_LIGHT:
+            if facts.light and (facts.leads or facts.parts) and self._light_bytes < _MAX_LIGHT:
                 self._light[name] = data
                 self._light_bytes += len(data)
         if self._learned and new:
@@ -241,10 +242,10 @@ class _Scan:
     def _linked(
         self, modules: list[Module], entry_points: Sequence[tuple[str, str]]
     ) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
-        """Link, and read what a call leads into that runs by itself, until nothing new is led into."""
+        """Link, and read whole what may lead to something that matters, until nothing does that was not."""
         linker = Linker(modules, entry_points)
-        while unread := linker.unread() & self._light.keys():
-            read = self._read_whole(sorted(unread))
+        while files := unread(linker) & self._light.keys():
+            read = self._read_whole(sorted(files))
             self._sources.update(read)
             linker.read(read)
         return linker.result()
