@@ -70,7 +70,7 @@ def _light(odd: tuple[Capability, ...], data: bytes, imports: list[Import]) -> F
         tuple(exports.items()),
         light=True,
         leads=tuple(leads_of(imports)),
-        parts=has_parts(data),
+        parts=has_parts(data, imports),
     )
 
 

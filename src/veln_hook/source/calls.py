@@ -287,7 +287,8 @@ class Calls:
         """Note functions that are put into a container or passed on: whoever gets them calls them."""
         for value in values_:
             kind = CALLS.get(value.name) if value.name else None
-            if kind in (PROC, EXEC):
+            # The type of functions is passed to ask about it.
+            if kind in (PROC, EXEC) and value.name != "types.FunctionType":
                 self.note(kind, line, value.name, NOTHING, "indirect")
 
     # --- calls that give names ------------------------------------------------------------------------

@@ -1,10 +1,14 @@
-"""Which files must be read whole after all: those through which code may come to what matters.
+"""Which files must be read whole after all: those through which code comes to what matters.
 
 Of most files only the imports are read (``prefilter``). Whatever such a file
-calls elsewhere it has imported, so its imports tell where its calls may lead,
-too widely but never too narrowly. One that leads nowhere that matters is not
-parsed. One that does is, and so is what leads from there to something that has a
-part in it.
+calls elsewhere it has imported, so its imports tell where its calls may lead, too
+widely but never too narrowly. It is read whole
+
+- if it may call something that is known to come to what matters, or
+- if something that does, and runs by itself, may call it, and it may have a part in that.
+
+What is read then is known exactly, so that this is asked again, until there is
+nothing left to read.
 """
 
 from __future__ import annotations
@@ -15,58 +19,16 @@ from veln_hook.source.facts import BUILD, IMPORT, REACHES, STARTUP
 from veln_hook.source.graph import BITS, PART, STRONG, masks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from veln_hook.source.linking import Linker
 
 BY_ITSELF = frozenset(REACHES.index(reach) for reach in (STARTUP, BUILD, IMPORT))
 _DEEP = 6
 """How many re-exports of re-exports are followed."""
+_ALL = "*"
 
 
-def unread(linker: Linker) -> set[str]:
-    """Return the files of which only imports were read and that must be read whole.
-
-    Args:
-        linker: Of the archive's files.
-
-    Returns:
-        Their paths.
-    """
-    nodes = linker.nodes
-    light = {place for place, module in enumerate(linker.modules) if module.facts.light}
-    if not light:
-        return set()
-    edges: list[list[int]] = []
-    own: list[int] = []
-    for node in nodes:
-        mask = 0
-        for capability in node.capabilities:
-            mask |= BITS.get(capability.kind, 0)
-        if node.module in light:
-            facts = linker.modules[node.module].facts
-            edges.append(list(_Leads(linker).of(node.module, facts.leads)))
-            mask |= PART if facts.parts else 0
-        else:
-            edges.append([target for target, _ in node.edges])
-        own.append(mask)
-    able = masks(own, edges)
-    waiting = [place for place, mask in enumerate(able) if mask & STRONG]
-    seen = set(waiting)
-    while waiting:
-        for target in edges[waiting.pop()]:
-            if able[target] and target not in seen:
-                seen.add(target)
-                waiting.append(target)
-    return {
-        linker.modules[nodes[place].module].path
-        for place in seen
-        if nodes[place].module in light and nodes[place].reach in BY_ITSELF
-    }
-
-
-class _Leads:
-    """Resolves what a file may call, to all that may be meant.
+class Leads:
+    """Knows what the files of an archive lead to.
 
     Args:
         linker: Of the archive's files.
@@ -74,56 +36,140 @@ class _Leads:
 
     def __init__(self, linker: Linker) -> None:
         self._linker = linker
-        self._seen: set[tuple[int, str]] = set()
+        self._known: dict[tuple[int, str], set[tuple[int, str]]] = {}
+        """What names in modules, and modules as a whole, may mean."""
+        self._light: set[int] = set()
 
-    def of(self, place: int, names: tuple[str, ...]) -> set[int]:
-        """Return the nodes that names may lead to, seen from a module."""
-        found: set[int] = set()
-        for name in names:
-            found.update(self._led(place, name, _DEEP))
+    def unread(self) -> set[str]:
+        """Return the files that must be read whole; those of which only imports were read so far."""
+        linker = self._linker
+        light = {place for place, module in enumerate(linker.modules) if module.facts.light}
+        if not light:
+            return set()
+        self._light = light
+        self._known.clear()
+        edges = [[target for target, _ in node.edges] for node in linker.nodes]
+        able = masks([_own(node.capabilities) for node in linker.nodes], edges)
+        if not any(mask & STRONG for mask in able):
+            return set()
+        by_name = self._by_name(able)
+        direct: dict[int, int] = {}
+        beyond: list[list[int]] = [[] for _ in linker.modules]
+        for place in light:
+            mask = PART if linker.modules[place].facts.parts else 0
+            for module, name in self._find(place):
+                if module in light:
+                    beyond[place].append(module)
+                else:
+                    mask |= by_name[module].get(name, 0)
+            direct[place] = mask
+        found = {place for place, mask in direct.items() if mask & STRONG}
+        weak = masks([direct.get(place, 0) & ~STRONG for place in range(len(linker.modules))], beyond)
+        strong = [
+            place
+            for place, node in enumerate(linker.nodes)
+            if able[place] & STRONG and node.reach in BY_ITSELF
+        ]
+        found |= self._led_to(strong, edges, weak)
+        return {
+            linker.modules[place].path
+            for place in found
+            if linker.nodes[linker.ids[place][""]].reach in BY_ITSELF
+        }
+
+    def _by_name(self, able: list[int]) -> list[dict[str, int]]:
+        """Return of each module what the things in it can do, by the first part of their names."""
+        found: list[dict[str, int]] = [{} for _ in self._linker.modules]
+        for module, ids in enumerate(self._linker.ids):
+            names = found[module]
+            for scope, node in ids.items():
+                if able[node] and scope:
+                    first = scope.partition(".")[0].rstrip("'")
+                    names[first] = names.get(first, 0) | able[node]
+                    names[_ALL] = names.get(_ALL, 0) | able[node]
         return found
 
-    def _led(self, place: int, name: str, deep: int) -> Iterator[int]:
+    def _led_to(self, waiting: list[int], edges: list[list[int]], weak: list[int]) -> set[int]:
+        """Return the light modules that some nodes call, and that may have a part in what these do."""
+        linker, found, seen = self._linker, set(), set(waiting)
+        while waiting:
+            for target in edges[waiting.pop()]:
+                module = linker.nodes[target].module
+                if module in self._light:
+                    if weak[module]:
+                        found.add(module)
+                elif target not in seen:
+                    seen.add(target)
+                    waiting.append(target)
+        return found
+
+    # --- what names may lead to -----------------------------------------------------------------------
+
+    def _find(self, place: int) -> set[tuple[int, str]]:
+        found: set[tuple[int, str]] = set()
+        for name in self._linker.modules[place].facts.leads:
+            if self._linker.may_be_ours(name):
+                found |= self._led(place, name, _DEEP)
+        return found
+
+    def _led(self, place: int, name: str, deep: int) -> set[tuple[int, str]]:
+        """Return names in modules that a dotted name may mean, seen from a module."""
         linker = self._linker
         if name[:1] == ":":
-            yield from self._within(place, name[1:].replace("()", ""), deep)
-            return
-        if not linker.may_be_ours(name) or not deep or (place, name) in self._seen:
-            return
-        self._seen.add((place, name))
-        whole = name.endswith(".*")
+            return self._within(place, name[1:].replace("()", ""), deep)
+        if not linker.may_be_ours(name):
+            return set()
+        whole = name.endswith(f".{_ALL}")
         dotted = linker.absolute(place, name[:-1] if whole else name).replace("()", "").rstrip(".")
         if whole:
-            for module in linker.below(dotted):
-                yield from linker.ids[module].values()
-                for exported in linker.exports[module].values():
-                    yield from self._led(module, exported, deep - 1)
-            return
+            return self._below(dotted, deep)
         parts = dotted.split(".")
         for end in range(len(parts), 0, -1):
             module = linker.by_name.get(".".join(parts[:end]), -1)
             if module >= 0:
                 if end == len(parts):
-                    yield from self._led(place, f"{dotted}.*", deep)
-                elif module != place:
-                    yield from self._within(module, ".".join(parts[end:]), deep)
-                return
+                    return self._below(dotted, deep)
+                return set() if module == place else self._within(module, ".".join(parts[end:]), deep)
+        return set()
 
-    def _within(self, module: int, name: str, deep: int) -> Iterator[int]:
-        """Yield the nodes of whatever has a name in a module, or belongs to it."""
+    def _below(self, dotted: str, deep: int) -> set[tuple[int, str]]:
+        """Return all that a module has, and the modules below it."""
+        key = (-1, dotted)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = set()  # what leads back to itself adds nothing
+            for module in self._linker.below(dotted) if deep else ():
+                found.add((module, _ALL))
+                for exported in self._linker.exports[module].values():
+                    if exported[:1] != ":":
+                        found |= self._led(module, exported, deep - 1)
+        return found
+
+    def _within(self, module: int, name: str, deep: int) -> set[tuple[int, str]]:
+        """Return what a name in a module may mean."""
+        key = (module, name)
+        found = self._known.get(key)
+        if found is not None:
+            return found
+        found = self._known[key] = set()
+        if not deep:
+            return found
         linker = self._linker
         first, _, tail = name.partition(".")
         exported = linker.exports[module].get(first)
         if exported is not None and exported != f":{first}":
-            yield from self._led(module, f"{exported}.{tail}" if tail else exported, deep - 1)
-            return
-        if linker.modules[module].facts.light:
-            yield linker.ids[module][""]
-        for scope, node in linker.ids[module].items():
-            if scope.partition(".")[0].rstrip("'") == first:
-                yield node
+            found |= self._led(module, f"{exported}.{tail}" if tail else exported, deep - 1)
+            return found
+        found.add((module, first))
         for base in linker.bases[module].get(first, ()):
-            yield from self._led(module, base, deep - 1)
-        for star, dotted in linker.exports[module].items():
-            if star[:1] == "*":
-                yield from self._led(module, f"{dotted.rstrip('.')}.{name}", deep - 1)
+            found |= self._led(module, base, deep - 1)
+        for dotted in linker.stars[module]:
+            found |= self._led(module, f"{dotted.rstrip('.')}.{name}", deep - 1)
+        return found
+
+
+def _own(capabilities: tuple[object, ...]) -> int:
+    mask = 0
+    for capability in capabilities:
+        mask |= BITS.get(capability.kind, 0)  # type: ignore[attr-defined]
+    return mask

@@ -67,6 +67,8 @@ class Linker:
         self.ids: list[dict[str, int]] = [{} for _ in modules]
         self.methods: list[dict[str, int]] = [{} for _ in modules]
         self.exports: list[dict[str, str]] = [{} for _ in modules]
+        self.stars: list[list[str]] = [[] for _ in modules]
+        """Of each module, those whose names it takes over."""
         self.bases: list[dict[str, list[str]]] = [{} for _ in modules]
         self._resolved_names: dict[tuple[int, str], list[int]] = {}
         self._defined: dict[int, set[str]] = {}
@@ -97,6 +99,7 @@ class Linker:
             self.nodes.append(Node(place, scope))
         self.ids[place], self.methods[place] = ids, methods
         self.exports[place] = dict(facts.exports)
+        self.stars[place] = [dotted for name, dotted in facts.exports if name[:1] == "*"]
         bases: dict[str, list[str]] = {}
         for name, base in facts.bases:
             bases.setdefault(name, []).append(base)
@@ -210,9 +213,7 @@ class Linker:
         """Return what a name means that a module may have from a star import."""
         if depth > 5:  # noqa: PLR2004 - as for names
             return []
-        for name, dotted in self.exports[module].items():
-            if not name.startswith("*"):
-                continue
+        for dotted in self.stars[module]:
             place = self.by_name.get(self.absolute(module, dotted).rstrip("."))
             if place is None or place == module:
                 continue

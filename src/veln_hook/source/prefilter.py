@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ALWAYS = frozenset([
     "subprocess", "socket", "_socket", "urllib2", "httplib", "http.client", "urllib.request",
@@ -19,72 +22,98 @@ _ALWAYS = frozenset([
     "xmlrpclib", "pexpect", "pty", "commands", "popen2", "marshal", "runpy", "ctypes", "winreg", "_winreg",
     "pynput", "keyboard", "pyperclip", "browser_cookie3", "win32crypt", "win32api", "win32process", "wget",
     "gdown", "dhooks", "discord_webhook", "telebot", "telegram", "websocket", "dns.resolver", "grequests",
-    "cloudscraper", "tls_client", "requests_html", "niquests", "httplib2", "mss", "ImageGrab",
-    "PIL.ImageGrab", "_posixsubprocess", "posix", "nt", "cryptography.fernet", "Crypto.Cipher",
-    "Cryptodome.Cipher", "pyaes", "imaplib", "poplib", "pusher", "cv2.VideoCapture", "win32clipboard",
-    "sounddevice", "codeop", "zmq", "pyautogui", "discord", "imp",
+    "cloudscraper", "tls_client", "requests_html", "requests_futures", "niquests", "hrequests", "primp", "httplib2",
+    "mss", "ImageGrab", "PIL.ImageGrab", "_posixsubprocess", "posix", "nt", "cryptography.fernet",
+    "Crypto.Cipher", "Cryptodome.Cipher", "pyaes", "imaplib", "poplib", "pusher", "win32clipboard",
+    "sounddevice", "codeop", "zmq", "pyautogui", "discord", "imp", "distutils.spawn", "setuptools.distutils",
+    "paho", "robloxpy", "browserhistory", "zipimport", "bdb", "cffi",
 ])  # fmt: skip
 """Modules, and names in them, that are parsed wherever they are imported."""
 
-_VERBS = tuple(
-    f".{verb}(".encode()
-    for verb in (
-        "get", "post", "put", "request", "head", "patch", "delete", "Session", "session", "Client",
-        "AsyncClient", "ClientSession", "stream", "connect", "open_connection", "PoolManager",
-        "HTTPSConnectionPool", "HTTPConnectionPool", "urlopen", "urlretrieve", "create_connection",
-    )
+_REQUESTS = (
+    "get", "post", "put", "request", "head", "patch", "delete", "options", "send", "Session", "session",
+    "sessions", "Client", "AsyncClient", "ClientSession", "stream", "connect", "open_connection", "PoolManager",
+    "ProxyManager", "HTTPSConnectionPool", "HTTPConnectionPool", "urlopen", "urlretrieve", "create_connection",
 )  # fmt: skip
-_WITH_VERBS: dict[str, tuple[bytes, ...]] = {
-    "requests": _VERBS,
-    "httpx": _VERBS,
-    "aiohttp": _VERBS,
-    "urllib3": _VERBS,
-    "curl_cffi": _VERBS,
-    "botocore.vendored": _VERBS,
-    "websockets": (b"websockets.connect",),
-    "asyncio": (b"open_connection", b"create_subprocess"),
-    "importlib": (b"import_module", b"__import__", b"spec_from_file_location", b"SourceFileLoader"),
-    "builtins": (b"getattr", b"exec", b"eval", b"__import__"),
-    "urllib": (b"urlopen", b"urlretrieve", b"URLopener"),
-    "os": (b"os.system", b"os.popen", b"os.exec", b"os.spawn", b"startfile", b"posix_spawn"),
-    "pip": (b"pip.main", b"import main", b"_internal"),
-    "sys": (b"sys.modules[",),
-    "types": (b"FunctionType(", b"CodeType("),
-    "code": (b"InteractiveInterpreter", b"InteractiveConsole"),
-    "operator": (b"attrgetter", b"methodcaller"),
-    "pickle": (b"pickle.loads(b", b"loads(base64", b"loads(b64", b"loads(zlib", b"loads(bytes"),
-}
-"""Modules that matter only where one of these stands, too; all of them have honest uses without."""
-_TAKEN = frozenset([
-    "get", "post", "put", "request", "stream", "Session", "Client", "AsyncClient", "ClientSession",
-    "PoolManager", "urlopen", "urlretrieve", "system", "popen", "execv", "execvp", "execve", "execl",
-    "spawnv", "spawnl", "startfile", "posix_spawn", "main", "connect",
-])  # fmt: skip
-"""Names that are verbs by themselves, once they are taken out of such a module."""
-_OFTEN_RENAMED = frozenset(("asyncio", "builtins", "types", "sys", "os", "operator", "pickle"))
-"""Modules that honest code renames, too."""
+_WITH_VERBS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("requests", "httpx", "aiohttp", "urllib3", "curl_cffi"), _REQUESTS),
+    **dict.fromkeys(("botocore.vendored.requests", "pip._vendor.requests", "pip._vendor.urllib3"), _REQUESTS),
+    **dict.fromkeys(("botocore.vendored", "pip._vendor"), ("requests", "urllib3")),
+    "botocore": ("vendored",),
+    "websockets": ("connect",),
+    "asyncio": ("open_connection", "create_subprocess_exec", "create_subprocess_shell"),
+    "importlib": (
+        "import_module", "__import__", "spec_from_file", "SourceFile", "SourcelessFile", "ExtensionFile",
+    ),
+    "urllib": ("urlopen", "urlretrieve", "URLopener"),
+    "http": ("HTTPConnection", "HTTPSConnection"),
+    "dns": ("resolver",),
+    "xmlrpc": ("ServerProxy",),
+    "PIL": ("ImageGrab",),
+    "os": ("system", "popen", "startfile", "execl", "execv", "spawnl", "spawnv", "posix_spawn"),
+    "builtins": ("exec", "eval", "getattr"),
+    "ssl": ("wrap_socket",),
+    "pip": ("main", "_internal", "_vendor"),
+    "code": ("InteractiveInterpreter", "InteractiveConsole"),
+    "timeit": ("timeit",),
+    "pdb": ("run",),
+    "cProfile": ("run",),
+    "profile": ("run",),
+    "numexpr": ("evaluate",),
+    "cv2": ("VideoCapture",),
+}  # fmt: skip
+"""Modules that matter only where what is taken out of them begins so; all of them have honest uses without."""
+_HARMLESS = ("Error", "Exception", "Timeout", "timeout", "error", "gaierror", "Warning", "HTTPMessage")
+"""How names end that can do nothing, of modules that can."""
 
 TOKENS = tuple(
     token.encode()
     for token in (
-        "exec(", "exec (", "eval(", "eval (", "= exec", "= eval", "__import__", "__builtins__", "globals()[",
-        "sitecustomize", "usercustomize", ".pth'", '.pth"', "pyarm{}".format("or"),
-        "id_rsa", "wallet.dat", "Login Data",
-        "leveldb", "authorized_keys", "crontab", "SourceFileLoader", "spec_from_file",
+        "__import__", "__builtins__", "globals()[", "locals()[", "vars()[", "sitecustomize", "usercustomize", ".pth", "pyarm{}".format("or"), "id_rsa", "wallet.dat",
+        "Login Data", "leveldb", "authorized_keys", "crontab",
     )
 )  # fmt: skip
 """Literals, each of them in the source of something that needs no import of its own."""
+_EXECUTES = tuple(
+    # The literal first, for which is searched fast; then that it is no part of another name.
+    re.compile(
+        rb"%(name)b(?<![\w.'\"`]%(name)b)(?=[ \t]*(?:[(),\]};:#.\r\n\\]|$|(?:if|or|and|for|in)\b))"
+        % {b"name": name}
+    )
+    for name in (b"exec", b"eval")
+)
+_RESOLVES = re.compile(rb"\.modules(?!\[__name__\])(?:\[|\.get|\.pop|[ \t]*[\n;,)])")
+"""What takes a module out of ``sys.modules``, or passes that on."""
+_MAKES = re.compile(
+    rb"(?:FunctionType|CodeType|LambdaType)[ \t]*\(|=[ \t]*(?:\w+\.)?(?:Function|Code|Lambda)Type\b"
+)
+"""What makes functions of code, or has another name for that."""
+_PICKLED = (b"pickle.loads(b", b"loads(base64", b"loads(b64", b"loads(zlib", b"loads(bytes")
+_EXACT = 4
+"""Characters up to which a name has to be the whole name."""
 
-PARTS = tuple(
+_PARTS = tuple(
     token.encode()
     for token in (
-        "environ", "getenv", "gethostname", "getuser", "getlogin", "uname", "platform.node", "getnode",
-        "expanduser", "Path.home", "b64decode", "b32decode", "b85decode", "a85decode", "unhexlify", "fromhex",
-        "a2b_", "decompress", "codecs", "rot13", "chr(", "loads(", ".ssh", ".aws", ".netrc", ".pypirc",
-        ".npmrc", ".kube", ".docker", ".gnupg",
+        "fromhex", "rot13", "chr(", ".ssh", ".aws", ".netrc", ".pypirc", ".npmrc", ".kube", ".docker", ".gnupg",
     )
 )  # fmt: skip
-"""Literals of what matters together with something elsewhere: of reading secrets, of decoding."""
+"""Literals of what matters together with something elsewhere: of secrets, of decoding."""
+_PARTS_OF: dict[str, tuple[bytes, ...]] = {
+    "os": (b"environ", b"getenv", b"getlogin", b"uname", b"expanduser"),
+    "posix": (b"environ",),
+    "pathlib": (b".home", b"expanduser"),
+    "socket": (b"gethostname", b"getfqdn", b"gethostbyname"),
+    "getpass": (b"getuser",),
+    "platform": (b"node", b"uname", b"platform"),
+    "uuid": (b"getnode",),
+    "codecs": (b"decode",),
+    "pickle": (b"loads",),
+    **dict.fromkeys(
+        ("base64", "binascii", "zlib", "gzip", "bz2", "lzma"), (b"decode", b"decomp", b"hex", b"a2b")
+    ),
+}
+"""The same, of modules."""
 
 STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | frozenset([
     "abc", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json", "logging",
@@ -153,16 +182,23 @@ def is_interesting(data: bytes, imports: list[Import]) -> bool:
         data: Its bytes.
         imports: What it imports.
     """
-    return any(token in data for token in TOKENS) or any(_matters(data, *each) for each in set(imports))
+    return (
+        any(token in data for token in TOKENS)
+        or any(pattern.search(data) for pattern in _EXECUTES)
+        or any(_matters(data, *each) for each in set(imports))
+        or (any(each.module == "operator" for each in imports) and _names_attributes(data, imports))
+    )
 
 
-def has_parts(data: bytes) -> bool:
+def has_parts(data: bytes, imports: list[Import]) -> bool:
     """Tell whether a file may do part of something that matters: read secrets, decode.
 
     Args:
         data: Its bytes.
+        imports: What it imports.
     """
-    return any(token in data for token in PARTS)
+    tokens = {token for each in imports for token in _PARTS_OF.get(each.module.partition(".")[0], ())}
+    return any(token in data for token in (*tokens, *_PARTS))
 
 
 def leads_of(imports: list[Import]) -> list[str]:
@@ -192,18 +228,61 @@ def dotted(each: Import) -> str:
     return f"{each.module}{'' if each.module.endswith('.') else '.'}{each.name}"
 
 
-def _matters(data: bytes, module: str, name: str, bound: str) -> bool:
+def _matters(data: bytes, module: str, name: str, bound: str) -> bool:  # noqa: PLR0911 - the cheapest first
     whole = f"{module}.{name}" if name else module
     top = module.partition(".")[0]
-    if whole in _ALWAYS or module in _ALWAYS or top in _ALWAYS:
-        return True
-    tokens = _WITH_VERBS.get(whole) or _WITH_VERBS.get(module) or _WITH_VERBS.get(top)
-    if tokens is None:
+    if name.endswith(_HARMLESS) or whole.endswith(".exceptions") or module.endswith(".exceptions"):
         return False
-    # Another name for it, or a name taken out of it, hides the verb.
+    if any(each in _ALWAYS for each in _ancestors(whole)):
+        return True
+    if top == "sys":
+        return name in ("modules", "*") or _RESOLVES.search(data) is not None
+    if top in ("pickle", "_pickle", "dill", "cloudpickle"):
+        return any(token in data for token in _PICKLED)
+    if top == "types":
+        return (
+            _MAKES.search(data) is not None
+            or (name.endswith("Type") and bound != name)
+            or (not name and _is_passed_on(data, bound))
+        )
+    verbs = _WITH_VERBS.get(module) or _WITH_VERBS.get(top)
+    if verbs is None:
+        return False
     return (
-        name in _TAKEN
-        or (not name and bound != module and top not in _OFTEN_RENAMED)
-        or any(token in data for token in tokens)
-        or f"getattr({top}".encode() in data
+        name == "*"
+        or any(name == verb or (len(verb) > _EXACT and name.startswith(verb)) for verb in verbs)
+        or any(_is_taken(data, verb) for verb in verbs)
+        or _is_passed_on(data, bound)
+    )
+
+
+def _ancestors(dotted: str) -> Iterator[str]:
+    """Yield a dotted name, the module that it is in, and that one's packages."""
+    while dotted:
+        yield dotted
+        dotted = dotted.rpartition(".")[0]
+
+
+def _is_taken(data: bytes, verb: str) -> bool:
+    """Tell whether an attribute is taken out of something whose name begins so."""
+    token = b"." + verb.encode()
+    if verb == "system":  # the platform's is asked for by half of all code
+        return data.count(token) > data.count(b"platform.system")
+    return token in data
+
+
+def _is_passed_on(data: bytes, bound: str) -> bool:
+    """Tell whether attributes are taken by name, and a module is put where they may be taken out of it."""
+    if b"getattr" not in data and b"__dict__" not in data and b"vars(" not in data:
+        return False
+    return (
+        re.search(rb"[=(,\[:{][ \t]*%b[ \t]*(?:[,)\]};\n\r#]|$)" % re.escape(bound.encode()), data)
+        is not None
+    )
+
+
+def _names_attributes(data: bytes, imports: list[Import]) -> bool:
+    """Tell whether a file may name attributes by strings, of modules that matter."""
+    return (b"attrgetter" in data or b"methodcaller" in data) and any(
+        each.module.partition(".")[0] in _WITH_VERBS for each in imports
     )

@@ -24,7 +24,7 @@ from veln_hook.source.facts import (
     Tie,
 )  # fmt: skip
 from veln_hook.source.layout import common_root, is_aside, module_name, place_of, roots_of
-from veln_hook.source.leading import unread
+from veln_hook.source.leading import Leads
 from veln_hook.source.linking import Linker, Module
 from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
 from veln_hook.source.startup import pth_code, start_targets
@@ -179,6 +179,8 @@ class _Scan:
         self._waiting_bytes += len(data)
         if len(self._waiting) >= _BATCH_FILES or self._waiting_bytes >= _BATCH_BYTES:
             self.flush()
+            if not gc.isenabled():  # as in the worker, which collects after each archive
+                gc.collect()
 
     def flush(self) -> None:
         """Read what has been gathered, but for what is known."""
@@ -197,10 +199,6 @@ class _Scan:
         if self._learned and new:
             self._learned(new)
         self._waiting, self._waiting_bytes = [], 0
-        if (
-            not gc.isenabled()
-        ):  # the worker has it off: trees are many objects and no cycles, but walks are cycles
-            gc.collect()
 
     # --- all together ---------------------------------------------------------------------------------
 
@@ -244,7 +242,8 @@ class _Scan:
     ) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
         """Link, and read whole what may lead to something that matters, until nothing does that was not."""
         linker = Linker(modules, entry_points)
-        while files := unread(linker) & self._light.keys():
+        leads = Leads(linker)
+        while files := leads.unread() & self._light.keys():
             read = self._read_whole(sorted(files))
             self._sources.update(read)
             linker.read(read)

@@ -24,6 +24,7 @@ _BLOB = re.compile(rb"[A-Za-z0-9+/=]{1500,}|(?:\\x[0-9a-fA-F]{2}){300,}|(?:\d{1,
 _MIXED = re.compile(
     r"\b(?=\w*[a-z])(?=\w*[\u0430-\u044f\u03b1-\u03c9\uff21-\uff5a\U0001d400-\U0001d7ff])\w+(?=\s*[(.=])"
 )
+_STRANGE = re.compile("[\u0430-\u044f\u03b1-\u03c9\uff21-\uff5a\U0001d400-\U0001d7ff]")
 # Spelled backwards, or this file would bear the marks itself.
 _OBFUSCATORS = tuple(
     marker[::-1].encode()
@@ -96,6 +97,8 @@ def _unicode(data: bytes) -> Iterator[Capability]:
     match = _INVISIBLE.search(text)
     if match:
         yield _odd("invisible", data, len(text[: match.start()].encode("utf-8", "replace")), b"")
+    if not _STRANGE.search(text):
+        return
     for line, words in enumerate(text.split("\n"), 1):
         if (
             not words.isascii()

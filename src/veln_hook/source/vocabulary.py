@@ -134,7 +134,7 @@ _EXEC = [
     "runpy.run_path", "runpy.run_module", "runpy._run_code",
     "code.InteractiveInterpreter().runcode", "code.InteractiveInterpreter().runsource",
     "code.InteractiveConsole().push", "timeit.timeit", "types.FunctionType", "pdb.run",
-    "cProfile.run", "profile.run", "bdb.Bdb().run", "ast.literal_exec", "numexpr.evaluate",
+    "cProfile.run", "profile.run", "bdb.Bdb().run", "numexpr.evaluate",
 ]  # fmt: skip
 
 _LOAD = [

@@ -38,8 +38,11 @@ def walk_module(source: bytes | str, *, nested: int = 0) -> FileFacts:
         SyntaxError, ValueError, RecursionError, MemoryError: It can't be parsed by this interpreter.
     """
     walk = _Walk(source, nested)
-    walk.module(ast.parse(source))
-    return walk.facts()
+    try:
+        walk.module(ast.parse(source))
+        return walk.facts()
+    finally:
+        walk.__dict__.clear()  # it and its evaluator hold each other, and the tree, until they are collected
 
 
 class _Walk:
@@ -341,6 +344,8 @@ def _is_swallowing(handler: ast.ExceptHandler) -> bool:
 
 
 def _is_main_test(test: ast.expr) -> bool:
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(_is_main_test(part) for part in test.values)
     return (
         isinstance(test, ast.Compare)
         and isinstance(test.left, ast.Name)

@@ -134,7 +134,8 @@ def main(arguments: Sequence[str], scan_path: Callable[..., Any] | None = None) 
 
         scan_path = scanning.scan_path
     _limit()
-    gc.disable()  # syntax trees are millions of objects without a cycle; a scan collects after each batch
+    gc.disable()  # syntax trees are millions of objects without a cycle
+    gc.freeze()  # and what was imported stays
     sys.setrecursionlimit(RECURSION)
     threading.stack_size(STACK_BYTES)
     thread = threading.Thread(target=_serve, args=(conversation, scan_path, facts))
@@ -202,6 +203,7 @@ def _serve(conversation: _Conversation, scan_path: Callable[..., Any], facts: Mo
             conversation.say({"error": f"it can't be read: {error.strerror or error}"})
         except Exception as error:  # noqa: BLE001 - whatever it is, it is about this archive
             conversation.say({"error": f"{type(error).__name__}: {error}"[:1000]})
+        gc.collect()
 
 
 if __name__ == "__main__":
