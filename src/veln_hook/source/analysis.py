@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 import tokenize
 import warnings
+from typing import TYPE_CHECKING
 
 from veln_hook.source.facts import Capability, FileFacts, Scope
 from veln_hook.source.prefilter import Import, dotted, has_parts, imports_of, is_interesting, leads_of
 from veln_hook.source.text import examine_marks, examine_text
-from veln_hook.source.vocabulary import TEXT
+from veln_hook.source.vocabulary import MATTER, TEXT
 from veln_hook.source.walking import walk_module
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veln_hook.source.aliases import Alias
 
 MAX_PARSED = 8 << 20
 """Bytes of a file that is parsed; a syntax tree takes a hundred times as much memory."""
@@ -28,12 +34,15 @@ _RISKY = (
 )
 
 
-def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
+def analyse_python(
+    data: bytes, *, always: bool = False, aliases: Mapping[str, Alias] | None = None
+) -> FileFacts:
     """Read one file of Python source; never raises for what it holds.
 
     Args:
         data: Its bytes.
         always: Parse it whatever tokens it has.
+        aliases: What names are that it takes from other files of its archive, as ``aliases`` tells.
     """
     odd = tuple(examine_text(data))
     imports = [] if always else imports_of(data)
@@ -49,7 +58,7 @@ def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes and the like
         try:
-            facts = walk_module(data)
+            facts = walk_module(data, aliases=aliases)
         except (SyntaxError, ValueError) as error:
             return _unparsed(odd, data, f"{type(error).__name__}: {error}")
         except (RecursionError, MemoryError) as error:
@@ -63,7 +72,11 @@ def analyse_python(data: bytes, *, always: bool = False) -> FileFacts:
 def _light(odd: tuple[Capability, ...], data: bytes, imports: list[Import]) -> FileFacts:
     """Keep what links a file that does nothing by itself to others."""
     names = {each.bound: dotted(each) for each in imports}
-    exports = {bound if bound != "*" else f"*{name}": name for bound, name in names.items() if name != bound}
+    exports = {
+        bound if bound != "*" else f"*{name}": name
+        for bound, name in names.items()
+        if name != bound or name in MATTER
+    }
     return FileFacts(
         (Scope("", 1, odd),),
         tuple(dict.fromkeys(name for each in imports for name in (each.module, dotted(each)))),

@@ -15,6 +15,7 @@ from veln_hook.source.vocabulary import (
     CRED,
     DYNAMIC,
     ENV,
+    ENVIRONMENTS,
     EXEC,
     HOST,
     NET,
@@ -26,14 +27,13 @@ from veln_hook.source.vocabulary import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ENVIRON = ("os.environ", "os.environb", "posix.environ")
 _ENV_GET = frozenset((
     "os.getenv",
     "os.getenvb",
-    *(f"{environ}.{verb}" for environ in _ENVIRON for verb in ("get", "pop", "setdefault", "__getitem__")),
+    *(f"{each}.{verb}" for each in ENVIRONMENTS for verb in ("get", "pop", "setdefault", "__getitem__")),
 ))  # fmt: skip
 _ENV_SWEEP = frozenset(
-    f"{environ}.{verb}" for environ in _ENVIRON for verb in ("items", "values", "copy", "keys")
+    f"{environ}.{verb}" for environ in ENVIRONMENTS for verb in ("items", "values", "copy", "keys")
 )
 _SERIALIZES = frozenset(
     [
@@ -112,7 +112,7 @@ _MODULES_THAT_MATTER = (
 
 def named(name: str) -> Value:
     """Return the value of a dotted name."""
-    return Value(name=name, taints=frozenset(("env",)) if name in _ENVIRON else NOTHING)
+    return Value(name=name, taints=frozenset(("env",)) if name in ENVIRONMENTS else NOTHING)
 
 
 class Calls:
@@ -146,13 +146,13 @@ class Calls:
 
     def attribute(self, name: str, owner: Value) -> Value:
         """Return what an attribute is."""
-        if name in _ENVIRON:
+        if name in ENVIRONMENTS:
             return named(name)
         return Value(name=name, taints=owner.taints)
 
     def item(self, owner: Value, key: str, line: int) -> Value | None:
         """Return ``owner[key]`` where the owner is a table of names; ``None`` where it is something else."""
-        if owner.name in _ENVIRON:
+        if owner.name in ENVIRONMENTS:
             return self._variable(key, line)
         if owner.name in ("globals()", "locals()", "vars()"):
             return self._walk.look_up(key)  # type: ignore[no-any-return]
@@ -166,7 +166,7 @@ class Calls:
 
     def unknown_item(self, owner: Value, index: Value, line: int) -> Value | None:
         """Return ``owner[index]`` where the index is not known."""
-        if owner.name in _ENVIRON:
+        if owner.name in ENVIRONMENTS:
             return self._some_variable(index, line)
         if owner.name in ("sys.modules", "globals()", "__builtins__"):
             self.note(DYNAMIC, line, owner.name)
@@ -220,7 +220,9 @@ class Calls:
             return Value(name=f"{name} {arguments[0].const}", taints=taints)
         if name in _ENV_GET:
             return self._getenv(arguments, options, line)
-        if name in _ENV_SWEEP or (name in _SERIALIZES and any(value.name in _ENVIRON for value in arguments)):
+        if name in _ENV_SWEEP or (
+            name in _SERIALIZES and any(value.name in ENVIRONMENTS for value in arguments)
+        ):
             # A copy is what every starter of processes makes; it counts where it goes to a network.
             self.note(ENV, line, "copy" if name.endswith(".copy") or name == "dict" else "sweep")
             return Value(taints=taints | {"env"})

@@ -77,6 +77,8 @@ class Evaluator:
                 return known  # type: ignore[no-any-return]
         elif f"{owner.name}.{attr}" in self._walk.root.names:
             return self._walk.root.names[f"{owner.name}.{attr}"]  # type: ignore[no-any-return]
+        if name in self._walk.aliases:
+            return self._walk.known_as(name)  # type: ignore[no-any-return]
         return self._calls.attribute(name, owner)
 
     def _call(self, node: ast.Call) -> Value:

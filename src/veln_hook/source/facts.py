@@ -64,7 +64,8 @@ class FileFacts(NamedTuple):
     imports: tuple[str, ...] = ()
     """Modules imported by the module's body; relative ones with their dots."""
     exports: tuple[tuple[str, str], ...] = ()
-    """Names of the module's body that are another module's: ``(name, dotted)``."""
+    """Names of the module's body for what has another name, mostly elsewhere: ``(name, dotted)``;
+    ``*module`` for all that another has."""
     bases: tuple[tuple[str, str], ...] = ()
     """Classes and what they derive from: ``(class, base)``."""
     problem: str = ""
@@ -73,6 +74,8 @@ class FileFacts(NamedTuple):
     """Whether only its imports were read, as nothing in it matters by itself."""
     leads: tuple[str, ...] = ()
     """Of a light one: what it may call elsewhere, as dotted names; ``module.*`` for all that a module has."""
+    secrets: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Names of the module's body that hold data made of secrets: ``(name, taints)``."""
     parts: bool = False
     """Of a light one: whether it may do part of something that matters, as reading secrets or decoding."""
 
@@ -200,7 +203,7 @@ def file_from_plain(plain: Any) -> FileFacts:
         ValueError: It is nothing of the kind.
     """
     try:
-        scopes, imports, exports, bases, problem, light, leads, parts = plain
+        scopes, imports, exports, bases, problem, light, leads, secrets, parts = plain
         return FileFacts(
             scopes=tuple(_scope(row) for row in scopes),
             imports=_strings(imports),
@@ -209,6 +212,7 @@ def file_from_plain(plain: Any) -> FileFacts:
             problem=str(problem),
             light=bool(light),
             leads=_strings(leads),
+            secrets=tuple((str(name), _strings(taints)) for name, taints in secrets),
             parts=bool(parts),
         )
     except (TypeError, OverflowError) as error:

@@ -120,7 +120,7 @@ class Leads:
         if not linker.may_be_ours(name):
             return set()
         whole = name.endswith(f".{_ALL}")
-        dotted = linker.absolute(place, name[:-1] if whole else name).replace("()", "").rstrip(".")
+        dotted = linker.modules[place].absolute(name[:-1] if whole else name).replace("()", "").rstrip(".")
         if whole:
             return self._below(dotted, deep)
         parts = dotted.split(".")

@@ -7,7 +7,7 @@ followed for a few rounds; two capabilities are tied where one scope reaches bot
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from veln_hook.source.facts import BUILD, REACHES, SCRIPT, Placed
 from veln_hook.source.graph import BITS, Node, close, ties
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from veln_hook.source.facts import Capability, FileFacts, Tie
+    from veln_hook.source.modules import Module
 
 _ROUNDS = 4
 """How many calls deep data is followed."""
@@ -36,17 +37,6 @@ _COMMAND_BASES = (
     "bdist_egg", "install_lib", "easy_install", "build_clib", "build_scripts", "install_scripts",
     "editable_wheel", "test",
 )  # fmt: skip
-
-
-class Module(NamedTuple):
-    """A file of source in its archive."""
-
-    path: str
-    name: str
-    """Dotted; empty if nothing can import it."""
-    facts: FileFacts
-    roots: tuple[str, ...]
-    """Reaches of its body: ``("import",)`` for a module of a package, none for a test."""
 
 
 class Linker:
@@ -188,7 +178,7 @@ class Linker:
             name = target[1:].replace("()", "")
             found = self._local(place, f"{name}{called}", depth) if called else []
             return found or self._local(place, name, depth)
-        return self._dotted(place, self.absolute(place, target).replace("()", ""), depth)
+        return self._dotted(place, self.modules[place].absolute(target).replace("()", ""), depth)
 
     def _dotted(self, place: int, dotted: str, depth: int) -> list[int]:
         parts = dotted.split(".") if dotted else []
@@ -214,7 +204,7 @@ class Linker:
         if depth > 5:  # noqa: PLR2004 - as for names
             return []
         for dotted in self.stars[module]:
-            place = self.by_name.get(self.absolute(module, dotted).rstrip("."))
+            place = self.by_name.get(self.modules[module].absolute(dotted).rstrip("."))
             if place is None or place == module:
                 continue
             if self.modules[place].facts.light:  # what it defines is not known
@@ -235,22 +225,10 @@ class Linker:
 
     def _imported(self, place: int, target: str) -> list[int]:
         """Return the module bodies that an import runs: those of the packages above, too."""
-        parts = self.absolute(place, target).split(".")
+        parts = self.modules[place].absolute(target).split(".")
         names = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
         modules = [self.by_name[name] for name in names if name in self.by_name]
         return [self.ids[module][""] for module in modules if module != place and "" in self.ids[module]]
-
-    def absolute(self, place: int, target: str) -> str:
-        """Return a dotted name without leading dots, seen from a module."""
-        if not target.startswith("."):
-            return target
-        module = self.modules[place]
-        level = len(target) - len(target.lstrip("."))
-        package = module.name.split(".") if module.name else []
-        if not module.path.endswith("__init__.py"):
-            package = package[:-1]
-        kept = package[: len(package) - level + 1]
-        return ".".join(filter(None, (*kept, target.lstrip("."))))
 
     def _local(self, place: int, name: str, depth: int) -> list[int]:
         ids = self.ids[place]

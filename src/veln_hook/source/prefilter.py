@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ _ALWAYS = frozenset([
     "xmlrpclib", "pexpect", "pty", "commands", "popen2", "marshal", "runpy", "ctypes", "winreg", "_winreg",
     "pynput", "keyboard", "pyperclip", "browser_cookie3", "win32crypt", "win32api", "win32process", "wget",
     "gdown", "dhooks", "discord_webhook", "telebot", "telegram", "websocket", "dns.resolver", "grequests",
-    "cloudscraper", "tls_client", "requests_html", "requests_futures", "niquests", "hrequests", "primp", "httplib2",
-    "mss", "ImageGrab", "PIL.ImageGrab", "_posixsubprocess", "posix", "nt", "cryptography.fernet",
+    "cloudscraper", "tls_client", "requests_html", "requests_futures", "niquests", "hrequests", "primp",
+    "httplib2", "mss", "ImageGrab", "PIL.ImageGrab", "_posixsubprocess", "posix", "nt", "cryptography.fernet",
     "Crypto.Cipher", "Cryptodome.Cipher", "pyaes", "imaplib", "poplib", "pusher", "win32clipboard",
     "sounddevice", "codeop", "zmq", "pyautogui", "discord", "imp", "distutils.spawn", "setuptools.distutils",
     "paho", "robloxpy", "browserhistory", "zipimport", "bdb", "cffi",
@@ -32,8 +33,9 @@ _ALWAYS = frozenset([
 
 _REQUESTS = (
     "get", "post", "put", "request", "head", "patch", "delete", "options", "send", "Session", "session",
-    "sessions", "Client", "AsyncClient", "ClientSession", "stream", "connect", "open_connection", "PoolManager",
-    "ProxyManager", "HTTPSConnectionPool", "HTTPConnectionPool", "urlopen", "urlretrieve", "create_connection",
+    "sessions", "Client", "AsyncClient", "ClientSession", "stream", "connect", "open_connection",
+    "PoolManager", "ProxyManager", "HTTPSConnectionPool", "HTTPConnectionPool", "urlopen", "urlretrieve",
+    "create_connection",
 )  # fmt: skip
 _WITH_VERBS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("requests", "httpx", "aiohttp", "urllib3", "curl_cffi"), _REQUESTS),
@@ -62,15 +64,17 @@ _WITH_VERBS: dict[str, tuple[str, ...]] = {
     "numexpr": ("evaluate",),
     "cv2": ("VideoCapture",),
 }  # fmt: skip
-"""Modules that matter only where what is taken out of them begins so; all of them have honest uses without."""
+"""Modules that matter only where what is taken out of them begins so."""
+_BUILTINS = frozenset(("exec", "eval", "compile", "__import__", "getattr"))
 _HARMLESS = ("Error", "Exception", "Timeout", "timeout", "error", "gaierror", "Warning", "HTTPMessage")
 """How names end that can do nothing, of modules that can."""
 
 TOKENS = tuple(
     token.encode()
     for token in (
-        "__import__", "__builtins__", "globals()[", "locals()[", "vars()[", "sitecustomize", "usercustomize", ".pth", "pyarm{}".format("or"), "id_rsa", "wallet.dat",
-        "Login Data", "leveldb", "authorized_keys", "crontab",
+        "__import__", "__builtins__", "globals()[", "locals()[", "vars()[", "sitecustomize", "usercustomize",
+        ".pth", "pyarm{}".format("or"), "id_rsa", "wallet.dat", "Login Data", "leveldb", "authorized_keys",
+        "crontab",
     )
 )  # fmt: skip
 """Literals, each of them in the source of something that needs no import of its own."""
@@ -89,13 +93,17 @@ _MAKES = re.compile(
 )
 """What makes functions of code, or has another name for that."""
 _PICKLED = (b"pickle.loads(b", b"loads(base64", b"loads(b64", b"loads(zlib", b"loads(bytes")
+_BEFORE = (b"=", b"(", b",", b"[", b":", b"{")
+_BLANKS = 20
+"""Bytes before a name that are looked at."""
 _EXACT = 4
 """Characters up to which a name has to be the whole name."""
 
 _PARTS = tuple(
     token.encode()
     for token in (
-        "fromhex", "rot13", "chr(", ".ssh", ".aws", ".netrc", ".pypirc", ".npmrc", ".kube", ".docker", ".gnupg",
+        "fromhex", "rot13", "chr(", ".ssh", ".aws", ".netrc", ".pypirc", ".npmrc", ".kube", ".docker",
+        ".gnupg",
     )
 )  # fmt: skip
 """Literals of what matters together with something elsewhere: of secrets, of decoding."""
@@ -190,6 +198,20 @@ def is_interesting(data: bytes, imports: list[Import]) -> bool:
     )
 
 
+def may_use(data: bytes, dotted: str, bound: str) -> bool:
+    """Tell whether a file may use something that matters, which it has from elsewhere.
+
+    Args:
+        data: Its bytes.
+        dotted: What it is: a module, or something of one.
+        bound: Under which name it is known here.
+    """
+    module, _, name = dotted.replace("()", "").rpartition(".")
+    if not module and name in _BUILTINS:
+        return True
+    return _matters(data, module, name, bound) if module else _matters(data, name, "", bound)
+
+
 def has_parts(data: bytes, imports: list[Import]) -> bool:
     """Tell whether a file may do part of something that matters: read secrets, decode.
 
@@ -197,8 +219,13 @@ def has_parts(data: bytes, imports: list[Import]) -> bool:
         data: Its bytes.
         imports: What it imports.
     """
-    tokens = {token for each in imports for token in _PARTS_OF.get(each.module.partition(".")[0], ())}
-    return any(token in data for token in (*tokens, *_PARTS))
+    modules = {each.module.partition(".")[0] for each in imports}
+    return any(has_part_of(data, module) for module in modules) or any(token in data for token in _PARTS)
+
+
+def has_part_of(data: bytes, dotted: str) -> bool:
+    """Tell whether a file may use a module, or something of it, to read secrets or to decode."""
+    return any(token in data for token in _PARTS_OF.get(dotted.partition(".")[0], ()))
 
 
 def leads_of(imports: list[Import]) -> list[str]:
@@ -241,7 +268,7 @@ def _matters(data: bytes, module: str, name: str, bound: str) -> bool:  # noqa: 
         return any(token in data for token in _PICKLED)
     if top == "types":
         return (
-            _MAKES.search(data) is not None
+            (b"Type" in data and _MAKES.search(data) is not None)
             or (name.endswith("Type") and bound != name)
             or (not name and _is_passed_on(data, bound))
         )
@@ -272,13 +299,22 @@ def _is_taken(data: bytes, verb: str) -> bool:
 
 
 def _is_passed_on(data: bytes, bound: str) -> bool:
-    """Tell whether attributes are taken by name, and a module is put where they may be taken out of it."""
+    """Tell whether a module is put where attributes may be taken out of it by their names.
+
+    That is a guess at what stands before and behind its own name.
+    """
     if b"getattr" not in data and b"__dict__" not in data and b"vars(" not in data:
         return False
-    return (
-        re.search(rb"[=(,\[:{][ \t]*%b[ \t]*(?:[,)\]};\n\r#]|$)" % re.escape(bound.encode()), data)
-        is not None
+    return any(
+        data[max(0, match.start() - _BLANKS) : match.start()].rstrip(b" \t")[-1:] in _BEFORE
+        for match in _alone(bound).finditer(data)
     )
+
+
+@lru_cache(maxsize=500)
+def _alone(name: str) -> re.Pattern[bytes]:
+    """Return what finds a name that ends an expression."""
+    return re.compile(rb"%b(?=[ \t]*(?:[,)\]};#\r\n]|$))" % re.escape(name.encode()))
 
 
 def _names_attributes(data: bytes, imports: list[Import]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from veln_hook.archive.members import iter_members
 from veln_hook.errors import ArchiveError
 from veln_hook.source import metadata
+from veln_hook.source.aliases import aliases
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.facts import (
     BUILD,
@@ -25,7 +26,8 @@ from veln_hook.source.facts import (
 )  # fmt: skip
 from veln_hook.source.layout import common_root, is_aside, module_name, place_of, roots_of
 from veln_hook.source.leading import Leads
-from veln_hook.source.linking import Linker, Module
+from veln_hook.source.linking import Linker
+from veln_hook.source.modules import Module
 from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
 from veln_hook.source.startup import pth_code, start_targets
 from veln_hook.source.vocabulary import BYTECODE, PTH, STARTUP_FILE
@@ -36,12 +38,13 @@ if TYPE_CHECKING:
 
     from veln_hook.archive.members import Member
     from veln_hook.archive.members import Problem as ArchiveProblem
+    from veln_hook.source.aliases import Alias
 
 MAX_SOURCE = 16 << 20
 """Bytes of one file of source that is read; the largest on PyPI are generated tables of some megabytes."""
 MAX_METADATA = 4 << 20
 _NATIVE_HEAD = 1 << 20
-_MAX_LIGHT = 256 << 20
+_MAX_DATA = 256 << 20
 """Bytes of source that are kept until all is linked."""
 _BATCH_FILES = 500
 _BATCH_BYTES = 32 << 20
@@ -84,9 +87,13 @@ class _Scan:
         self._waiting: list[tuple[str, str, bytes]] = []
         self._waiting_bytes = 0
         self._sources: dict[str, FileFacts] = {}
-        self._light: dict[str, bytes] = {}
-        """Files of which only imports were read, should a call lead into them."""
-        self._light_bytes = 0
+        self._data: dict[str, bytes] = {}
+        """Bytes of the files of source, until all is linked."""
+        self._data_bytes = 0
+        self._light: set[str] = set()
+        """Files of which only imports were read."""
+        self._taken: dict[str, dict[str, Alias]] = {}
+        """What names are that files take from others."""
         self._scripts: set[str] = set()
         """Members without the suffix of Python source that are Python nevertheless."""
         self._pth: list[tuple[str, int, str]] = []
@@ -193,9 +200,11 @@ class _Scan:
             if facts is None:
                 facts = new[digest] = analyse_python(data)
             self._sources[name] = facts
-            if facts.light and (facts.leads or facts.parts) and self._light_bytes < _MAX_LIGHT:
-                self._light[name] = data
-                self._light_bytes += len(data)
+            if self._data_bytes + len(data) <= _MAX_DATA:
+                self._data[name] = data
+                self._data_bytes += len(data)
+                if facts.light:
+                    self._light.add(name)
         if self._learned and new:
             self._learned(new)
         self._waiting, self._waiting_bytes = [], 0
@@ -240,23 +249,52 @@ class _Scan:
     def _linked(
         self, modules: list[Module], entry_points: Sequence[tuple[str, str]]
     ) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
-        """Link, and read whole what may lead to something that matters, until nothing does that was not."""
-        linker = Linker(modules, entry_points)
-        leads = Leads(linker)
-        while files := leads.unread() & self._light.keys():
-            read = self._read_whole(sorted(files))
-            self._sources.update(read)
-            linker.read(read)
-        return linker.result()
+        """Link; read again what takes something from another file, and whole what may lead to something."""
+        while True:
+            while self._take_over(modules):
+                pass  # what was read again may have something for a third
+            linker = Linker(modules, entry_points)
+            leads = Leads(linker)
+            more = False
+            while files := leads.unread() & self._light:
+                self._light -= files
+                read = self._read_again({name: {} for name in sorted(files)})
+                self._sources.update(read)
+                linker.read(read)
+                more = True
+            if not more or not self._take_over(linker.modules):
+                return linker.result()
+            modules = linker.modules
 
-    def _read_whole(self, names: list[str]) -> dict[str, FileFacts]:
-        """Read files of which only imports were read, but for what is known."""
-        data = {name: self._light.pop(name) for name in names}
-        # What is cached of a file's bytes is its imports; this is kept beside that.
-        digests = {name: hashlib.sha256(b"whole " + data[name]).hexdigest() for name in names}
-        known = self._known(list(digests.values())) if self._known else {}
-        read = {name: known.get(digests[name]) or analyse_python(data[name], always=True) for name in names}
-        new = {digests[name]: read[name] for name in names if digests[name] not in known}
+    def _take_over(self, modules: list[Module]) -> bool:
+        """Read again what takes something that matters from another file; tell whether anything does now."""
+        taken = {
+            modules[place].path: names
+            for place, names in aliases(modules, self._data).items()
+            if names.keys() - self._taken.get(modules[place].path, {}).keys()
+        }
+        self._taken.update(taken)
+        self._light -= taken.keys()
+        read = self._read_again(taken)
+        for place, module in enumerate(modules):
+            if module.path in read:
+                modules[place] = module._replace(facts=read[module.path])
+        self._sources.update(read)
+        return bool(taken)
+
+    def _read_again(self, files: Mapping[str, Mapping[str, Alias]]) -> dict[str, FileFacts]:
+        """Read files whole, but for what is known: by path, with what names are of other files."""
+        # What is cached of a file's bytes is what they tell by themselves; this is kept beside that.
+        digests = {}
+        for name, taken in files.items():
+            told = json.dumps(sorted(taken.items())).encode()
+            digests[name] = hashlib.sha256(b"whole " + told + b" " + self._data[name]).hexdigest()
+        known = self._known(list(digests.values())) if self._known and digests else {}
+        read = {
+            name: known.get(digest) or analyse_python(self._data[name], always=True, aliases=files[name])
+            for name, digest in digests.items()
+        }
+        new = {digests[name]: facts for name, facts in read.items() if digests[name] not in known}
         if self._learned and new:
             self._learned(new)
         return read

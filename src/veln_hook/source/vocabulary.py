@@ -230,6 +230,23 @@ CALLS: dict[str, str] = {
     **dict.fromkeys(_REGISTRY, PERSIST),
 }
 """Kind by dotted name of what is called."""
+ENVIRONMENTS = ("os.environ", "os.environb", "posix.environ")
+
+
+def _leading() -> frozenset[str]:
+    """Return every dotted name that leads to something known, and that one's own."""
+    found = {
+        "exec", "eval", "compile", "__import__", "getattr", "builtins", "importlib",
+        "importlib.import_module", "sys", "sys.modules", "operator", "operator.attrgetter", "os.getenv",
+    }  # fmt: skip
+    for name in (*CALLS, *ENVIRONMENTS):
+        parts = name.split(".")
+        found.update(".".join(parts[:end]) for end in range(1, len(parts) + 1))
+    return frozenset(found)
+
+
+MATTER = _leading()
+"""What has to be known by its name where it comes from another file."""
 
 # --- names of variables -----------------------------------------------------------------------------------
 

@@ -13,31 +13,40 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import deque
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from veln_hook.source import definitions
 from veln_hook.source.calls import Calls, named
 from veln_hook.source.expressions import Evaluator
 from veln_hook.source.facts import FileFacts
 from veln_hook.source.scopes import Draft
+from veln_hook.source.shapes import is_main_test, is_swallowing, mentions
 from veln_hook.source.values import NONE, UNKNOWN, Value
-from veln_hook.source.vocabulary import CALLS
+from veln_hook.source.vocabulary import CALLS, MATTER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veln_hook.source.aliases import Alias
 
 MAX_NESTED = 6
 """How often code inside a literal, inside code inside a literal, is read again."""
 
 
-def walk_module(source: bytes | str, *, nested: int = 0) -> FileFacts:
+def walk_module(
+    source: bytes | str, *, nested: int = 0, aliases: Mapping[str, Alias] | None = None
+) -> FileFacts:
     """Read one module.
 
     Args:
         source: Its text, or bytes with the encoding that PEP 263 gives them.
         nested: How many literals deep the source lies.
+        aliases: What names are that it takes from other files of its archive.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It can't be parsed by this interpreter.
     """
-    walk = _Walk(source, nested)
+    walk = _Walk(source, nested, aliases or {})
     try:
         walk.module(ast.parse(source))
         return walk.facts()
@@ -46,7 +55,7 @@ def walk_module(source: bytes | str, *, nested: int = 0) -> FileFacts:
 
 
 class _Walk:
-    def __init__(self, source: bytes | str, nested: int) -> None:
+    def __init__(self, source: bytes | str, nested: int, aliases: Mapping[str, Alias]) -> None:
         text = source if isinstance(source, str) else source.decode("utf-8", "replace")
         self._text = text
         self._lines: list[str] = []
@@ -63,6 +72,7 @@ class _Walk:
         self.stars: dict[str, None] = {}
         self.bases: list[tuple[str, str]] = []
         self.nested = nested
+        self.aliases = aliases
         self.scope = self.root
         self.handlers: list[bool] = []
         """Whether errors of what is being walked are swallowed, innermost last."""
@@ -71,10 +81,18 @@ class _Walk:
         self.value = self.evaluator.value
 
     def facts(self) -> FileFacts:
+        secrets = []
         for name, value in self.root.names.items():
-            # An instance that others import has its class's methods.
-            if name.isidentifier() and value.name.startswith(":") and value.name.endswith("()"):
+            if not name.isidentifier():
+                continue
+            # Others may import it: another name for a function, an instance, a module that matters.
+            if value.name not in ("", name, f":{name}") and (value.name[0] == ":" or value.name in MATTER):
                 self.exports.setdefault(name, value.name)
+            elif value.name == name and name in MATTER:
+                self.exports[name] = name
+            taints = value.taints & {"cred", "env"}
+            if taints:
+                secrets.append((name, tuple(sorted(taints))))
         return FileFacts(
             scopes=tuple(
                 draft.finished()
@@ -84,6 +102,7 @@ class _Walk:
             imports=tuple(self.imports),
             exports=tuple(self.exports.items()),
             bases=tuple(self.bases),
+            secrets=tuple(secrets),
         )
 
     # --- what expressions ask of a walk ---------------------------------------------------------------
@@ -105,11 +124,23 @@ class _Walk:
                 return found
             scope = scope.parent
         if self.stars and not hasattr(builtins, name):
+            for module in self.stars:
+                dotted = f"{module}{'' if module.endswith('.') else '.'}{name}"
+                if dotted in self.aliases:
+                    return self.known_as(dotted)
             star, *others = (f"{module}{'' if module.endswith('.') else '.'}{name}" for module in self.stars)
             for other in others:  # which of them has it is not known here
                 self.scope.call(other, ())
             return Value(name=star)
         return Value(name=name)
+
+    def known_as(self, dotted: str) -> Value:
+        """Return what a dotted name is, known perhaps from another file."""
+        alias = self.aliases.get(dotted)
+        if alias is None:
+            return named(dotted)
+        value = named(alias.name)
+        return Value(name=value.name, taints=value.taints | frozenset(alias.taints))
 
     def read_again(self, source: str | bytes, line: int) -> None:
         """Walk code that stands in a literal, as if it stood in the scope that executes it."""
@@ -180,7 +211,7 @@ class _Walk:
                 if self.scope is self.root:
                     self.exports[f"*{module}"] = module
             else:
-                self.bind(alias.asname or alias.name, named(dotted))
+                self.bind(alias.asname or alias.name, self.known_as(dotted))
                 if self.scope is self.root:
                     self.exports[alias.asname or alias.name] = dotted
 
@@ -257,7 +288,7 @@ class _Walk:
         self.handlers.pop()
 
     def _try(self, node: Any) -> None:
-        self.handlers.append(any(_is_swallowing(handler) for handler in node.handlers))
+        self.handlers.append(any(is_swallowing(handler) for handler in node.handlers))
         self.body(node.body)
         self.handlers.pop()
         self.branches += 1
@@ -269,10 +300,10 @@ class _Walk:
 
     def _if(self, node: ast.If) -> None:
         test = node.test
-        if _mentions(test, "TYPE_CHECKING") and self.value(test).name in _TYPE_CHECKING:
+        if mentions(test, "TYPE_CHECKING") and self.value(test).name in _TYPE_CHECKING:
             self._type_checking(node)
             return
-        if self.scope.is_module and _is_main_test(test):
+        if self.scope.is_module and is_main_test(test):
             outer, self.scope = self.scope, self.draft("__main__", node.lineno, self.scope)
             self.body(node.body)
             self.scope = outer
@@ -326,41 +357,6 @@ class _Walk:
 _TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
 _HOOKED = ("sys", "threading", "builtins")
 """Modules whose attributes the interpreter calls: ``sys.excepthook = f``."""
-
-
-def _is_swallowing(handler: ast.ExceptHandler) -> bool:
-    """Tell whether a handler takes any error and does nothing with it."""
-    caught = handler.type
-    wide = caught is None or (isinstance(caught, ast.Name) and caught.id in ("Exception", "BaseException"))
-    return wide and all(
-        isinstance(statement, (ast.Pass, ast.Continue, ast.Break))
-        or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
-        or (
-            isinstance(statement, ast.Return)
-            and (statement.value is None or isinstance(statement.value, ast.Constant))
-        )
-        for statement in handler.body
-    )
-
-
-def _is_main_test(test: ast.expr) -> bool:
-    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
-        return any(_is_main_test(part) for part in test.values)
-    return (
-        isinstance(test, ast.Compare)
-        and isinstance(test.left, ast.Name)
-        and test.left.id == "__name__"
-        and len(test.ops) == 1
-        and isinstance(test.ops[0], ast.Eq)
-        and isinstance(test.comparators[0], ast.Constant)
-        and test.comparators[0].value == "__main__"
-    )
-
-
-def _mentions(test: ast.expr, name: str) -> bool:
-    return (isinstance(test, ast.Name) and test.id == name) or (
-        isinstance(test, ast.Attribute) and test.attr == name
-    )
 
 
 _STATEMENTS: dict[type, Callable[[Any, Any], None]] = {

@@ -1,0 +1,149 @@
+"""What a module of an archive has from elsewhere, for the others that take it out of it.
+
+``from .compat import requests`` names no network, and ``S.post(...)`` no session
+where ``S`` was made in another file. A file is read by itself, so that what it does
+depends on its bytes alone; where a name that it takes from another file turns out to
+be something that matters, or data made of secrets, it is read again with that known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from veln_hook.source.prefilter import has_part_of, may_use
+from veln_hook.source.vocabulary import ENVIRONMENTS, MATTER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from veln_hook.source.facts import FileFacts
+    from veln_hook.source.modules import Module
+
+_ROUNDS = 5
+"""How many modules deep a name is followed."""
+_MAX = 400
+"""Names of other modules that are known to one file."""
+
+
+class Alias(NamedTuple):
+    """What a name of another module is."""
+
+    name: str = ""
+    """Dotted name of something outside of the archive; empty if it is none."""
+    taints: tuple[str, ...] = ()
+    """What it was made of."""
+
+
+def aliases(modules: Sequence[Module], sources: Mapping[str, bytes]) -> dict[int, dict[str, Alias]]:
+    """Return what files take from other files of the archive, and what that is.
+
+    Args:
+        modules: Files of source.
+        sources: Their bytes by path; what is not here is not asked about.
+
+    Returns:
+        By place in ``modules``: names as the file spells them, dots and all, and what they are.
+    """
+    by_name = {module.name: place for place, module in enumerate(modules) if module.name}
+    tops = {name.partition(".")[0] for name in by_name}
+    known = _known(modules, by_name, tops)
+    if not any(known):
+        return {}
+    found: dict[int, dict[str, Alias]] = {}
+    for place, module in enumerate(modules):
+        data = sources.get(module.path)
+        if data is None:
+            continue
+        taken: dict[str, Alias] = {}
+        for reference in _references(module.facts):
+            if not _is_ours(reference, tops):
+                continue
+            taken.update(_taken(module, reference, by_name, known, data))
+            if len(taken) >= _MAX:
+                break
+        if taken:
+            found[place] = taken
+    return found
+
+
+def _known(modules: Sequence[Module], by_name: Mapping[str, int], tops: set[str]) -> list[dict[str, Alias]]:
+    """Return of each module its names of what is elsewhere and matters."""
+    known: list[dict[str, Alias]] = []
+    passed: list[tuple[int, str, int, str]] = []
+    for place, module in enumerate(modules):
+        names = {name: Alias("", taints) for name, taints in module.facts.secrets}
+        for name, dotted in module.facts.exports:
+            if dotted in MATTER:
+                names[name] = Alias(dotted)
+                continue
+            if not _is_ours(dotted, tops):
+                continue
+            owner, last = _owner(module.absolute(dotted).rstrip("."), name, by_name)
+            if owner is not None:
+                passed.append((place, name, owner, last))
+        known.append(names)
+    for _ in range(_ROUNDS):
+        new = [_pass_on(known[place], name, known[owner], last) for place, name, owner, last in passed]
+        if not any(new):
+            break
+    return known
+
+
+def _is_ours(dotted: str, tops: set[str]) -> bool:
+    """Tell whether a name may be one of this archive; most are another project's."""
+    return dotted[:1] == "." or dotted.partition(".")[0] in tops
+
+
+def _owner(absolute: str, name: str, by_name: Mapping[str, int]) -> tuple[int | None, str]:
+    """Return the module that a name is taken from, and its name there."""
+    if name[:1] == "*":
+        return by_name.get(absolute), "*"
+    package, _, last = absolute.rpartition(".")
+    return by_name.get(package), last
+
+
+def _pass_on(names: dict[str, Alias], name: str, others: Mapping[str, Alias], last: str) -> bool:
+    """Take over what another module has; tell whether that was new."""
+    taken = others if last == "*" else {name: others[last]} if last in others else {}
+    new = {each: alias for each, alias in taken.items() if each not in names}
+    names.update(new)
+    return bool(new)
+
+
+def _references(facts: FileFacts) -> dict[str, None]:
+    """Return what a file imports, anywhere in it, as it is spelled there."""
+    if facts.light:
+        leads = (lead[:-1] if lead.endswith("*") else lead for lead in facts.leads)
+        return dict.fromkeys((*leads, *(name for name in facts.imports if name[:1] != ".")))
+    inner = (call.target[1:] for scope in facts.scopes for call in scope.calls if call.target[:1] == "@")
+    return dict.fromkeys((*facts.imports, *inner))
+
+
+def _taken(
+    module: Module, reference: str, by_name: Mapping[str, int], known: list[dict[str, Alias]], data: bytes
+) -> dict[str, Alias]:
+    """Return what may be taken out of what an import names."""
+    absolute = module.absolute(reference).rstrip(".")
+    owner, _, last = absolute.rpartition(".")
+    place = by_name.get(owner)
+    if place is not None and last in known[place]:
+        alias = known[place][last]
+        return {reference: alias} if _matters(alias, last, module, data) else {}
+    place = by_name.get(absolute)
+    if place is None or module.name == absolute:
+        return {}
+    whole = reference.rstrip(".")
+    star = any(name[:1] == "*" and name[1:].rstrip(".") == whole for name, _ in module.facts.exports)
+    between = "" if reference.endswith(".") else "."
+    return {
+        f"{reference}{between}{name}": alias
+        for name, alias in known[place].items()
+        if (star or b"." + name.encode() in data) and _matters(alias, name, module, data)
+    }
+
+
+def _matters(alias: Alias, name: str, module: Module, data: bytes) -> bool:
+    if alias.taints or alias.name in ENVIRONMENTS:
+        return not module.facts.light
+    # Secrets and the like count where something else does that can be seen.
+    return may_use(data, alias.name, name) or (not module.facts.light and has_part_of(data, alias.name))
