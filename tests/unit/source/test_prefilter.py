@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from veln_hook.source import vocabulary as v
 from veln_hook.source.analysis import analyse_python
-from veln_hook.source.facts import FileFacts
 from veln_hook.source.graph import BITS, STRONG
 from veln_hook.source.prefilter import has_parts, imports_of, is_interesting, leads_of
 from veln_hook.source.vocabulary import CALLS
+
+if TYPE_CHECKING:
+    from veln_hook.source.facts import FileFacts
 
 _STRONG = sorted(name for name, kind in CALLS.items() if BITS[kind] & STRONG)
 _NO_IMPORT = ("exec", "eval", "compile", "execfile")
