@@ -8,17 +8,19 @@ be something that matters, or data made of secrets, it is read again with that k
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.source.prefilter import has_part_of, may_use
 from veln_hook.source.vocabulary import ENVIRONMENTS, MATTER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from veln_hook.source.facts import FileFacts
     from veln_hook.source.modules import Module
 
+_ATTRIBUTE = re.compile(rb"\.([A-Za-z_][A-Za-z0-9_]*)")
 _ROUNDS = 5
 """How many modules deep a name is followed."""
 _MAX = 400
@@ -34,12 +36,15 @@ class Alias(NamedTuple):
     """What it was made of."""
 
 
-def aliases(modules: Sequence[Module], sources: Mapping[str, bytes]) -> dict[int, dict[str, Alias]]:
+def aliases(
+    modules: Sequence[Module], sources: Mapping[str, bytes], senders: Container[int] = ()
+) -> dict[int, dict[str, Alias]]:
     """Return what files take from other files of the archive, and what that is.
 
     Args:
         modules: Files of source.
         sources: Their bytes by path; what is not here is not asked about.
+        senders: Places of those that may send secrets somewhere; for others these don't matter.
 
     Returns:
         By place in ``modules``: names as the file spells them, dots and all, and what they are.
@@ -54,15 +59,14 @@ def aliases(modules: Sequence[Module], sources: Mapping[str, bytes]) -> dict[int
         data = sources.get(module.path)
         if data is None:
             continue
-        taken: dict[str, Alias] = {}
+        taken = _Taken(module, data, by_name, known, sends=place in senders)
         for reference in _references(module.facts):
-            if not _is_ours(reference, tops):
-                continue
-            taken.update(_taken(module, reference, by_name, known, data))
-            if len(taken) >= _MAX:
+            if _is_ours(reference, tops):
+                taken.look(reference)
+            if len(taken.found) >= _MAX:
                 break
-        if taken:
-            found[place] = taken
+        if taken.found:
+            found[place] = taken.found
     return found
 
 
@@ -113,37 +117,63 @@ def _pass_on(names: dict[str, Alias], name: str, others: Mapping[str, Alias], la
 def _references(facts: FileFacts) -> dict[str, None]:
     """Return what a file imports, anywhere in it, as it is spelled there."""
     if facts.light:
-        leads = (lead[:-1] if lead.endswith("*") else lead for lead in facts.leads)
+        leads = (lead.rstrip("*!") for lead in facts.leads)
         return dict.fromkeys((*leads, *(name for name in facts.imports if name[:1] != ".")))
     inner = (call.target[1:] for scope in facts.scopes for call in scope.calls if call.target[:1] == "@")
     return dict.fromkeys((*facts.imports, *inner))
 
 
-def _taken(
-    module: Module, reference: str, by_name: Mapping[str, int], known: list[dict[str, Alias]], data: bytes
-) -> dict[str, Alias]:
-    """Return what may be taken out of what an import names."""
-    absolute = module.absolute(reference).rstrip(".")
-    owner, _, last = absolute.rpartition(".")
-    place = by_name.get(owner)
-    if place is not None and last in known[place]:
-        alias = known[place][last]
-        return {reference: alias} if _matters(alias, last, module, data) else {}
-    place = by_name.get(absolute)
-    if place is None or module.name == absolute:
-        return {}
-    whole = reference.rstrip(".")
-    star = any(name[:1] == "*" and name[1:].rstrip(".") == whole for name, _ in module.facts.exports)
-    between = "" if reference.endswith(".") else "."
-    return {
-        f"{reference}{between}{name}": alias
-        for name, alias in known[place].items()
-        if (star or b"." + name.encode() in data) and _matters(alias, name, module, data)
-    }
+class _Taken:
+    """What one file takes out of others."""
 
+    def __init__(
+        self,
+        module: Module,
+        data: bytes,
+        by_name: Mapping[str, int],
+        known: Sequence[Mapping[str, Alias]],
+        *,
+        sends: bool,
+    ) -> None:
+        self.found: dict[str, Alias] = {}
+        self._module = module
+        self._data = data
+        self._by_name = by_name
+        self._known = known
+        self._sends = sends
+        self._stars = {name[1:].rstrip(".") for name, _ in module.facts.exports if name[:1] == "*"}
+        self._attributes: set[str] | None = None
 
-def _matters(alias: Alias, name: str, module: Module, data: bytes) -> bool:
-    if alias.taints or alias.name in ENVIRONMENTS:
-        return not module.facts.light
-    # Secrets and the like count where something else does that can be seen.
-    return may_use(data, alias.name, name) or (not module.facts.light and has_part_of(data, alias.name))
+    def look(self, reference: str) -> None:
+        """Look at what may be taken out of what an import names."""
+        absolute = self._module.absolute(reference).rstrip(".")
+        owner, _, last = absolute.rpartition(".")
+        place = self._by_name.get(owner)
+        if place is not None and last in self._known[place]:
+            self._add(reference, self._known[place][last], last)
+            return
+        place = self._by_name.get(absolute)
+        if place is None or self._module.name == absolute:
+            return
+        names = set(self._known[place])
+        if reference.rstrip(".") not in self._stars:
+            names &= self._taken_as_attributes()
+        between = "" if reference.endswith(".") else "."
+        for name in names:
+            self._add(f"{reference}{between}{name}", self._known[place][name], name)
+
+    def _add(self, spelled: str, alias: Alias, name: str) -> None:
+        if alias.taints or alias.name in ENVIRONMENTS:
+            matters = self._sends
+        else:
+            # Secrets and the like count where something else does that can be seen.
+            matters = may_use(self._data, alias.name, name) or (
+                not self._module.facts.light and has_part_of(self._data, alias.name)
+            )
+        if matters:
+            self.found[spelled] = alias
+
+    def _taken_as_attributes(self) -> set[str]:
+        if self._attributes is None:
+            self._attributes = {name.decode() for name in _ATTRIBUTE.findall(self._data)}
+        return self._attributes

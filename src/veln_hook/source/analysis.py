@@ -8,7 +8,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from veln_hook.source.facts import Capability, FileFacts, Scope
-from veln_hook.source.prefilter import Import, dotted, has_parts, imports_of, is_interesting, leads_of
+from veln_hook.source.imports import Import, dotted, imports_of, leads_of
+from veln_hook.source.prefilter import is_interesting
 from veln_hook.source.text import examine_marks, examine_text
 from veln_hook.source.vocabulary import MATTER, TEXT
 from veln_hook.source.walking import walk_module
@@ -82,8 +83,7 @@ def _light(odd: tuple[Capability, ...], data: bytes, imports: list[Import]) -> F
         tuple(dict.fromkeys(name for each in imports for name in (each.module, dotted(each)))),
         tuple(exports.items()),
         light=True,
-        leads=tuple(leads_of(imports)),
-        parts=has_parts(data, imports),
+        leads=tuple(leads_of(data, imports)),
     )
 
 

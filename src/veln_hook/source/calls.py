@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from veln_hook.source import values, vocabulary
 from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
-from veln_hook.source.prefilter import STANDARD
+from veln_hook.source.imports import STANDARD
 from veln_hook.source.strings import Strings
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
 from veln_hook.source.vocabulary import (

@@ -73,11 +73,9 @@ class FileFacts(NamedTuple):
     light: bool = False
     """Whether only its imports were read, as nothing in it matters by itself."""
     leads: tuple[str, ...] = ()
-    """Of a light one: what it may call elsewhere, as dotted names; ``module.*`` for all that a module has."""
+    """Of a light one: what it may call elsewhere, as ``imports.leads_of`` tells."""
     secrets: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Names of the module's body that hold data made of secrets: ``(name, taints)``."""
-    parts: bool = False
-    """Of a light one: whether it may do part of something that matters, as reading secrets or decoding."""
 
 
 class Placed(NamedTuple):
@@ -203,7 +201,7 @@ def file_from_plain(plain: Any) -> FileFacts:
         ValueError: It is nothing of the kind.
     """
     try:
-        scopes, imports, exports, bases, problem, light, leads, secrets, parts = plain
+        scopes, imports, exports, bases, problem, light, leads, secrets = plain
         return FileFacts(
             scopes=tuple(_scope(row) for row in scopes),
             imports=_strings(imports),
@@ -213,7 +211,6 @@ def file_from_plain(plain: Any) -> FileFacts:
             light=bool(light),
             leads=_strings(leads),
             secrets=tuple((str(name), _strings(taints)) for name, taints in secrets),
-            parts=bool(parts),
         )
     except (TypeError, OverflowError) as error:
         raise ValueError(f"no facts: {error}") from error

@@ -29,8 +29,6 @@ _PAIRS = (
 """Kinds that mean more together than alone."""
 BITS = {kind: 1 << place for place, kind in enumerate(v.KINDS)}
 """Of a node's ``mask``."""
-PART = 1 << len(BITS)
-"""Of the mask of a file of which only imports were read: it may hold part of something."""
 STRONG = sum(BITS[kind] for kind in (v.NET, v.DNS, v.PROC, v.EXEC, v.SPY, v.NATIVE, v.LOAD, v.STARTUP_FILE))
 """Kinds of which every combination that is held has one."""
 

@@ -16,15 +16,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from veln_hook.source.facts import BUILD, IMPORT, REACHES, STARTUP
-from veln_hook.source.graph import BITS, PART, STRONG, masks
+from veln_hook.source.graph import BITS, STRONG, masks
+from veln_hook.source.vocabulary import DNS, NET, PROC
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from veln_hook.source.linking import Linker
 
 BY_ITSELF = frozenset(REACHES.index(reach) for reach in (STARTUP, BUILD, IMPORT))
+_SENDS = frozenset((NET, DNS, PROC))
 _DEEP = 6
 """How many re-exports of re-exports are followed."""
 _ALL = "*"
+_NO_MODULE = "!"
 
 
 class Leads:
@@ -32,10 +37,13 @@ class Leads:
 
     Args:
         linker: Of the archive's files.
+        has_parts: Tells of the path of a file of which only imports were read whether it may do part of
+            something that matters.
     """
 
-    def __init__(self, linker: Linker) -> None:
+    def __init__(self, linker: Linker, has_parts: Callable[[str], bool]) -> None:
         self._linker = linker
+        self._has_parts = has_parts
         self._known: dict[tuple[int, str], set[tuple[int, str]]] = {}
         """What names in modules, and modules as a whole, may mean."""
         self._light: set[int] = set()
@@ -54,23 +62,24 @@ class Leads:
             return set()
         by_name = self._by_name(able)
         direct: dict[int, int] = {}
-        beyond: list[list[int]] = [[] for _ in linker.modules]
+        beyond: list[set[int]] = [set() for _ in linker.modules]
         for place in light:
-            mask = PART if linker.modules[place].facts.parts else 0
+            mask = 0
             for module, name in self._find(place):
                 if module in light:
-                    beyond[place].append(module)
+                    beyond[place].add(module)
                 else:
                     mask |= by_name[module].get(name, 0)
             direct[place] = mask
         found = {place for place, mask in direct.items() if mask & STRONG}
-        weak = masks([direct.get(place, 0) & ~STRONG for place in range(len(linker.modules))], beyond)
         strong = [
             place
             for place, node in enumerate(linker.nodes)
             if able[place] & STRONG and node.reach in BY_ITSELF
         ]
-        found |= self._led_to(strong, edges, weak)
+        found.update(
+            place for place in self._led_to(strong, edges) if self._may_have_part(place, direct, beyond)
+        )
         return {
             linker.modules[place].path
             for place in found
@@ -89,19 +98,30 @@ class Leads:
                     names[_ALL] = names.get(_ALL, 0) | able[node]
         return found
 
-    def _led_to(self, waiting: list[int], edges: list[list[int]], weak: list[int]) -> set[int]:
-        """Return the light modules that some nodes call, and that may have a part in what these do."""
+    def _led_to(self, waiting: list[int], edges: list[list[int]]) -> set[int]:
+        """Return the light modules that some nodes call."""
         linker, found, seen = self._linker, set(), set(waiting)
         while waiting:
             for target in edges[waiting.pop()]:
                 module = linker.nodes[target].module
                 if module in self._light:
-                    if weak[module]:
-                        found.add(module)
+                    found.add(module)
                 elif target not in seen:
                     seen.add(target)
                     waiting.append(target)
         return found
+
+    def _may_have_part(self, place: int, direct: dict[int, int], beyond: list[set[int]]) -> bool:
+        """Tell whether a light module, or what it may call, may have a part in what calls it."""
+        waiting, seen = [place], {place}
+        while waiting:
+            module = waiting.pop()
+            if direct[module] or self._has_parts(self._linker.modules[module].path):
+                return True
+            new = beyond[module] - seen
+            seen |= new
+            waiting += new
+        return False
 
     # --- what names may lead to -----------------------------------------------------------------------
 
@@ -119,8 +139,9 @@ class Leads:
             return self._within(place, name[1:].replace("()", ""), deep)
         if not linker.may_be_ours(name):
             return set()
-        whole = name.endswith(f".{_ALL}")
-        dotted = linker.modules[place].absolute(name[:-1] if whole else name).replace("()", "").rstrip(".")
+        whole, no_module = name.endswith(f".{_ALL}"), name.endswith(_NO_MODULE)
+        bare = name[:-1] if whole or no_module else name
+        dotted = linker.modules[place].absolute(bare).replace("()", "").rstrip(".")
         if whole:
             return self._below(dotted, deep)
         parts = dotted.split(".")
@@ -128,7 +149,7 @@ class Leads:
             module = linker.by_name.get(".".join(parts[:end]), -1)
             if module >= 0:
                 if end == len(parts):
-                    return self._below(dotted, deep)
+                    return set() if no_module else self._below(dotted, deep)
                 return set() if module == place else self._within(module, ".".join(parts[end:]), deep)
         return set()
 
@@ -166,6 +187,15 @@ class Leads:
         for dotted in linker.stars[module]:
             found |= self._led(module, f"{dotted.rstrip('.')}.{name}", deep - 1)
         return found
+
+
+def senders(linker: Linker) -> set[int]:
+    """Return the modules that reach the network or start a process by themselves."""
+    return {
+        node.module
+        for node in linker.nodes
+        if node.reach in BY_ITSELF and any(each.kind in _SENDS for each in node.capabilities)
+    }
 
 
 def _own(capabilities: tuple[object, ...]) -> int:

@@ -10,12 +10,15 @@ and it is parsed if it leads to something that matters (``leading``).
 from __future__ import annotations
 
 import re
-import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from veln_hook.source.imports import is_put_somewhere
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from veln_hook.source.imports import Import
 
 _ALWAYS = frozenset([
     "subprocess", "socket", "_socket", "urllib2", "httplib", "http.client", "urllib.request",
@@ -88,14 +91,12 @@ _EXECUTES = tuple(
 )
 _RESOLVES = re.compile(rb"\.modules(?!\[__name__\])(?:\[|\.get|\.pop|[ \t]*[\n;,)])")
 """What takes a module out of ``sys.modules``, or passes that on."""
+_CODE = (b"FunctionType", b"CodeType", b"LambdaType")
 _MAKES = re.compile(
     rb"(?:FunctionType|CodeType|LambdaType)[ \t]*\(|=[ \t]*(?:\w+\.)?(?:Function|Code|Lambda)Type\b"
 )
 """What makes functions of code, or has another name for that."""
 _PICKLED = (b"pickle.loads(b", b"loads(base64", b"loads(b64", b"loads(zlib", b"loads(bytes")
-_BEFORE = (b"=", b"(", b",", b"[", b":", b"{")
-_BLANKS = 20
-"""Bytes before a name that are looked at."""
 _EXACT = 4
 """Characters up to which a name has to be the whole name."""
 
@@ -122,65 +123,6 @@ _PARTS_OF: dict[str, tuple[bytes, ...]] = {
     ),
 }
 """The same, of modules."""
-
-STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | frozenset([
-    "abc", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json", "logging",
-    "os", "re", "sys", "typing", "warnings",
-])  # fmt: skip
-_FROM = re.compile(rb"from[ \t]+([\w.]+)[ \t\\\r\n]+\Z")
-_NAME = re.compile(rb"[\w.]+")
-_COMMENT = re.compile(rb"#[^\n]*")
-_LINE = 400
-_LIST = 20_000
-"""Bytes of an import statement that are looked at, on one line and in parentheses."""
-
-
-class Import(NamedTuple):
-    """What one import statement names."""
-
-    module: str
-    name: str
-    """Empty for ``import module``, ``*`` for all."""
-    bound: str
-    """Under which name it is known here."""
-
-
-def imports_of(data: bytes) -> list[Import]:
-    """Return what a file imports, wherever the statement stands; a guess, since nothing is parsed."""
-    found: list[Import] = []
-    place = data.find(b"import")
-    while place >= 0:
-        if data[place + 6 : place + 7] in (b" ", b"\t", b"(", b"\\", b"*"):
-            before = _FROM.search(data, max(0, place - 200), place)
-            base = before.group(1).decode("ascii", "replace") if before else ""
-            found += _names(base, _statement(data, place + 6))
-        place = data.find(b"import", place + 6)
-    return found
-
-
-def _statement(data: bytes, place: int) -> bytes:
-    """Return what follows ``import``, to the end of the statement."""
-    rest = data[place : place + _LINE]
-    if b"(" in rest[:3]:
-        return _COMMENT.sub(b"", data[place : place + _LIST].partition(b")")[0].replace(b"(", b"", 1))
-    first = rest.partition(b"\n")[0]
-    return _COMMENT.sub(b"", rest if b"\\" in first else first.partition(b";")[0])
-
-
-def _names(base: str, statement: bytes) -> list[Import]:
-    found = []
-    for part in statement.split(b","):
-        words = part.replace(b"\\", b" ").split()
-        if not words:
-            continue
-        if words[0] == b"*" and base:
-            found.append(Import(base, "*", "*"))
-        elif _NAME.fullmatch(words[0]):
-            name = words[0].decode("ascii", "replace")
-            renamed = len(words) > 2 and words[1] == b"as"  # noqa: PLR2004 - name, as, other name
-            bound = words[2].decode("ascii", "replace") if renamed else name
-            found.append(Import(base or name, name if base else "", bound))
-    return found
 
 
 def is_interesting(data: bytes, imports: list[Import]) -> bool:
@@ -212,15 +154,15 @@ def may_use(data: bytes, dotted: str, bound: str) -> bool:
     return _matters(data, module, name, bound) if module else _matters(data, name, "", bound)
 
 
-def has_parts(data: bytes, imports: list[Import]) -> bool:
+def has_parts(data: bytes, imports: Iterable[str]) -> bool:
     """Tell whether a file may do part of something that matters: read secrets, decode.
 
     Args:
         data: Its bytes.
-        imports: What it imports.
+        imports: Dotted names that it imports.
     """
-    modules = {each.module.partition(".")[0] for each in imports}
-    return any(has_part_of(data, module) for module in modules) or any(token in data for token in _PARTS)
+    tops = {name.partition(".")[0] for name in imports}
+    return any(has_part_of(data, top) for top in tops) or any(token in data for token in _PARTS)
 
 
 def has_part_of(data: bytes, dotted: str) -> bool:
@@ -228,34 +170,26 @@ def has_part_of(data: bytes, dotted: str) -> bool:
     return any(token in data for token in _PARTS_OF.get(dotted.partition(".")[0], ()))
 
 
-def leads_of(imports: list[Import]) -> list[str]:
-    """Return what a file may call elsewhere, whatever it does: dotted names, ``name.*`` for all of a module.
-
-    Args:
-        imports: What it imports.
-    """
-    found: dict[str, None] = {}
-    for each in imports:
-        if each.module.partition(".")[0] in STANDARD:
-            continue
-        if each.name and each.name != "*":
-            found[dotted(each)] = None
-        elif each.name:
-            found[f"{each.module}{'' if each.module.endswith('.') else '.'}*"] = None
-        else:  # 'import a.b' binds a
-            top = each.module if each.bound != each.module else each.module.partition(".")[0]
-            found[f"{top}.*"] = None
-    return list(found)
+def _matters(data: bytes, module: str, name: str, bound: str) -> bool:
+    how = _how_it_matters(module, name)
+    if isinstance(how, bool):
+        return how
+    if how == "sys":
+        return _RESOLVES.search(data) is not None
+    if how == "types":
+        return (
+            (any(kind in data for kind in _CODE) and _MAKES.search(data) is not None)
+            or (name.endswith("Type") and bound != name)
+            or (not name and _is_passed_on(data, bound))
+        )
+    if how == "pickle":
+        return any(token in data for token in _PICKLED)
+    return any(_is_taken(data, verb) for verb in _WITH_VERBS[how]) or _is_passed_on(data, bound)
 
 
-def dotted(each: Import) -> str:
-    """Return the dotted name of what an import names."""
-    if not each.name or each.name == "*":
-        return each.module
-    return f"{each.module}{'' if each.module.endswith('.') else '.'}{each.name}"
-
-
-def _matters(data: bytes, module: str, name: str, bound: str) -> bool:  # noqa: PLR0911 - the cheapest first
+@lru_cache(maxsize=20_000)
+def _how_it_matters(module: str, name: str) -> bool | str:  # noqa: PLR0911 - the cheapest first
+    """Tell whether an import matters; or, by a module's name, what else has to stand in the file."""
     whole = f"{module}.{name}" if name else module
     top = module.partition(".")[0]
     if name.endswith(_HARMLESS) or whole.endswith(".exceptions") or module.endswith(".exceptions"):
@@ -263,24 +197,17 @@ def _matters(data: bytes, module: str, name: str, bound: str) -> bool:  # noqa: 
     if any(each in _ALWAYS for each in _ancestors(whole)):
         return True
     if top == "sys":
-        return name in ("modules", "*") or _RESOLVES.search(data) is not None
-    if top in ("pickle", "_pickle", "dill", "cloudpickle"):
-        return any(token in data for token in _PICKLED)
+        return name in ("modules", "*") or "sys"
     if top == "types":
-        return (
-            (b"Type" in data and _MAKES.search(data) is not None)
-            or (name.endswith("Type") and bound != name)
-            or (not name and _is_passed_on(data, bound))
-        )
-    verbs = _WITH_VERBS.get(module) or _WITH_VERBS.get(top)
+        return "types"
+    if top in ("pickle", "_pickle", "dill", "cloudpickle"):
+        return "pickle"
+    key = module if module in _WITH_VERBS else top
+    verbs = _WITH_VERBS.get(key)
     if verbs is None:
         return False
-    return (
-        name == "*"
-        or any(name == verb or (len(verb) > _EXACT and name.startswith(verb)) for verb in verbs)
-        or any(_is_taken(data, verb) for verb in verbs)
-        or _is_passed_on(data, bound)
-    )
+    begins = any(name == verb or (len(verb) > _EXACT and name.startswith(verb)) for verb in verbs)
+    return name == "*" or begins or key
 
 
 def _ancestors(dotted: str) -> Iterator[str]:
@@ -299,22 +226,9 @@ def _is_taken(data: bytes, verb: str) -> bool:
 
 
 def _is_passed_on(data: bytes, bound: str) -> bool:
-    """Tell whether a module is put where attributes may be taken out of it by their names.
-
-    That is a guess at what stands before and behind its own name.
-    """
-    if b"getattr" not in data and b"__dict__" not in data and b"vars(" not in data:
-        return False
-    return any(
-        data[max(0, match.start() - _BLANKS) : match.start()].rstrip(b" \t")[-1:] in _BEFORE
-        for match in _alone(bound).finditer(data)
-    )
-
-
-@lru_cache(maxsize=500)
-def _alone(name: str) -> re.Pattern[bytes]:
-    """Return what finds a name that ends an expression."""
-    return re.compile(rb"%b(?=[ \t]*(?:[,)\]};#\r\n]|$))" % re.escape(name.encode()))
+    """Tell whether a module is put where attributes may be taken out of it by their names."""
+    by_name = b"getattr" in data or b"__dict__" in data or b"vars(" in data
+    return by_name and is_put_somewhere(data, bound)
 
 
 def _names_attributes(data: bytes, imports: list[Import]) -> bool:

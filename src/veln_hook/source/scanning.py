@@ -25,16 +25,17 @@ from veln_hook.source.facts import (
     Tie,
 )  # fmt: skip
 from veln_hook.source.layout import common_root, is_aside, module_name, place_of, roots_of
-from veln_hook.source.leading import Leads
+from veln_hook.source.leading import Leads, senders
 from veln_hook.source.linking import Linker
 from veln_hook.source.modules import Module
 from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
+from veln_hook.source.prefilter import has_parts
 from veln_hook.source.startup import pth_code, start_targets
 from veln_hook.source.vocabulary import BYTECODE, PTH, STARTUP_FILE
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from veln_hook.archive.members import Member
     from veln_hook.archive.members import Problem as ArchiveProblem
@@ -250,27 +251,29 @@ class _Scan:
         self, modules: list[Module], entry_points: Sequence[tuple[str, str]]
     ) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
         """Link; read again what takes something from another file, and whole what may lead to something."""
+        while self._take_over(modules):
+            pass  # what was read again may have something for a third
         while True:
-            while self._take_over(modules):
-                pass  # what was read again may have something for a third
             linker = Linker(modules, entry_points)
-            leads = Leads(linker)
-            more = False
+            leads = Leads(linker, self._has_parts)
             while files := leads.unread() & self._light:
                 self._light -= files
                 read = self._read_again({name: {} for name in sorted(files)})
                 self._sources.update(read)
                 linker.read(read)
-                more = True
-            if not more or not self._take_over(linker.modules):
+            if not self._take_over(linker.modules, senders(linker)):
                 return linker.result()
             modules = linker.modules
 
-    def _take_over(self, modules: list[Module]) -> bool:
+    def _has_parts(self, name: str) -> bool:
+        data = self._data.get(name)
+        return data is None or has_parts(data, self._sources[name].imports)
+
+    def _take_over(self, modules: list[Module], senders: Container[int] = ()) -> bool:
         """Read again what takes something that matters from another file; tell whether anything does now."""
         taken = {
             modules[place].path: names
-            for place, names in aliases(modules, self._data).items()
+            for place, names in aliases(modules, self._data, senders).items()
             if names.keys() - self._taken.get(modules[place].path, {}).keys()
         }
         self._taken.update(taken)

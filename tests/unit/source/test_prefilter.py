@@ -9,7 +9,8 @@ import pytest
 from veln_hook.source import vocabulary as v
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.graph import BITS, STRONG
-from veln_hook.source.prefilter import has_parts, imports_of, is_interesting, leads_of
+from veln_hook.source.imports import imports_of, leads_of
+from veln_hook.source.prefilter import has_parts, is_interesting
 from veln_hook.source.vocabulary import CALLS
 
 if TYPE_CHECKING:
@@ -116,17 +117,22 @@ def test_what_does_nothing_is_not(source):
 )
 def test_parts_of_something(source, expected):
     data = source.encode()
-    assert has_parts(data, imports_of(data)) is expected
+    assert has_parts(data, [each.module for each in imports_of(data)]) is expected
 
 
 @pytest.mark.parametrize(
     ("source", "leads"),
     [
         ("from .a import b, c as d", [".a.b", ".a.c"]),
-        ("from . import a", [".a"]),
+        ("from acme.a import b, c as d", ["acme.a.b", "acme.a.c"]),
+        ("from . import a", [".a!"]),
+        ("from . import a\na.f(a.g.h)", [".a!", ".a.f", ".a.g.h"]),
+        ("from . import a as z\nxz.f(z.g)", [".a!", ".a.g"]),
+        ("from . import a\nx = a", [".a!", ".a.*"]),
+        ("from . import a\nf(1, a)", [".a!", ".a.*"]),
         ("from .a import *", [".a.*"]),
-        ("import acme.a", ["acme.*"]),
-        ("import acme.a as a", ["acme.a.*"]),
+        ("import acme.a\nacme.a.f()", ["acme!", "acme.a.f", "acme.a"]),
+        ("import acme.a as a\na.f()", ["acme.a!", "acme.a.f"]),
         ("import json, os\nfrom typing import Any", []),
         (
             "def f():\n    from acme.a import (\n        b,  # why\n        c,\n    )\n",
@@ -135,7 +141,10 @@ def test_parts_of_something(source, expected):
     ],
 )
 def test_where_a_file_may_lead(source, leads):
-    assert leads_of(imports_of(source.encode())) == leads
+    data = source.encode()
+    found = leads_of(data, imports_of(data))
+    assert len(found) == len(set(found))
+    assert set(found) == set(leads)
 
 
 def test_strong_kinds_are_those_without_which_nothing_is_held():
