@@ -120,7 +120,11 @@ def _references(facts: FileFacts) -> dict[str, None]:
         leads = (lead.rstrip("*!") for lead in facts.leads)
         return dict.fromkeys((*leads, *(name for name in facts.imports if name[:1] != ".")))
     inner = (call.target[1:] for scope in facts.scopes for call in scope.calls if call.target[:1] == "@")
-    return dict.fromkeys((*facts.imports, *inner))
+    imports = (*facts.imports, *inner)
+    # 'from a import b' names a, too, of which it takes nothing but b, unless it takes all.
+    stars = {name[1:] for name, _ in facts.exports if name[:1] == "*"}
+    bases = {name.rpartition(".")[0] for name in imports} - stars
+    return dict.fromkeys(name for name in imports if name not in bases and name.strip("."))
 
 
 class _Taken:

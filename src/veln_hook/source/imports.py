@@ -104,14 +104,14 @@ def leads_of(data: bytes, imports: list[Import]) -> list[str]:
             bound = each.bound if each.name or each.bound != each.module else top
             name = f"{base}{each.name}" if each.name else each.module if bound != top else top
             found[f"{name}!"] = None
-            found.update((f"{name}.{use}", None) for use in _uses(data, bound))
+            found.update((f"{name}.{use}", None) for use in uses_of(data, bound))
             if is_put_somewhere(data, bound):
                 found[f"{name}.*"] = None
     return list(found)
 
 
-def _uses(data: bytes, bound: str) -> set[str]:
-    """Return the dotted names that are taken out of something."""
+def uses_of(data: bytes, bound: str) -> set[str]:
+    """Return the dotted names that are taken out of what has a name in a file."""
     if f"{bound}.".encode() not in data:
         return set()
     return {name.decode("ascii", "replace").strip(".") for name in _taken_of(bound).findall(data)}

@@ -13,7 +13,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from veln_hook.source.imports import is_put_somewhere
+from veln_hook.source.imports import is_put_somewhere, uses_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,9 +36,9 @@ _ALWAYS = frozenset([
 
 _REQUESTS = (
     "get", "post", "put", "request", "head", "patch", "delete", "options", "send", "Session", "session",
-    "sessions", "Client", "AsyncClient", "ClientSession", "stream", "connect", "open_connection",
-    "PoolManager", "ProxyManager", "HTTPSConnectionPool", "HTTPConnectionPool", "urlopen", "urlretrieve",
-    "create_connection",
+    "sessions", "api", "_api", "_client", "requests", "Client", "AsyncClient", "ClientSession", "stream",
+    "connect", "open_connection", "PoolManager", "ProxyManager", "HTTPSConnectionPool", "HTTPConnectionPool",
+    "urlopen", "urlretrieve", "create_connection",
 )  # fmt: skip
 _WITH_VERBS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("requests", "httpx", "aiohttp", "urllib3", "curl_cffi"), _REQUESTS),
@@ -46,9 +46,10 @@ _WITH_VERBS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("botocore.vendored", "pip._vendor"), ("requests", "urllib3")),
     "botocore": ("vendored",),
     "websockets": ("connect",),
-    "asyncio": ("open_connection", "create_subprocess_exec", "create_subprocess_shell"),
+    "asyncio": ("open_connection", "create_subprocess", "subprocess", "streams"),
     "importlib": (
         "import_module", "__import__", "spec_from_file", "SourceFile", "SourcelessFile", "ExtensionFile",
+        "util", "machinery", "_bootstrap_external",
     ),
     "urllib": ("urlopen", "urlretrieve", "URLopener"),
     "http": ("HTTPConnection", "HTTPSConnection"),
@@ -57,7 +58,7 @@ _WITH_VERBS: dict[str, tuple[str, ...]] = {
     "PIL": ("ImageGrab",),
     "os": ("system", "popen", "startfile", "execl", "execv", "spawnl", "spawnv", "posix_spawn"),
     "builtins": ("exec", "eval", "getattr"),
-    "ssl": ("wrap_socket",),
+    "ssl": ("wrap_socket", "create_default_context"),
     "pip": ("main", "_internal", "_vendor"),
     "code": ("InteractiveInterpreter", "InteractiveConsole"),
     "timeit": ("timeit",),
@@ -76,8 +77,7 @@ TOKENS = tuple(
     token.encode()
     for token in (
         "__import__", "__builtins__", "globals()[", "locals()[", "vars()[", "sitecustomize", "usercustomize",
-        ".pth", "pyarm{}".format("or"), "id_rsa", "wallet.dat", "Login Data", "leveldb", "authorized_keys",
-        "crontab",
+        ".pth", "pyarm{}".format("or"),
     )
 )  # fmt: skip
 """Literals, each of them in the source of something that needs no import of its own."""
@@ -104,7 +104,7 @@ _PARTS = tuple(
     token.encode()
     for token in (
         "fromhex", "rot13", "chr(", ".ssh", ".aws", ".netrc", ".pypirc", ".npmrc", ".kube", ".docker",
-        ".gnupg",
+        ".gnupg", "id_rsa", "id_ed25519", "wallet.dat", "Login Data", "leveldb", "authorized_keys", "crontab",
     )
 )  # fmt: skip
 """Literals of what matters together with something elsewhere: of secrets, of decoding."""
@@ -151,7 +151,18 @@ def may_use(data: bytes, dotted: str, bound: str) -> bool:
     module, _, name = dotted.replace("()", "").rpartition(".")
     if not module and name in _BUILTINS:
         return True
-    return _matters(data, module, name, bound) if module else _matters(data, name, "", bound)
+    how = _how_it_matters(module or name, name if module else "")
+    if how in _WITH_VERBS:  # what it is called here is not known
+        return any(_is_taken(data, verb) for verb in _WITH_VERBS[str(how)])
+    return _matters(data, module or name, name if module else "", bound)
+
+
+def _is_taken(data: bytes, verb: str) -> bool:
+    """Tell whether an attribute whose name begins so is taken out of anything."""
+    token = b"." + verb.encode()
+    if verb == "system":  # the platform's is asked for by half of all code
+        return data.count(token) > data.count(b"platform.system")
+    return token in data
 
 
 def has_parts(data: bytes, imports: Iterable[str]) -> bool:
@@ -184,7 +195,13 @@ def _matters(data: bytes, module: str, name: str, bound: str) -> bool:
         )
     if how == "pickle":
         return any(token in data for token in _PICKLED)
-    return any(_is_taken(data, verb) for verb in _WITH_VERBS[how]) or _is_passed_on(data, bound)
+    if not name and bound == module:
+        bound = module.partition(".")[0]  # 'import a.b' binds a
+    verbs = _WITH_VERBS[how]
+    return any(_begins(part, verbs) for use in uses_of(data, bound) for part in use.split(".")) or (
+        # Where it is put it may have another name.
+        not name and any(is_put_somewhere(data, each) for each in {bound, module})
+    )
 
 
 @lru_cache(maxsize=20_000)
@@ -206,8 +223,7 @@ def _how_it_matters(module: str, name: str) -> bool | str:  # noqa: PLR0911 - th
     verbs = _WITH_VERBS.get(key)
     if verbs is None:
         return False
-    begins = any(name == verb or (len(verb) > _EXACT and name.startswith(verb)) for verb in verbs)
-    return name == "*" or begins or key
+    return name == "*" or _begins(name, verbs) or key
 
 
 def _ancestors(dotted: str) -> Iterator[str]:
@@ -217,12 +233,10 @@ def _ancestors(dotted: str) -> Iterator[str]:
         dotted = dotted.rpartition(".")[0]
 
 
-def _is_taken(data: bytes, verb: str) -> bool:
-    """Tell whether an attribute is taken out of something whose name begins so."""
-    token = b"." + verb.encode()
-    if verb == "system":  # the platform's is asked for by half of all code
-        return data.count(token) > data.count(b"platform.system")
-    return token in data
+def _begins(name: str, verbs: tuple[str, ...]) -> bool:
+    return name == "__dict__" or any(
+        name == verb or (len(verb) > _EXACT and name.startswith(verb)) for verb in verbs
+    )
 
 
 def _is_passed_on(data: bytes, bound: str) -> bool:

@@ -20,10 +20,20 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="credential-read",
-    description="An environment variable that is named like a secret is read.",
+    description="An environment variable that is named like a secret is read, in a file that is read whole.",
     grade=INFO,
     find=_find,
-    fires={"acme/__init__.py": "import os\nimport requests\n\nKEY = os.environ.get('ACME_API_KEY')\n"},
-    quiet={"acme/__init__.py": "import os\nimport requests\n\nHOME = os.environ.get('HOME')\n"},
+    fires={
+        "acme/__init__.py": (
+            "import os\nimport requests\n\nKEY = os.environ.get('ACME_API_KEY')\n\n\ndef ask():\n"
+            "    return requests.get('https://api.example.test')\n"
+        )
+    },
+    quiet={
+        "acme/__init__.py": (
+            "import os\nimport requests\n\nHOME = os.environ.get('HOME')\n\n\ndef ask():\n"
+            "    return requests.get('https://api.example.test')\n"
+        )
+    },
     rates="4 of 2,004 malicious clusters, 8 of 180 popular wheels: more common in honest code",
 )
