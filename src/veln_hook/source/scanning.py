@@ -256,12 +256,14 @@ class _Scan:
         while True:
             linker = Linker(modules, entry_points)
             leads = Leads(linker, self._has_parts)
+            more = any(module.facts.secrets for module in modules)
             while files := leads.unread() & self._light:
                 self._light -= files
                 read = self._read_again({name: {} for name in sorted(files)})
                 self._sources.update(read)
                 linker.read(read)
-            if not self._take_over(linker.modules, senders(linker)):
+                more = True
+            if not more or not self._take_over(linker.modules, senders(linker)):
                 return linker.result()
             modules = linker.modules
 

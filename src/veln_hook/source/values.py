@@ -89,7 +89,8 @@ def arithmetic(operator: str, left: Any, right: Any) -> Any:
     if operator == "Mod" and isinstance(left, (str, bytes)):
         return _formatted(left, right)
     if operator == "Mult" and isinstance(right, int) and isinstance(left, (str, bytes, tuple)):
-        return left * right if 0 <= len(left) * right <= MAX_FOLDED else UNKNOWN
+        # Nothing, too, can't be repeated more often than an index can tell.
+        return left * right if 0 <= max(1, len(left)) * right <= MAX_FOLDED else UNKNOWN
     if not (isinstance(left, int) and isinstance(right, int)):
         return UNKNOWN
     small = abs(left) < 1 << 64 and abs(right) < 1 << 64
