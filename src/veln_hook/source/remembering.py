@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _Facts = TypeVar("_Facts")
 _MAX_BYTES = 64 << 20
-_LEVEL = 6
+_LEVEL = 1
 
 
 def pack(facts: ArchiveFacts | FileFacts) -> bytes:
