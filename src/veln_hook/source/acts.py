@@ -27,6 +27,7 @@ _SENDS = frozenset(("data", "json", "files", "params"))
 _LITTLE_CODE = 40
 """Characters of executed code that tell nothing: ``eval("1")``."""
 _LITTLE_DATA = 8
+_OPENERS = ("startfile", "ShellExecute")
 _MAX_HOST = 100
 
 
@@ -110,6 +111,8 @@ class Acts:
         if _is_silent(command, call.options):
             flags.append("silent")
         words = command.split()
+        if call.name.rpartition(".")[2].startswith(_OPENERS) or words[:1] == ["start"]:
+            flags.append("opens")
         program = words[0].replace("\\", "/").rpartition("/")[2] if words else ""
         if "decoded" in call.taints:
             self._strings.text(command, 0)

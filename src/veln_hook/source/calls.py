@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from veln_hook.source import values, vocabulary
 from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
-from veln_hook.source.imports import STANDARD
+from veln_hook.source.standard import STANDARD
 from veln_hook.source.strings import Strings
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
 from veln_hook.source.vocabulary import (
@@ -169,7 +169,8 @@ class Calls:
         if owner.name in ENVIRONMENTS:
             return self._some_variable(index, line)
         if owner.name in ("sys.modules", "globals()", "__builtins__"):
-            self.note(DYNAMIC, line, owner.name)
+            hidden = ("hidden",) if index.taints & {"decoded", "spelled"} else ()
+            self.note(DYNAMIC, line, owner.name, index.taints, *hidden)
         return None
 
     def _variable(self, name: str, line: int) -> Value:
@@ -373,4 +374,6 @@ def _unknown(
         if len(taints) > _MAX_TAINTS:  # what a hundred functions gave is followed for none of them
             taints = frozenset(taint for taint in taints if not taint.startswith("ret:"))
         taints |= {f"ret:{name}"} if not name.endswith(")") and len(name) < _MAX_NAME else NOTHING
+    if name == "chr":
+        taints |= {"spelled"}
     return Value(name=f"{name}()" if name else "", taints=taints, hint=hint)

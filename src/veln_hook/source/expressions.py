@@ -115,17 +115,19 @@ class Evaluator:
         return self._calls.call(node.lineno, function, receiver, method, arguments=arguments, options=named)
 
     def _mapped(self, function: Value, items: Value) -> Value | None:
+        hidden = function.name == "chr"
+        unknown = Value(taints=items.taints | {"spelled"}) if hidden else None
         if (
             not isinstance(items.const, (tuple, str, bytes))
             or len(items.const) > self._left
             or not function.name
         ):
-            return None
+            return unknown
         self._left -= len(items.const)
         made = tuple(values.call(function.name, (item,)) for item in items.const)
         if any(item is UNKNOWN for item in made):
-            return None
-        return Value(made, "", items.taints | {"decoded"} if function.name == "chr" else items.taints)
+            return unknown
+        return Value(made, "", items.taints | {"decoded"} if hidden else items.taints)
 
     def _bin_op(self, node: ast.BinOp) -> Value:
         # "a" + "b" + ... leans to the left, thousands deep: not by recursion.
@@ -155,10 +157,7 @@ class Evaluator:
             # The known beginning of a text is where a URL has its host.
             hint = ""
             if isinstance(operator, (ast.Add, ast.Mod)):
-                known = [
-                    part.hint or (part.const if isinstance(part.const, str) else "{}")
-                    for part in (left, right)
-                ]
+                known = [_hint(part) for part in (left, right)]
                 hint = "".join(known)[:500] if known != ["{}", "{}"] else ""
             return Value(taints=taints, hint=hint) if taints or hint else NONE
         if told and isinstance(const, str) and isinstance(operator, ast.Add):
@@ -369,6 +368,13 @@ _PURE = (
     ast.BinOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.expr_context, ast.UnaryOp, ast.unaryop,
     ast.Attribute, ast.Subscript,
 )  # fmt: skip
+
+
+def _hint(part: Value) -> str:
+    """Return what is known of a part of a text; the interpreter's own path is told by its name."""
+    if isinstance(part.const, str):
+        return part.const
+    return part.hint or (part.name if part.name == "sys.executable" else "{}")
 
 
 def _has_secret_words(parts: list[Value]) -> bool:

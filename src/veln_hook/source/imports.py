@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from functools import lru_cache
 from typing import NamedTuple
 
-STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) | frozenset([
-    "abc", "collections", "contextlib", "dataclasses", "enum", "functools", "itertools", "json", "logging",
-    "os", "re", "sys", "typing", "warnings",
-])  # fmt: skip
+from veln_hook.source.standard import STANDARD
+
 _FROM = re.compile(rb"from[ \t]+([\w.]+)[ \t\\\r\n]+\Z")
 _NAME = re.compile(rb"[\w.]+")
 _COMMENT = re.compile(rb"#[^\n]*")

@@ -59,7 +59,7 @@ def scan(path, known, learned):
             told = type(error).__name__
     elif word == "tell":
         told = repr([sys.path, dict(os.environ), os.getcwd(), sys.stdin.read(), resource.getrlimit(resource.RLIMIT_AS),
-                     resource.getrlimit(resource.RLIMIT_CORE), sorted(n for n in sys.modules if n.partition(".")[0] not in sys.stdlib_module_names)])
+                     resource.getrlimit(resource.RLIMIT_CORE), sorted(n for n, m in sys.modules.items() if getattr(m, "__file__", None) and os.path.dirname(os.__file__) not in m.__file__)])
     elif word == "learn":
         hashes = rest.split()
         found = known(hashes)

@@ -17,7 +17,8 @@ def _find(view: View) -> Iterator[Hit]:
     decoding = {decode.path for decode in view.of(v.DECODE, by_itself=True) if "constant" in decode.flags}
     for code in view.of(v.EXEC, v.PROC):
         handed = "~decoded" in code.taints and code.kind == v.EXEC and code.path in decoding
-        if (not handed and "decoded" not in code.taints) or (
+        hidden = "decoded" in code.taints or (code.kind == v.EXEC and "spelled" in code.taints)
+        if (not handed and not hidden) or (
             not handed
             and ("constant" not in code.flags and code.kind == v.EXEC and code.reach not in BY_ITSELF)
         ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import HOLD_NEW, INFO, Hit, Rule
+from veln_hook.signals.source.rule import HOLD, HOLD_NEW, INFO, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ def _find(view: View) -> Iterator[Hit]:
     for code in view.of(v.EXEC, by_itself=True):
         if "constant" not in code.flags:
             yield Hit(f"it calls {code.detail} on text made at run time, without being called", (code,))
+    for load in view.of(v.LOAD, by_itself=True):
+        if load.detail.startswith("zipimporter"):
+            yield Hit("it imports code out of an archive, which is not read here", (load,), HOLD)
 
 
 RULE = Rule(

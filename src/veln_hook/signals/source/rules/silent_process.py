@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 def _find(view: View) -> Iterator[Hit]:
     for process in view.of(v.PROC, by_itself=True):
+        if "opens" in process.flags:
+            what = process.detail or "something"
+            yield Hit(f"it opens {what} the way a double click does, without being called", (process,), HOLD)
         if "silent" in process.flags:
             yield Hit(
                 f"it starts {process.detail or 'a process'} unseen: no output, or a session of its own",
