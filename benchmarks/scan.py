@@ -9,6 +9,10 @@ garbage collection but for one after each archive or batch. What is parsed was r
 unpacked before; what is scanned is read, unpacked and hashed in the time that
 counts.
 
+With ``--peers``, a directory with virtualenvs named ``guarddog``, ``hexora`` and ``bandit``,
+each of those that is there reads the same archives, unpacked before, in rounds of
+their own; its CPU time counts from when it is loaded.
+
 With pairs, JSON as ``[{"old": PATH, "new": PATH}, ...]``, the newer archive of
 each is scanned twice more: with nothing known, and as an upgrade. Then what is
 known of the older one's files passes to it as it does from the store, packed, as
@@ -25,6 +29,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -34,6 +39,9 @@ from typing import TYPE_CHECKING, Any, Callable
 import measuring
 
 sys.path.insert(0, str(measuring.CHECKOUT / "src"))
+sys.path.append(str(measuring.CHECKOUT / "benchmarks" / "detection"))
+
+import peers
 
 from veln_hook.archive.members import iter_members
 from veln_hook.source import worker
@@ -112,6 +120,40 @@ def work(arm: str, archives: list[str], pairs: list[tuple[str, str]]) -> dict[st
     return {"cpu": seconds, "bytes": size, "read": read[0] if read else 0}
 
 
+_PEER = """
+import os, sys
+def serve(judge):
+    before = os.times()
+    for path in sys.argv[1:]:
+        judge(path)
+    after = os.times()
+    print(sum(after[:4]) - sum(before[:4]))
+"""
+"""In place of what has a peer answer questions."""
+
+
+def unpacked(archives: Sequence[str], directory: Path) -> list[str]:
+    """Unpack the Python of archives for the peers; return where each one's lies."""
+    trees = []
+    for number, archive in enumerate(archives):
+        tree = directory / str(number)
+        for member in iter_members(archive, problems=[]):
+            if member.name.lower().endswith((".py", ".pyw")) and member.size <= MAX_SOURCE:
+                path = tree / member.name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(member.read(MAX_SOURCE))
+        if tree.exists():
+            trees.append(str(tree))
+    return trees
+
+
+def peer(python: Path, tool: str, trees: Sequence[str]) -> float:
+    """Have a peer read trees; return its CPU seconds."""
+    command = [str(python), "-c", _PEER + peers.SERVERS[tool], *trees]
+    said = subprocess.check_output(command, stderr=subprocess.DEVNULL, text=True)
+    return float(said.split()[-1])
+
+
 def as_the_worker(function: Callable[[], Any]) -> Any:
     """Call something under the worker's conditions."""
     warnings.simplefilter("ignore")
@@ -133,6 +175,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="The cost of reading the code of archives.")
     parser.add_argument("archives", type=Path, help="directory of wheels or sdists")
     parser.add_argument("--pairs", type=Path, help="JSON list of objects with the paths 'old' and 'new'")
+    parser.add_argument("--peers", type=Path, help="directory with the peers' virtualenvs")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--python", default=sys.executable, help="interpreter to measure with")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -149,13 +192,22 @@ def main() -> int:
     given = [str(options.archives), *(["--pairs", str(options.pairs)] if options.pairs else [])]
     told: dict[str, dict[str, float]] = {}
 
+    pythons = {tool: options.peers / tool / "bin" / "python" for tool in peers.TOOLS if options.peers}
+    pythons = {tool: python for tool, python in pythons.items() if python.exists()}
+    place = tempfile.TemporaryDirectory(prefix="veln-hook-benchmark-")
+    trees = unpacked(archives, Path(place.name)) if pythons else []
+
     def run(arm: str) -> measuring.Cost:
+        if arm in pythons:
+            told[arm] = {"cpu": peer(pythons[arm], arm, trees), "bytes": told["first"]["bytes"], "read": 0}
+            return measuring.Cost(told[arm]["cpu"], 0.0)
         command = [options.python, __file__, *given, "--arm", arm]
         # These imports need packaging, so the environment's own packages stay.
         told[arm] = json.loads(subprocess.check_output(command, env=environ, text=True))
         return measuring.Cost(told[arm]["cpu"], 0.0)
 
-    arms = ["parse", "first", *(["parse-newer", "first-newer", "upgrade"] if pairs else [])]
+    arms = ["parse", "first", *(["parse-newer", "first-newer", "upgrade"] if pairs else []), *pythons]
+    run("first")  # tells how many bytes there are
     before = measuring.surroundings(options.python)
     costs = measuring.alternate(
         {arm: lambda arm=arm: run(arm) for arm in arms}, options.rounds, shown="round"  # type: ignore[misc]
@@ -163,7 +215,7 @@ def main() -> int:
     results = []
     for arm in arms:
         size = told[arm]["bytes"] / _MB
-        reference = "parse" if arm in {"parse", "first"} else "parse-newer"
+        reference = "parse-newer" if arm in {"parse-newer", "first-newer", "upgrade"} else "parse"
         results.append(
             {
                 "arm": arm,
@@ -188,7 +240,7 @@ def main() -> int:
         rows.append((str(result["arm"]), str(result["mb"]), speed.text(digits=2), ratio.text(digits=3)))
     print(measuring.table(rows))
     if pairs:
-        print(f"\nfiles of source read in the upgrades: {results[-1]['files_read']}")
+        print(f"\nfiles of source parsed in the upgrades: {told['upgrade']['read']:.0f}")
     return 0
 
 

@@ -47,7 +47,7 @@ def serve(judge):
         answers.write(json.dumps(answer) + "\\n")
         answers.flush()
 """
-_SERVERS = {
+SERVERS = {
     "guarddog": """
 import functools, yara
 # The rules are compiled anew for each archive otherwise; what they match stays the same.
@@ -94,7 +94,7 @@ class Server:
     """One tool in a process of its own, asked one tree at a time."""
 
     def __init__(self, python: Path, tool: str) -> None:
-        self._command = [str(python), "-I", "-c", _PREAMBLE + _SERVERS[tool]]
+        self._command = [str(python), "-I", "-c", _PREAMBLE + SERVERS[tool]]
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, path: str) -> dict[str, Any]:
