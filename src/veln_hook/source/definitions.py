@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from veln_hook.source.facts import METACLASS
 from veln_hook.source.scopes import Draft
 from veln_hook.source.values import Value
 
@@ -81,6 +82,7 @@ def _call_makers(walk: Any, node: ast.ClassDef, name: str) -> None:  # noqa: C90
             for method in ("__new__", "__init__", "__prepare__"):
                 scope.call(f"{known.name}.{method}", ())
             walk.bases.append((name, known.name))
+            walk.bases.append((f"{name}{METACLASS}", known.name))
         elif known.name:
             scope.call(known.name, ())
     for decorator in node.decorator_list:

@@ -19,6 +19,10 @@ module is imported, when an installed command is typed, only when somebody calls
 STARTUP, BUILD, IMPORT, SCRIPT, CALL = REACHES
 
 
+METACLASS = "@"
+"""Behind the name of a class: what makes it is meant."""
+
+
 class Call(NamedTuple):
     """That one scope calls another of the archive, perhaps."""
 
@@ -68,7 +72,7 @@ class FileFacts(NamedTuple):
     """Names of the module's body for what has another name, mostly elsewhere: ``(name, dotted)``;
     ``*module`` for all that another has."""
     bases: tuple[tuple[str, str], ...] = ()
-    """Classes and what they derive from: ``(class, base)``."""
+    """Classes and what they derive from: ``(class, base)``; and their metaclasses, under ``class@``."""
     problem: str = ""
     """Why it could not be read; empty if it could."""
     light: bool = False

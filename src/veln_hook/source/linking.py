@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.source.facts import BUILD, REACHES, SCRIPT, Placed
+from veln_hook.source.facts import BUILD, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.graph import BITS, Node, close, ties
 
 if TYPE_CHECKING:
@@ -236,6 +236,8 @@ class Linker:
         if name.endswith(".start"):  # of a thread or process
             names.append(f"{name[:-5]}run")
         found = [ids[each] for each in names if each in ids]
+        for maker in self.bases[place].get(f"{name}{METACLASS}", ()):  # calling a class calls that
+            found += self.resolve(place, f"{maker}.__call__", depth + 1)
         if found:
             return found
         owner, _, method = name.rpartition(".")

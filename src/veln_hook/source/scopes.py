@@ -25,6 +25,7 @@ class Draft:
         "calls",
         "class_name",
         "counts_in",
+        "gives",
         "line",
         "name",
         "names",
@@ -49,6 +50,8 @@ class Draft:
         self.names: dict[str, Value] = {}
         self.calls: list[Call] = [] if counts_in is None else counts_in.calls
         self.returns: frozenset[str] = NOTHING
+        self.gives: list[str] = []
+        """Names of the functions of this module that it returns."""
         self._seen: dict[Capability, None] = {}
 
     @property

@@ -80,7 +80,16 @@ class _Walk:
         self.evaluator = Evaluator(self, self.calls)
         self.value = self.evaluator.value
 
+    def _call_what_is_given(self) -> None:
+        """Count what a function returns as called where the result is: ``g()()``, a decorator's factory."""
+        for draft in self.drafts.values():
+            for call in list(dict.fromkeys(draft.calls)):
+                maker = self.drafts.get(call.target[1:-2]) if call.target.endswith("()") else None
+                for given in maker.gives if maker is not None and call.target[:1] == ":" else ():
+                    draft.call(given, call.taints)
+
     def facts(self) -> FileFacts:
+        self._call_what_is_given()
         secrets = []
         for name, value in self.root.names.items():
             if not name.isidentifier():
@@ -330,7 +339,10 @@ class _Walk:
 
     def _return(self, node: ast.Return) -> None:
         if node.value is not None:
-            self.scope.returns |= self.value(node.value).taints
+            value = self.value(node.value)
+            self.scope.returns |= value.taints
+            if value.name.startswith(":"):
+                self.scope.gives.append(value.name)
 
     def _global(self, node: ast.Global | ast.Nonlocal) -> None:
         for name in node.names:

@@ -389,16 +389,12 @@ TWO_STEPS["a file first, its pth next"] = (
 )
 
 
-KNOWN_GAPS = ("runs by: a metaclass's call",)
-
 each_base = pytest.mark.parametrize("base", BASES)
 
 
 @each_base
 @pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_is_held(name, base, request):
-    if name in KNOWN_GAPS:
-        request.applymarker(pytest.mark.xfail(reason="docs/threat-model.md says so", strict=True))
+def test_an_attack_is_held(name, base):
     files, old = BASES[base]
     assert held(scan(changed(ATTACKS[name], files)), old)
 
