@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from veln_hook.model import Severity
 from veln_hook.signals.source.judging import judge
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.scanning import scan_path
@@ -100,6 +101,27 @@ def seen(source: str | bytes, kind: str = "") -> list[tuple[str, str, set[str], 
         for each in scope.capabilities
         if not kind or each.kind == kind
     ]
+
+
+def kinds(source: str | bytes) -> set[str]:
+    """Return the kinds of what a file of source can do."""
+    return {kind for kind, *_ in seen(source)}
+
+
+def taints(source: str | bytes, kind: str) -> set[str]:
+    """Return what the data of its capabilities of one kind was made of; it has to have one."""
+    found = seen(source, kind)
+    assert found, source
+    return set().union(*(each[2] for each in found))
+
+
+def held(facts: ArchiveFacts, old: ArchiveFacts | None = None) -> set[str]:
+    """Return the signals for which an archive is held, but for ``weak-signs``, which sums up what is small."""
+    return {
+        finding.signal
+        for finding in judge(facts, old, project="acme")
+        if finding.severity >= Severity.HIGH and finding.signal != "weak-signs"
+    }
 
 
 def reaches(files: Mapping[str, str], kind: str) -> dict[str, str]:

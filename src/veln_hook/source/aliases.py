@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from veln_hook.source.imports import join
 from veln_hook.source.prefilter import has_part_of, may_use
 from veln_hook.source.vocabulary import ENVIRONMENTS, MATTER
 
@@ -162,9 +163,8 @@ class _Taken:
         names = set(self._known[place])
         if reference.rstrip(".") not in self._stars:
             names &= self._taken_as_attributes()
-        between = "" if reference.endswith(".") else "."
-        for name in names:
-            self._add(f"{reference}{between}{name}", self._known[place][name], name)
+        for name in sorted(names):
+            self._add(join(reference, name), self._known[place][name], name)
 
     def _add(self, spelled: str, alias: Alias, name: str) -> None:
         if alias.taints or alias.name in ENVIRONMENTS:

@@ -67,7 +67,7 @@ class Node:
         self.reached = False
 
 
-def masks(own: Sequence[int], edges: Sequence[Iterable[int]]) -> list[int]:
+def _closed(own: Sequence[int], edges: Sequence[Iterable[int]]) -> list[int]:
     """Return the kinds of everything that each node reaches.
 
     Args:
@@ -90,11 +90,10 @@ def masks(own: Sequence[int], edges: Sequence[Iterable[int]]) -> list[int]:
     return found
 
 
-def close(nodes: Sequence[Node]) -> None:
-    """Give every scope the kinds of everything it reaches."""
-    closed = masks([node.mask for node in nodes], [[target for target, _ in node.edges] for node in nodes])
-    for node, mask in zip(nodes, closed):
-        node.mask = mask
+def able(nodes: Sequence[Node]) -> list[int]:
+    """Return of every node the kinds of everything it reaches."""
+    own = [sum({BITS[each.kind] for each in node.capabilities if each.kind in BITS}) for node in nodes]
+    return _closed(own, [[target for target, _ in node.edges] for node in nodes])
 
 
 def ties(nodes: Sequence[Node], placed: list[Placed], own: list[list[int]]) -> Iterable[Tie]:

@@ -73,7 +73,12 @@ def dotted(each: Import) -> str:
     """Return the dotted name of what an import names."""
     if not each.name or each.name == "*":
         return each.module
-    return f"{each.module}{'' if each.module.endswith('.') else '.'}{each.name}"
+    return join(each.module, each.name)
+
+
+def join(module: str, name: str) -> str:
+    """Return the dotted name of what a module has; it may be nothing but the dots of a relative import."""
+    return f"{module}{name}" if module.endswith(".") else f"{module}.{name}"
 
 
 def leads_of(data: bytes, imports: list[Import]) -> list[str]:
@@ -92,14 +97,13 @@ def leads_of(data: bytes, imports: list[Import]) -> list[str]:
         top = each.module.partition(".")[0]
         if top in STANDARD:
             continue
-        base = f"{each.module}{'' if each.module.endswith('.') else '.'}"
         if each.name == "*":
-            found[f"{base}*"] = None
-        elif each.name and base.strip("."):
-            found[f"{base}{each.name}"] = None
+            found[join(each.module, "*")] = None
+        elif each.name and each.module.strip("."):
+            found[dotted(each)] = None
         else:  # mostly a module; 'import a.b' binds a
             bound = each.bound if each.name or each.bound != each.module else top
-            name = f"{base}{each.name}" if each.name else each.module if bound != top else top
+            name = dotted(each) if each.name or bound != top else top
             found[f"{name}!"] = None
             found.update((f"{name}.{use}", None) for use in uses_of(data, bound))
             if is_put_somewhere(data, bound):

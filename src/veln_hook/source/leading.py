@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from veln_hook.source.facts import BUILD, IMPORT, REACHES, STARTUP
-from veln_hook.source.graph import BITS, STRONG, masks
+from veln_hook.source.graph import STRONG, able
 from veln_hook.source.vocabulary import DNS, NET, PROC
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ class Leads:
         self._light = light
         self._known.clear()
         edges = [[target for target, _ in node.edges] for node in linker.nodes]
-        able = masks([_own(node.capabilities) for node in linker.nodes], edges)
-        if not any(mask & STRONG for mask in able):
+        masks = able(linker.nodes)
+        if not any(mask & STRONG for mask in masks):
             return set()
-        by_name = self._by_name(able)
+        by_name = self._by_name(masks)
         direct: dict[int, int] = {}
         beyond: list[set[int]] = [set() for _ in linker.modules]
         for place in light:
@@ -75,7 +75,7 @@ class Leads:
         strong = [
             place
             for place, node in enumerate(linker.nodes)
-            if able[place] & STRONG and node.reach in BY_ITSELF
+            if masks[place] & STRONG and node.reach in BY_ITSELF
         ]
         found.update(
             place for place in self._led_to(strong, edges) if self._may_have_part(place, direct, beyond)
@@ -86,16 +86,16 @@ class Leads:
             if linker.nodes[linker.ids[place][""]].reach in BY_ITSELF
         }
 
-    def _by_name(self, able: list[int]) -> list[dict[str, int]]:
+    def _by_name(self, masks: list[int]) -> list[dict[str, int]]:
         """Return of each module what the things in it can do, by the first part of their names."""
         found: list[dict[str, int]] = [{} for _ in self._linker.modules]
         for module, ids in enumerate(self._linker.ids):
             names = found[module]
             for scope, node in ids.items():
-                if able[node] and scope:
+                if masks[node] and scope:
                     first = scope.partition(".")[0].rstrip("'")
-                    names[first] = names.get(first, 0) | able[node]
-                    names[_ALL] = names.get(_ALL, 0) | able[node]
+                    names[first] = names.get(first, 0) | masks[node]
+                    names[_ALL] = names.get(_ALL, 0) | masks[node]
         return found
 
     def _led_to(self, waiting: list[int], edges: list[list[int]]) -> set[int]:
@@ -196,10 +196,3 @@ def senders(linker: Linker) -> set[int]:
         for node in linker.nodes
         if node.reach in BY_ITSELF and any(each.kind in _SENDS for each in node.capabilities)
     }
-
-
-def _own(capabilities: tuple[object, ...]) -> int:
-    mask = 0
-    for capability in capabilities:
-        mask |= BITS.get(capability.kind, 0)  # type: ignore[attr-defined]
-    return mask

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from veln_hook.source.facts import BUILD, METACLASS, REACHES, SCRIPT, Placed
-from veln_hook.source.graph import BITS, Node, close, ties
+from veln_hook.source.graph import Node, able, ties
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -115,10 +115,8 @@ class Linker:
 
     def result(self) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
         """Return all capabilities, and which of them belong together."""
-        for node in self.nodes:
-            for capability in node.capabilities:
-                node.mask |= BITS.get(capability.kind, 0)
-        close(self.nodes)
+        for node, mask in zip(self.nodes, able(self.nodes)):
+            node.mask = mask
         self._follow()
         return self._result()
 

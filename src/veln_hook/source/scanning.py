@@ -275,11 +275,12 @@ class _Scan:
 
     def _take_over(self, modules: list[Module], senders: Container[int] = ()) -> bool:
         """Read again what takes something that matters from another file; tell whether anything does now."""
-        taken = {
-            modules[place].path: names
-            for place, names in aliases(modules, self._data, senders).items()
-            if names.keys() - self._taken.get(modules[place].path, {}).keys()
-        }
+        taken = {}
+        for place, names in aliases(modules, self._data, senders).items():
+            path = modules[place].path
+            before = self._taken.get(path, {})
+            if names.keys() - before.keys():
+                taken[path] = {**before, **names}  # it only grows, so that this ends
         self._taken.update(taken)
         self._light -= taken.keys()
         read = self._read_again(taken)

@@ -19,6 +19,7 @@ from veln_hook.source import definitions
 from veln_hook.source.calls import Calls, named
 from veln_hook.source.expressions import Evaluator
 from veln_hook.source.facts import FileFacts
+from veln_hook.source.imports import join
 from veln_hook.source.scopes import Draft
 from veln_hook.source.shapes import is_main_test, is_swallowing, mentions
 from veln_hook.source.values import NONE, UNKNOWN, Value
@@ -82,10 +83,10 @@ class _Walk:
 
     def _call_what_is_given(self) -> None:
         """Count what a function returns as called where the result is: ``g()()``, a decorator's factory."""
-        for draft in self.drafts.values():
+        makers = {f":{draft.name}()": draft.gives for draft in self.drafts.values() if draft.gives}
+        for draft in self.drafts.values() if makers else ():
             for call in list(dict.fromkeys(draft.calls)):
-                maker = self.drafts.get(call.target[1:-2]) if call.target.endswith("()") else None
-                for given in maker.gives if maker is not None and call.target[:1] == ":" else ():
+                for given in makers.get(call.target, ()):
                     draft.call(given, call.taints)
 
     def facts(self) -> FileFacts:
@@ -133,11 +134,10 @@ class _Walk:
                 return found
             scope = scope.parent
         if self.stars and not hasattr(builtins, name):
-            for module in self.stars:
-                dotted = f"{module}{'' if module.endswith('.') else '.'}{name}"
+            star, *others = (join(module, name) for module in self.stars)
+            for dotted in (star, *others):
                 if dotted in self.aliases:
                     return self.known_as(dotted)
-            star, *others = (f"{module}{'' if module.endswith('.') else '.'}{name}" for module in self.stars)
             for other in others:  # which of them has it is not known here
                 self.scope.call(other, ())
             return Value(name=star)
@@ -208,7 +208,7 @@ class _Walk:
         if module == "__future__":
             return
         for alias in node.names:
-            dotted = f"{module}{'' if module.endswith('.') else '.'}{alias.name}"
+            dotted = join(module, alias.name)
             if self.scope.is_module:
                 self.imports[module] = None
                 self.imports[dotted] = None

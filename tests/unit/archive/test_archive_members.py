@@ -13,31 +13,10 @@ import zipfile
 import pytest
 
 from support.builders import make_sdist, make_wheel
-from veln_hook.archive.members import LIMITS, check_record, iter_members
-from veln_hook.errors import ArchiveError
+from support.members import read, zipped
+from veln_hook.archive.members import LIMITS, check_record
 
 INFO = "demo-1.0.dist-info/RECORD"
-
-
-def read(path, limits=LIMITS):
-    """Return (contents by name, {(slug, fatal)})."""
-    problems, found = [], {}
-    for member in iter_members(str(path), problems=problems, limits=limits):
-        try:
-            assert member.head(3) == member.read(1 << 30)[:3]
-            found[member.name] = member.read(1 << 30)
-        except ArchiveError:
-            assert problems[-1].fatal
-    return found, {(problem.slug, problem.fatal) for problem in problems}
-
-
-def zipped(path, *members, method=zipfile.ZIP_DEFLATED):
-    with warnings.catch_warnings(), zipfile.ZipFile(path, "w", method) as archive:
-        warnings.simplefilter("ignore")
-        for name, content in members:
-            info = name if isinstance(name, zipfile.ZipInfo) else zipfile.ZipInfo(name)
-            archive.writestr(info, content, compress_type=method)
-    return path
 
 
 def tarred(path, *members, pack=gzip.compress):

@@ -5,38 +5,17 @@ from __future__ import annotations
 import io
 import stat
 import struct
-import warnings
 import zipfile
 import zlib
 
 import pytest
 
+from support.members import read, zipped
 from veln_hook.archive.limits import MAX_PER_SLUG
 from veln_hook.archive.members import LIMITS, iter_members
 from veln_hook.errors import ArchiveError
 
 LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-
-
-def read(path, limits=LIMITS):
-    """Return (contents by name, {(slug, fatal)})."""
-    problems, found = [], {}
-    for member in iter_members(str(path), problems=problems, limits=limits):
-        try:
-            assert member.head(3) == member.read(1 << 30)[:3]
-            found[member.name] = member.read(1 << 30)
-        except ArchiveError:
-            assert problems[-1].fatal
-    return found, {(problem.slug, problem.fatal) for problem in problems}
-
-
-def zipped(path, *members, method=zipfile.ZIP_DEFLATED):
-    with warnings.catch_warnings(), zipfile.ZipFile(path, "w", method) as archive:
-        warnings.simplefilter("ignore")
-        for name, content in members:
-            info = name if isinstance(name, zipfile.ZipInfo) else zipfile.ZipInfo(name)
-            archive.writestr(info, content, compress_type=method)
-    return path
 
 
 def patched(path, *changes):

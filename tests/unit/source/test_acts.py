@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.code import seen
+from support.code import kinds, seen, taints
 from veln_hook.source import vocabulary as v
-
-
-def kinds(source):
-    return {kind for kind, *_ in seen(source)}
-
-
-def taints(source, kind):
-    found = seen(source, kind)
-    assert found, source
-    return set().union(*(each[2] for each in found))
 
 
 def flags(source, kind):

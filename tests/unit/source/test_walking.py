@@ -7,21 +7,11 @@ import zlib
 
 import pytest
 
-from support.code import read, seen
+from support.code import kinds, read, seen, taints
 from veln_hook.source import vocabulary as v
 
 SYSTEM = "import os\nos.system('id')\n"
 PACKED = base64.b64encode(SYSTEM.encode()).decode()
-
-
-def kinds(source):
-    return {kind for kind, *_ in seen(source)}
-
-
-def taints(source, kind):
-    found = seen(source, kind)
-    assert found, source
-    return set().union(*(each[2] for each in found))
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from client_library import BASE, BUSY, changed
 
-from support.code import judge, scan
-from veln_hook.model import Severity
+from support.code import held, scan
 from veln_hook.source import vocabulary as v
 
 POST = "post('https://models.acme-cdn.example', data=dict(os.environ))"
@@ -129,14 +128,6 @@ CASES: dict[str, dict[str, str]] = {
     },
 }
 OLD = {"quiet": (BASE, scan(BASE)), "busy": (BUSY, scan(BUSY))}
-
-
-def held(facts, old=None):
-    return {
-        finding.signal
-        for finding in judge(facts, old, project="acme")
-        if finding.severity >= Severity.HIGH and finding.signal != "weak-signs"
-    }
 
 
 @pytest.mark.parametrize("base", OLD)

@@ -15,8 +15,7 @@ import zlib
 import pytest
 from client_library import BASE, BUSY, changed
 
-from support.code import judge, scan
-from veln_hook.model import Severity
+from support.code import held, scan
 from veln_hook.signals.source.judging import would_hold_if_new
 from veln_hook.source import vocabulary as v
 from veln_hook.source.analysis import analyse_python
@@ -30,14 +29,6 @@ TWO_STEPS: dict[str, tuple[dict[str, str | None], dict[str, str | None]]] = {}
 
 def b64(code):
     return base64.b64encode(code.encode()).decode()
-
-
-def held(new, old):
-    return {
-        finding.signal
-        for finding in judge(new, old, project="acme")
-        if finding.severity >= Severity.HIGH and finding.signal != "weak-signs"
-    }
 
 
 # --- the payload in a function of utils.py, which runs when it is imported -----------------------------------

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from client_library import BASE, changed
 
-from support.code import findings
-from veln_hook.model import Severity
+from support.code import held, scan
 
 ESCAPED = "\\x17\\x1c" * 1_100
 """A literal of a payload, as the source has it."""
@@ -31,23 +30,19 @@ HONEST = {
 }
 
 
-def held(files):
-    return {each.signal for each in findings(files) if each.severity >= Severity.HIGH} - {"weak-signs"}
-
-
 @pytest.mark.parametrize("name", HIDDEN)
 def test_what_is_hidden_is_held(name):
-    assert held(changed({"acme/hidden.py": HIDDEN[name]}, BASE))
+    assert held(scan(changed({"acme/hidden.py": HIDDEN[name]}, BASE)))
 
 
 @pytest.mark.parametrize("name", HONEST)
 def test_what_is_not_hidden_passes(name):
-    assert not held(changed({"acme/plain.py": HONEST[name]}, BASE))
+    assert not held(scan(changed({"acme/plain.py": HONEST[name]}, BASE)))
 
 
 def test_no_setup_needs_a_literal_of_a_payload():
     setup = f"import os\nfrom setuptools import setup\n\nDATA = '{ESCAPED}'\nsetup(name='acme')\n"
-    assert "obfuscated-code" not in held({"acme-1.0/setup.py": setup.replace(ESCAPED, "")})
+    assert "obfuscated-code" not in held(scan({"acme-1.0/setup.py": setup.replace(ESCAPED, "")}))
     assert "obfuscated-code" in held(
         {"acme-1.0/setup.py": setup.replace("import os\n", "import os, socket\n")}
     )
