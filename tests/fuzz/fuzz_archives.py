@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 from fuzzing import WORDS, changed, instrumented, search
 
+from support.streams import OneWay
+
 with instrumented(__name__):
     from veln_hook.archive.members import LIMITS, iter_members
     from veln_hook.errors import ArchiveError
@@ -41,20 +43,6 @@ FILES = (
 )
 UNPACKERS = {b"\x1f\x8b": (gzip.decompress, gzip.compress), b"BZh": (bz2.decompress, bz2.compress)}
 _LOCAL, _CENTRAL, _END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-
-
-class _OneWay(io.RawIOBase):
-    """What zipfile can't seek in, and writes data descriptors to."""
-
-    def __init__(self):
-        self.data = b""
-
-    def writable(self):
-        return True
-
-    def write(self, data):
-        self.data += bytes(data)
-        return len(data)
 
 
 def _zip(method, *, comment=b"", wide=False, link=False, stream=None):
@@ -114,7 +102,7 @@ def seeds() -> list[bytes]:
         _zip(zipfile.ZIP_BZIP2),
         _zip(zipfile.ZIP_LZMA, link=True),
         _zip(zipfile.ZIP_DEFLATED, wide=True),
-        _zip(zipfile.ZIP_DEFLATED, stream=_OneWay()),
+        _zip(zipfile.ZIP_DEFLATED, stream=OneWay()),
         links,
         _tar(tarfile.GNU_FORMAT, long=True),
         pax,

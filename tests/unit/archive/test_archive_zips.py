@@ -11,6 +11,7 @@ import zlib
 import pytest
 
 from support.members import read, zipped
+from support.streams import OneWay
 from veln_hook.archive.limits import MAX_PER_SLUG
 from veln_hook.archive.members import LIMITS, iter_members
 from veln_hook.errors import ArchiveError
@@ -32,20 +33,6 @@ def patched(path, *changes):
 
 def short(value):
     return struct.pack("<H", value)
-
-
-class OneWay(io.RawIOBase):
-    """What can't be sought in, so that sizes follow the data."""
-
-    def __init__(self):
-        self.data = b""
-
-    def writable(self):
-        return True
-
-    def write(self, data):
-        self.data += bytes(data)
-        return len(data)
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,9 @@ def test_what_is_not_hidden_passes(name):
 
 
 def test_no_setup_needs_a_literal_of_a_payload():
-    setup = f"import os\nfrom setuptools import setup\n\nDATA = '{ESCAPED}'\nsetup(name='acme')\n"
-    assert "obfuscated-code" not in held(scan({"acme-1.0/setup.py": setup.replace(ESCAPED, "")}))
-    assert "obfuscated-code" in held(
-        {"acme-1.0/setup.py": setup.replace("import os\n", "import os, socket\n")}
-    )
+    def found(data, modules):
+        setup = f"import {modules}\nfrom setuptools import setup\n\nDATA = '{data}'\nsetup(name='acme')\n"
+        return held(scan({"acme-1.0/setup.py": setup}))
+
+    assert "obfuscated-code" not in found("", "os")
+    assert "obfuscated-code" in found(ESCAPED, "os, socket")
