@@ -1,0 +1,80 @@
+"""The caller's side: a command becomes one that starts confined, and afterwards there is a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from veln_hook.sandbox.interface import Refusal, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from veln_hook.sandbox.interface import Confinement, Rung
+
+LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
+
+_MAX_REPORT_BYTES = 1 << 20
+
+
+class Launch:
+    """One confined command: start ``argv`` in any way, wait for it, then ask for the ``report``.
+
+    A context manager: its private directory goes when it is closed.
+
+    The launcher ends as the command does: the same exit status, or killed by the same signal. Its exit
+    status is 78, with a line on standard error, if the wall can't be raised; nothing has run then.
+    """
+
+    def __init__(
+        self, confinement: Confinement, command: Sequence[str], rung: Rung, *, route: int | None = None
+    ) -> None:
+        """Write the task down.
+
+        Args:
+            confinement: What the command may do.
+            command: Program and arguments; the program is looked up on PATH inside.
+            rung: What ``ladder`` found, or a test wants.
+            route: Number of an open file descriptor, inherited by whoever starts ``argv`` (``pass_fds``):
+                a connected UNIX socket of type SOCK_SEQPACKET on which the other end is handed the sockets
+                of the confined command (``routing``). Without one the command has no network at all.
+        """
+        self._directory = tempfile.mkdtemp(prefix="veln-hook-sandbox-")
+        self._task = os.path.join(self._directory, "task")
+        self._report = os.path.join(self._directory, "report")
+        task = {**confinement.plain(), "rung": rung.value, "route": route, "report": self._report}
+        with open(self._task, "w", encoding="ascii") as file:
+            json.dump(task, file)
+        self.argv = [sys.executable, "-I", "-S", LAUNCHER, self._task, *command]
+        """What to start instead of the command."""
+
+    def report(self) -> Report:
+        """Return what the launcher wrote down; an empty report where it ended before it could."""
+        try:
+            with open(self._report, encoding="ascii") as file:
+                told = json.loads(file.read(_MAX_REPORT_BYTES))
+            refusals = tuple(Refusal(*row) for row in told["refusals"])
+            return Report(refusals, bool(told["timed_out"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return Report()
+
+    def close(self) -> None:
+        """Remove the private directory."""
+        for path in (self._task, self._report):
+            with suppress(OSError):
+                os.unlink(path)
+        with suppress(OSError):
+            os.rmdir(self._directory)
+
+    def __enter__(self) -> Launch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
