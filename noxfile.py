@@ -25,7 +25,10 @@ RUNTIME: list[str] = PYPROJECT["project"]["dependencies"]
 BUILD: list[str] = PYPROJECT["build-system"]["requires"]
 
 # Unit and fuzz tests first: what they find needs no minutes of pip.
-ORDER = [f"tests/{room}" for room in ("unit", "fuzz", "startup", "packaging", "sandbox", "gate", "attacks", "pip", "examples")]
+ORDER = [
+    f"tests/{room}"
+    for room in ("unit", "fuzz", "startup", "packaging", "sandbox", "gate", "attacks", "pip", "examples")
+]
 
 _MEMORY = "/dev/shm"  # noqa: S108 - only a place for pytest's own directories
 _ROOM_BYTES = 4 << 30
