@@ -73,6 +73,7 @@ _NUMBERS = {
     "sendmsg": (46, 211),
     "sendto": (44, 206),
     "setns": (308, 268),
+    "signalfd4": (289, 74),
     "setxattr": (188, 5),
     "setxattrat": (463, 463),
     "removexattrat": (466, 466),
