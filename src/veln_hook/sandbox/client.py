@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
+import shutil
 import sys
 import tempfile
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from veln_hook.sandbox import refusals
 from veln_hook.sandbox.interface import Refusal, Report
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ class Launch:
     """
 
     def __init__(
-        self, confinement: Confinement, command: Sequence[str], rung: Rung, *, route: int | None = None
+        self,
+        confinement: Confinement,
+        command: Sequence[str],
+        rung: Rung,
+        *,
+        route: int | str | None = None,
     ) -> None:
         """Write the task down.
 
@@ -40,16 +46,23 @@ class Launch:
             confinement: What the command may do.
             command: Program and arguments; the program is looked up on PATH inside.
             rung: What ``ladder`` found, or a test wants.
-            route: Number of an open file descriptor, inherited by whoever starts ``argv`` (``pass_fds``):
-                a connected UNIX socket of type SOCK_SEQPACKET on which the other end is handed the sockets
-                of the confined command (``routing``). Without one the command has no network at all.
+            route: A UNIX socket of type SOCK_SEQPACKET on which the other end is handed the sockets of the
+                confined command (``routing``): the number of a connected one, inherited by whoever starts
+                ``argv`` (``pass_fds``), or the path of one that listens. Without it the command has no
+                network at all.
         """
         self._directory = tempfile.mkdtemp(prefix="veln-hook-sandbox-")
         self._task = os.path.join(self._directory, "task")
         self._report = os.path.join(self._directory, "report")
-        task = {**confinement.plain(), "rung": rung.value, "route": route, "report": self._report}
-        with open(self._task, "w", encoding="ascii") as file:
-            json.dump(task, file)
+        task = {
+            **confinement.plain(),
+            "rung": rung.value,
+            "route": route,
+            "report": self._report,
+            "scratch": os.path.join(self._directory, "scratch"),
+        }
+        with open(self._task, "wb") as file:
+            file.write(marshal.dumps(task))
         self.argv = [sys.executable, "-I", "-S", LAUNCHER, self._task, *command]
         """What to start instead of the command."""
 
@@ -57,19 +70,14 @@ class Launch:
         """Return what the launcher wrote down; an empty report where it ended before it could."""
         try:
             with open(self._report, encoding="ascii") as file:
-                told = json.loads(file.read(_MAX_REPORT_BYTES))
-            refusals = tuple(Refusal(*row) for row in told["refusals"])
-            return Report(refusals, bool(told["timed_out"]))
-        except (OSError, ValueError, KeyError, TypeError):
+                timed_out, rows = refusals.read(file.read(_MAX_REPORT_BYTES))
+        except (OSError, ValueError):
             return Report()
+        return Report(tuple(Refusal(*row) for row in rows), timed_out)
 
     def close(self) -> None:
-        """Remove the private directory."""
-        for path in (self._task, self._report):
-            with suppress(OSError):
-                os.unlink(path)
-        with suppress(OSError):
-            os.rmdir(self._directory)
+        """Remove the private directory, and with it what the command left in its own."""
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> Launch:
         return self

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import suppress
 
 from veln_hook.sandbox import system
 
@@ -80,20 +79,20 @@ class Ruleset:
         Raises:
             OSError: The kernel refuses the rule.
         """
-        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        try:
             descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                kind = os.fstat(descriptor).st_mode & _TYPE
-                if kind == _SYMLINK:
-                    return  # what it leads to is granted or not by itself
-                if kind != _DIRECTORY:
-                    rights &= _ON_FILES
-                rule = _PathBeneath(rights & self._rights, descriptor)
-                system.call(
-                    "landlock_add_rule", self._descriptor, _RULE_PATH_BENEATH, ctypes.byref(rule), 0
-                )
-            finally:
-                os.close(descriptor)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            return
+        try:
+            kind = os.fstat(descriptor).st_mode & _TYPE
+            if kind == _SYMLINK:
+                return  # what it leads to is granted or not by itself
+            if kind != _DIRECTORY:
+                rights &= _ON_FILES
+            rule = _PathBeneath(rights & self._rights, descriptor)
+            system.call("landlock_add_rule", self._descriptor, _RULE_PATH_BENEATH, ctypes.byref(rule), 0)
+        finally:
+            os.close(descriptor)
 
     def restrict(self) -> None:
         """Put it in force for this thread and its children, for ever.

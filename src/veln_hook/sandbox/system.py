@@ -175,7 +175,8 @@ def call(name: str, *arguments: object) -> int:
     result: int = _syscall(ctypes.c_long(which), *passed)
     if result < 0:
         error = ctypes.get_errno()
-        raise OSError(error, f"{name}: {os.strerror(error)}")
+        paths = [os.fsdecode(value) for value in arguments if isinstance(value, bytes) and value[:1] == b"/"]
+        raise OSError(error, " ".join([f"{name}:", os.strerror(error), *paths]))
     return result
 
 

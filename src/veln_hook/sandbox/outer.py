@@ -1,0 +1,163 @@
+"""The launcher's own process: it behaves towards its caller as the command would, and survives none of it."""
+
+from __future__ import annotations
+
+import _signal
+import _socket
+import os
+import select
+import struct
+
+from veln_hook.sandbox import descendants, layout, namespaces, system
+from veln_hook.sandbox.inner import SIGNAL_RECORD, Inner, signal_descriptor
+from veln_hook.sandbox.routing import MAX_BYTES
+
+TYPE_CHECKING = False  # read by type checkers; typing is not imported
+if TYPE_CHECKING:
+    from veln_hook.sandbox.task import Task
+
+Socket = _socket.socket
+
+CANNOT_CONFINE = 78
+_FROM_TERMINAL = 0  # si_code is above it for what the kernel sends (sigaction(2))
+_NEVER_PASSED_ON = ("SIGCHLD", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU")
+
+
+class Refused(Exception):  # noqa: N818 - what it says on the command line
+    """The wall can't be raised, or fell; the message says why."""
+
+
+def run(task: Task) -> int:
+    """Run the command of a task confined; return its exit status, or die by the signal it died by.
+
+    Raises:
+        Refused: It isn't confined, and nothing of it runs any more.
+    """
+    system.prctl(system.PR_SET_CHILD_SUBREAPER, 1)
+    wanted = set(_signal.valid_signals())
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, wanted)
+    control, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    try:
+        inner = _start(task, control, theirs)
+    except OSError as error:
+        raise Refused(str(error)) from None
+    theirs.close()
+    outer = _Outer(task, control, inner, wanted)
+    try:
+        return outer.serve()
+    finally:
+        control.close()
+        descendants.end_all()
+
+
+def _start(task: Task, control: Socket, theirs: Socket) -> int:
+    """Fork the process that raises the wall; return its number."""
+    report = os.open(task.report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    plan = layout.Layout(task)
+    if task.rung == "bubblewrap":
+        from veln_hook.sandbox import bubblewrap  # noqa: PLC0415 - for this rung only
+
+        return bubblewrap.start(task, plan, theirs, report, _route(task))
+    if task.rung == "namespaces":
+        sockets = layout.socket_paths()
+        pid = namespaces.clone()
+    else:
+        sockets = []
+        pid = os.fork()
+    if pid == 0:
+        # Whatever happens, this is no second launcher.
+        try:
+            control.close()
+            _inside(task, plan, sockets, theirs, report)
+        finally:
+            os._exit(0)
+    os.close(report)
+    if task.rung == "namespaces":
+        namespaces.map_user(pid)
+        control.send(b"go")
+    return pid
+
+
+def _inside(task: Task, plan: layout.Layout, sockets: list[str], control: Socket, report: int) -> None:
+    from veln_hook.sandbox.walls import NamespaceWall, SupervisorWall, Wall  # noqa: PLC0415 - not needed outside
+
+    wall: Wall
+    if task.rung == "namespaces":
+        system.prctl(system.PR_SET_PDEATHSIG, _signal.SIGKILL)
+        if control.recv(MAX_BYTES) != b"go":
+            return  # the launcher is gone already
+        wall = NamespaceWall(namespaces.Mounts(plan, sockets, terminal=task.terminal))
+    else:
+        wall = SupervisorWall(empty_network=task.rung == "netns-supervisor")
+    Inner(task, plan, wall, control, _route(task)).run(report)
+
+
+def _route(task: Task) -> Socket | None:
+    """Return the connected socket to the gate, if the task names one.
+
+    Raises:
+        OSError: It isn't there.
+    """
+    if task.route is None:
+        return None
+    if isinstance(task.route, int):
+        return Socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, task.route)
+    made = Socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    made.connect(task.route)
+    return made
+
+
+class _Outer:
+    def __init__(self, task: Task, control: Socket, inner: int, signals: set[int]) -> None:
+        self._terminal = task.terminal
+        self._control = control
+        self._inner = inner
+        self._signals = signal_descriptor(signals)
+        self._kept = {int(getattr(_signal, name)) for name in _NEVER_PASSED_ON}
+
+    def serve(self) -> int:
+        poll = select.poll()
+        poll.register(self._signals, select.POLLIN)
+        poll.register(self._control, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == self._signals:
+                    self._signalled()
+                    continue
+                word, _, rest = self._control.recv(MAX_BYTES).decode("utf-8", "replace").partition(" ")
+                if word == "stopped":
+                    os.kill(os.getpid(), _signal.SIGSTOP)
+                    self._tell("continue")
+                elif word == "exit":
+                    return int(rest)
+                elif word == "killed":
+                    return self._die_by(int(rest))
+                elif word == "failed":
+                    raise Refused(rest)
+                else:
+                    raise Refused("the process that holds the wall was killed")
+
+    def _signalled(self) -> None:
+        record = os.read(self._signals, SIGNAL_RECORD)
+        number, _, code = struct.unpack_from("=Iii", record)
+        # A terminal sends its signals to the whole foreground group: the command has its own already.
+        if number not in self._kept and not (self._terminal and code > _FROM_TERMINAL):
+            self._tell(f"signal {number}")
+
+    def _tell(self, text: str) -> None:
+        try:
+            self._control.send(text.encode("ascii"))
+        except OSError:
+            pass  # it is gone; that is read from the same socket
+
+    def _die_by(self, number: int) -> int:
+        """Wait for what is left to end, then end by the same signal."""
+        self._control.close()
+        descendants.end_all()
+        _signal.signal(number, _signal.SIG_DFL) if number not in (_signal.SIGKILL, _signal.SIGSTOP) else None
+        import resource  # noqa: PLC0415 - rarely needed
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # one of us would tell nothing
+        os.kill(os.getpid(), number)
+        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (number,))
+        return 128 + number
