@@ -1,0 +1,171 @@
+"""Which rung this machine allows: found by doing, never by a version number.
+
+Each rung is tried with a real command that attempts what the wall must stop: it connects to a socket
+that listens outside, writes outside, reads a hidden file. A rung counts if the command ran and all of
+that failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import Optional
+
+from veln_hook.sandbox.client import Launch
+from veln_hook.sandbox.interface import Confinement, Limits, Rung
+
+_SECONDS = 20.0
+_LINUX = (Rung.NAMESPACES, Rung.BUBBLEWRAP, Rung.NETNS_SUPERVISOR, Rung.SUPERVISOR)
+_WORKS = "works"
+
+# Run inside: prints what it could do of what it must not be able to do.
+_ATTEMPTS = """
+import json, socket, sys
+port, unix, secret, outside = sys.argv[1:]
+done = []
+def attempt(name, action):
+    try:
+        action()
+    except OSError:
+        return
+    done.append(name)
+def tcp():
+    socket.create_connection(("127.0.0.1", int(port)), 5).close()
+def path():
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(unix)
+def read():
+    if open(secret).read():
+        return
+    raise OSError
+attempt("connect to this machine", tcp)
+attempt("connect to a UNIX socket", path)
+attempt("read a hidden file", read)
+attempt("write outside", lambda: open(outside, "a").close())
+print(json.dumps(done))
+"""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What came of trying one rung."""
+
+    rung: Rung
+    works: bool
+    reason: str
+    """Why it doesn't, in the words of what refused; "works" otherwise."""
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The rungs that were tried, strongest first, and the one to use."""
+
+    probes: tuple[Probe, ...]
+
+    @property
+    def rung(self) -> Optional[Rung]:
+        """The strongest rung that works; ``None`` if none does, and then nothing is a sandbox here."""
+        return next((probe.rung for probe in self.probes if probe.works), None)
+
+    @property
+    def advice(self) -> str:
+        """One line that names what would give this machine a sandbox, or a better one; empty if nothing need be."""
+        if self.rung in (Rung.NAMESPACES, Rung.BUBBLEWRAP, Rung.SEATBELT):
+            return ""
+        if sys.platform == "win32":
+            return "Windows has none that works here: use WSL2"
+        if sys.platform != "linux":
+            return f"there is none for {sys.platform}"
+        if _apparmor_restricts():
+            return "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 allows the strongest one (or install bubblewrap with its AppArmor profile)"
+        if self.rung is not None:
+            return ""
+        return "allow user namespaces (sysctl user.max_user_namespaces), or run a kernel with Landlock and seccomp notification (5.14 or newer)"
+
+
+def find(*, every: bool = False) -> Ladder:
+    """Try the rungs, strongest first, until one works.
+
+    Args:
+        every: Whether to try all of them nevertheless; for a report on this machine.
+
+    Takes about a tenth of a second for each rung tried.
+    """
+    probes: list[Probe] = []
+    for rung in _candidates():
+        if not every and any(probe.works for probe in probes):
+            break
+        reason = _problem(rung)
+        probes.append(Probe(rung, not reason, reason or _WORKS))
+    return Ladder(tuple(probes))
+
+
+def _candidates() -> tuple[Rung, ...]:
+    if sys.platform == "linux":
+        return _LINUX
+    if sys.platform == "darwin":
+        return (Rung.SEATBELT,)
+    return ()
+
+
+def _problem(rung: Rung) -> str:
+    """Return why a rung isn't one here; empty if it is."""
+    with tempfile.TemporaryDirectory(prefix="veln-hook-probe-") as directory:
+        # Below /tmp the file would be gone with all of /tmp; what is to be hidden by name must lie in the open.
+        inside = os.path.join(directory, "inside")
+        os.mkdir(inside)
+        secret = os.path.join(inside, "secret")
+        with open(secret, "w", encoding="ascii") as file:
+            file.write("secret")
+        unix = os.path.join(directory, "socket")
+        outside = os.path.join(directory, "outside")
+        with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as path:
+            tcp.bind(("127.0.0.1", 0))
+            tcp.listen()
+            path.bind(unix)
+            path.listen()
+            confinement = Confinement(
+                cwd=inside,
+                environment={"PATH": os.defpath},
+                read=(directory, sys.prefix, sys.base_prefix),
+                hide=(secret,),
+                limits=Limits(seconds=_SECONDS),
+            )
+            arguments = [str(tcp.getsockname()[1]), unix, secret, outside]
+            command = [sys.executable, "-I", "-S", "-c", _ATTEMPTS, *arguments]
+            return _outcome(confinement, command, rung)
+
+
+def _outcome(confinement: Confinement, command: list[str], rung: Rung) -> str:
+    with Launch(confinement, command, rung) as launch:
+        try:
+            ended = subprocess.run(
+                launch.argv,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=2 * _SECONDS,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            return str(error)
+    said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
+    if ended.returncode:
+        return said[-1] if said else f"exit status {ended.returncode}"
+    try:
+        done = json.loads(ended.stdout)
+    except ValueError:
+        return "the command said nothing"
+    return f"the command could {', '.join(map(str, done))}" if done else ""
+
+
+def _apparmor_restricts() -> bool:
+    try:
+        with open("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", encoding="ascii") as file:
+            return file.read().strip() == "1"
+    except OSError:
+        return False
