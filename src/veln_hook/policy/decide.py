@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 COOLING = "cooling"
 """The signal whose findings hold by the rules of ``[cooling]``, not through the table of decisions."""
 UNVERIFIABLE_RULE = "unverifiable"
+UNCONFINED_BUILD = "unconfined-build"
+"""The finding that an archive's build code would run without the sandbox; ``sandbox.builds`` rules it."""
 
 
 def decide(
@@ -86,9 +88,21 @@ def _cooling_rule(finding: Finding, subject: Subject, policy: Policy) -> tuple[s
     return age.key, age.layer
 
 
+def _unconfined_decision(subject: Subject, policy: Policy) -> Decision:
+    """Return what an unconfined build leads to: a person can approve a file by its hash, but no directory."""
+    if policy.sandbox.builds == "off":
+        return Decision.ALLOW
+    if policy.sandbox.builds == "require":
+        return Decision.BLOCK
+    return Decision.HOLD if subject.sha256 else Decision.WARN
+
+
 def _rule(finding: Finding, subject: Subject, policy: Policy) -> Ruling:
     if finding.signal == COOLING:
         return Ruling(finding, Decision.HOLD, *_cooling_rule(finding, subject, policy))
+    if finding.signal == UNCONFINED_BUILD:
+        key = "sandbox.builds"
+        return Ruling(finding, _unconfined_decision(subject, policy), key, policy.origin(key))
     signal = policy.signal(finding.signal)
     if not signal.enabled and finding.severity is not Severity.CRITICAL:
         key = f"signals.{finding.signal}.enabled"

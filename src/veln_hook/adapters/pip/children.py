@@ -7,9 +7,11 @@ import json
 import os
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from veln_hook.adapters.pip import carry
+from veln_hook.adapters.pip.build_command import is_pip
+from veln_hook.adapters.pip.builds import run_build
 from veln_hook.adapters.pip.commands import HANDOVER
 from veln_hook.adapters.pip.prepare import _prefix
 from veln_hook.adapters.pip.run import active, current, refusal, stopping
@@ -44,23 +46,28 @@ def get_runnable_pip(original: Callable[..., Any], *args: Any, **kwargs: Any) ->
 
 
 def call_subprocess(original: Callable[..., Any], cmd: Any, *args: Any, **kwargs: Any) -> Any:
-    """Point ``call_subprocess``: where pip starts a pip for build requirements, its refusal becomes ours."""
+    """Point ``call_subprocess``: builds are confined; a pip for build requirements refuses for both."""
     prefix = _prefix(original)
-    if not _is_pip(cmd):
-        return original(cmd, *args, **kwargs)
+    # pip keeps passwords in objects that print as stars.
+    words = [str(getattr(word, "secret", word)) for word in cmd]
+    if not is_pip(words):
+        return run_build(original, prefix, words, cmd, *args, **kwargs)
     with stopping(prefix):
         descriptor, handover = tempfile.mkstemp(prefix="veln-hook-")
         os.close(descriptor)
     kwargs["extra_environ"] = {**(kwargs.get("extra_environ") or {}), HANDOVER: handover}
+    told = _Told()
     try:
         return original(cmd, *args, **kwargs)
     except Exception as error:
         told = _read(handover)
-        if told is None:
-            raise
-        status, message = told
-        raise refusal(prefix, f"{message}\n      it is needed to build another package", status) from error
+        if told.status is ExitStatus.OK:
+            raise  # the child failed for reasons of pip's own
+        message = f"{told.message}\n      it is needed to build another package"
+        raise refusal(prefix, message, told.status) from error
     finally:
+        with stopping(prefix):
+            _pass_on(told.notices or _read(handover).notices)
         with contextlib.suppress(OSError):
             os.unlink(handover)
 
@@ -76,19 +83,33 @@ def pip_sync_run(original: Callable[..., Any], cmd: Any, *args: Any, **kwargs: A
     return original(command, *args, **kwargs)
 
 
-def _is_pip(cmd: Sequence[Any]) -> bool:
-    """Whether this is pip starting pip: an interpreter, a file, ``install``, and a prefix of its own."""
-    words = [str(word) for word in cmd]
-    return words[2:3] == ["install"] and "--prefix" in words
+class _Told(NamedTuple):
+    """What a pip that was started handed over; nothing if it had nothing to tell."""
+
+    status: ExitStatus = ExitStatus.OK
+    message: str = ""
+    notices: tuple[str, ...] = ()
 
 
-def _read(path: str) -> tuple[ExitStatus, str] | None:
+def _read(path: str) -> _Told:
     try:
         with open(path, encoding="utf-8") as file:
             told = json.load(file)
-        lines = [line for text in told["lines"] for line in str(text).splitlines()]
         # Build code that the child ran can have found the file: what it says is words, shown as such.
-        shown = [printable(line) for line in lines[:_MAX_LINES]]
-        return ExitStatus(told["status"]), "\n".join(shown)
+        message = "\n".join(_lines(told["lines"]))
+        return _Told(ExitStatus(told["status"]), message, tuple(_lines(told["notices"])))
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # the child failed for reasons of pip's own
+        return _Told()
+
+
+def _lines(texts: Any) -> list[str]:
+    lines = [line for text in texts for line in str(text).splitlines()]
+    return [printable(line) for line in lines[:_MAX_LINES]]
+
+
+def _pass_on(notices: Sequence[str]) -> None:
+    run = active()
+    for line in notices:
+        if run is not None and ("notice", line) not in run.told:
+            run.told.add(("notice", line))
+            run.notice(line)

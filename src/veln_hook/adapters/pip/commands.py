@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 INSTALLING = frozenset(("download", "install", "lock", "wheel"))
 """pip's commands that fetch, build or install."""
 HANDOVER = "VELN_HOOK_HANDOVER"
-"""File that a pip started for build requirements writes its refusals to, for the pip that started it."""
+"""File that a pip for build requirements writes its refusals and notices to, for the pip that started it."""
 
 # Taken out of the environment at once: nothing that a build starts should see it.
 _handover = os.environ.pop(HANDOVER, "")
@@ -52,11 +52,11 @@ def main(original: Callable[..., Any], command: Any, args: Any) -> Any:
         command.run = inner
     run = active()
     if run is not None:
-        if status != 0:
-            asked = run.exit_status()
-            if asked is not ExitStatus.OK:
-                status = int(asked)
-                _hand_over(asked, run)
+        asked = run.exit_status() if status != 0 else ExitStatus.OK
+        if asked is not ExitStatus.OK:
+            status = int(asked)
+        if asked is not ExitStatus.OK or run.notices:
+            _hand_over(asked, run)
         run.close()
     return status
 
@@ -101,4 +101,4 @@ def _hand_over(status: ExitStatus, run: Run) -> None:
     with contextlib.suppress(OSError), open(_handover, "r+", encoding="utf-8") as file:
         if file.read(1):
             return  # not the empty file that the parent made: somebody else set the variable
-        json.dump({"status": int(status), "lines": run.messages}, file)
+        json.dump({"status": int(status), "lines": run.messages, "notices": run.notices}, file)

@@ -14,14 +14,25 @@ import json.decoder  # noqa: F401
 import sys
 from typing import TYPE_CHECKING, Any
 
-from veln_hook.adapters.pip import carry, children, commands, finder, install, pages, prepare, previous, run
+from veln_hook.adapters.pip import (
+    builds,
+    carry,
+    children,
+    commands,
+    finder,
+    install,
+    pages,
+    prepare,
+    previous,
+    run,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = ["load"]
 
-_MODULES = (carry, children, commands, finder, install, pages, prepare, previous, run)
+_MODULES = (builds, carry, children, commands, finder, install, pages, prepare, previous, run)
 
 
 def load(prefix: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from veln_hook.adapters.pip import builds
 from veln_hook.adapters.pip.finder import judge_link, prefix_of
 from veln_hook.adapters.pip.run import Run, current, stopping
 from veln_hook.archive import describe_archive, describe_tree, hash_file
-from veln_hook.model import Candidate, Decision, Origin, Source
+from veln_hook.model import ArchiveKind, Candidate, Decision, Origin, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,10 @@ def check_file(run: Run, path: str, candidate: Candidate | None, origin: Origin 
     known = run.archives.get(real)
     if known is None or known[0] != identity:
         archive = describe_archive(real, origin=origin, candidate=candidate)
-        known = identity, run.guard.check_archive(archive)
+        judged = run.guard.check_archive(archive)
+        if archive.kind is ArchiveKind.SDIST and origin is Origin.FETCHED:
+            judged = builds.judge(run, judged)
+        known = identity, judged
         run.archives[real] = known
     verdict: Verdict = known[1]
     if not verdict.passes:
@@ -111,6 +115,7 @@ def assert_judged(run: Run, path: str) -> bool:
 def _check_requirement(run: Run, req: Any) -> None:
     path = getattr(req, "local_file_path", None)
     source = _cached_source(req)
+    _note_source(run, req)
     if path and os.path.isfile(path):
         if source is not None:
             # Built here from a source that was judged as a candidate; its own contents are judged now.
@@ -124,12 +129,19 @@ def _check_requirement(run: Run, req: Any) -> None:
         candidate = _known(run, link) if link is not None else None
         if candidate is not None and candidate.source not in (Source.VCS, Source.LOCAL_DIRECTORY):
             return  # an sdist, judged before it was unpacked
-        verdict = run.guard.check_archive(describe_tree(str(tree), candidate=candidate))
+        judged = run.guard.check_archive(describe_tree(str(tree), candidate=candidate))
+        verdict = builds.judge(run, judged)
         if candidate is not None:
             run.unpacked.add(candidate.url)
         if not verdict.passes:
             raise run.refuse([verdict])
         _tell_passing(run, verdict)
+
+
+def _note_source(run: Run, req: Any) -> None:
+    link = req.link or req.original_link
+    candidate = _known(run, link) if link is not None else None
+    builds.note(run, req, candidate.release if candidate is not None and candidate.project else "")
 
 
 def _tell_passing(run: Run, verdict: Verdict) -> None:

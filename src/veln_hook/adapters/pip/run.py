@@ -31,6 +31,7 @@ from veln_hook.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from veln_hook.adapters.pip.build_places import Source
     from veln_hook.model import Archive
     from veln_hook.policy.settings import Policy
     from veln_hook.store import Store
@@ -93,10 +94,14 @@ class Run:
     """URLs of what the resolver settled on."""
     unpacked: set[str] = field(default_factory=set)
     """URLs whose contents were judged."""
+    sources: list[Source] = field(default_factory=list)
+    """Source trees that were prepared, and that builds may run in."""
     told: set[tuple[str, str]] = field(default_factory=set)
     refusals: list[Verdict] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     """What was refused, as it was told."""
+    notices: list[str] = field(default_factory=list)
+    """What else a person should know although the run goes on; a pip that started this one tells it."""
     status: ExitStatus = ExitStatus.OK
     """What a refusal asks for beyond its verdicts: our own failures, and a child's statuses."""
 
@@ -116,6 +121,11 @@ class Run:
                 verdict, instead=instead, kept=kept, starved=starved, approve=self.approve_options(verdict)
             )
             logger.warning("%s", "\n".join(lines))
+
+    def notice(self, line: str) -> None:
+        """Print a line that '-q' doesn't silence, here and in the pip that started this one."""
+        self.notices.append(line)
+        logger.warning("%s", line)
 
     def tell_lifted(self, verdict: Verdict) -> None:
         """Print that a release passes because a person or the policy said so, once."""

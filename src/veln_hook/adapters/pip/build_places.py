@@ -1,0 +1,332 @@
+"""What a confined build may write and read on this machine; see ``sandbox.interface.Confinement``.
+
+Rules of this module: a path that becomes writable is resolved first and must be narrow, because what lies in
+a source tree, links too, is its author's. Nothing here decides about a build; a place that can't be made
+writable raises, and the build doesn't start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import site
+import sys
+import sysconfig
+import tempfile
+from importlib import metadata
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from veln_hook import paths
+
+try:
+    from veln_hook.sandbox import hiding
+except ImportError:
+    hiding = None
+
+try:
+    import pwd
+except ImportError:  # Windows
+    pwd = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from veln_hook.adapters.pip.build_command import BuildCommand, Scheme
+
+_WIDE = frozenset(
+    f"/{name}"
+    for name in (
+        *("", "bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc", "root"),
+        *("run", "sbin", "srv", "sys", "tmp", "usr", "usr/lib", "usr/local", "var", "var/tmp", "dev/shm"),
+    )
+)
+"""Directories that are never one build's own (hier(7))."""
+_SEARCHED = (
+    *("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LIBRARY_PATH", "PKG_CONFIG_PATH", "CMAKE_PREFIX_PATH"),
+    *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"),
+)
+"""Variables that hold directories which compilers, linkers and Python look things up in."""
+_NAMED = (
+    *("CC", "CXX", "FC", "LD", "AR", "JAVA_HOME", "CUDA_HOME", "CUDA_PATH", "GOROOT"),
+    *("VIRTUAL_ENV", "CONDA_PREFIX"),
+)
+"""Variables that name one tool or the directory of one."""
+_BUILD_ENVIRONMENT = "pip-build-env-"
+"""How the temporary directory of a build environment is called (pip._internal.utils.temp_dir)."""
+_PARTS = ("bin", "lib", "lib64", "include", "share", "pyvenv.cfg")
+"""What Python needs of an environment whose directory is a home as well."""
+
+
+class PlaceError(Exception):
+    """A place that the build would have to write can't be given to it; the text is for the user."""
+
+
+class Source(NamedTuple):
+    """A source tree that pip has prepared, and that builds may run in."""
+
+    root: str
+    """Real path of the whole tree: the unpacked archive, the checkout, the user's own directory."""
+    name: str
+    """What it is called in messages."""
+    own: bool
+    """The user's own directory, rather than something that pip unpacked or cloned."""
+
+
+def homes(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the real paths of the user's home, as the environment and as the system have it."""
+    found = [environ.get("HOME", ""), os.path.expanduser("~")]
+    if pwd is not None:
+        with contextlib.suppress(KeyError):  # a user without an entry, as in many containers
+            found.append(pwd.getpwuid(os.getuid()).pw_dir)
+    return tuple(
+        dict.fromkeys(os.path.realpath(path) for path in found if os.path.isabs(path) and path != "/")
+    )
+
+
+def is_within(path: str, directory: str) -> bool:
+    """Whether a path is a directory or lies below it; both real paths."""
+    return path == directory or path.startswith(directory.rstrip(os.sep) + os.sep)
+
+
+def is_wide(path: str, environ: Mapping[str, str]) -> bool:
+    """Whether a directory holds more than one build's things: a home, what is above it, a system directory.
+
+    Args:
+        path: Real path.
+        environ: For HOME.
+    """
+    return path in _WIDE or any(is_within(home, path) for home in homes(environ))
+
+
+def writable(command: BuildCommand, source: Source, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the directories that a build writes.
+
+    Args:
+        command: What is built; its ``cwd`` may be a link that the source tree brought along.
+        source: The tree it belongs to.
+        environ: The caller's environment, for HOME.
+
+    Returns:
+        Real paths of existing directories.
+
+    Raises:
+        PlaceError: One of them would give the build more than its own.
+    """
+    cwd = os.path.realpath(command.cwd)
+    if not is_within(cwd, source.root):
+        raise PlaceError(f"{source.name} would be built in {cwd}, which is outside its source {source.root}")
+    # What pip unpacked goes when it ends, and parts of it may be built from the whole.
+    wanted = [cwd if source.own else source.root, *map(os.path.realpath, command.write)]
+    for place in wanted:
+        if is_wide(place, environ):
+            raise PlaceError(
+                f"the build of {source.name} would have to write all of {place}; "
+                "move the source into a directory of its own"
+            )
+    if command.scheme is not None:
+        wanted += installed_into(command.scheme, environ)
+    return tuple(dict.fromkeys(wanted))
+
+
+def installed_into(scheme: Scheme, environ: Mapping[str, str]) -> list[str]:
+    """Return the directories that ``setup.py install`` or ``develop`` writes into, making what is missing.
+
+    Args:
+        scheme: What it was told.
+        environ: For HOME.
+
+    Raises:
+        PlaceError: It was told to install into a place that holds everything.
+    """
+    if scheme.root or scheme.home:
+        place = scheme.root or scheme.home
+        os.makedirs(place, exist_ok=True)
+        if is_wide(os.path.realpath(place), environ):
+            raise PlaceError(f"a build that installs into {place} can't be confined")
+        return [os.path.realpath(place)]
+    if scheme.user:
+        base, site_packages = site.getuserbase(), site.getusersitepackages()
+        wanted = [site_packages, os.path.join(base, "bin")]
+        base_exists = True
+    else:
+        base = scheme.prefix or sys.prefix
+        bases = {"base": base, "platbase": base} if scheme.prefix else {}
+        wanted = [sysconfig.get_path(name, vars=bases or None) for name in ("purelib", "platlib", "scripts")]
+        base_exists = os.path.isdir(base)
+    for place in wanted:
+        os.makedirs(place, exist_ok=True)
+    # Headers and data: below the environment, and only where it has such directories.
+    more = [os.path.join(base, name) for name in ("include", "share", "etc")] if base_exists else []
+    found = [os.path.realpath(place) for place in (*wanted, *more) if os.path.isdir(place)]
+    return [place for place in found if not is_wide(place, environ)]
+
+
+def readable(
+    command: BuildCommand, source: Source, environ: Mapping[str, str], write: Sequence[str]
+) -> tuple[str, ...]:
+    """Return what a build reads that may lie in a hidden place: a home, a temporary directory.
+
+    Args:
+        command: What is built.
+        source: The tree it belongs to.
+        environ: The build's environment.
+        write: What it may write.
+
+    Returns:
+        Existing paths; a home itself, or what holds one, is never among them. What lies in a writable
+        directory is named where it should not be written nevertheless.
+    """
+    wanted = [source.root, command.script, *_interpreter(command.words[0]), *_protection()]
+    isolated = "PYTHONNOUSERSITE" in environ
+    for name in _SEARCHED:
+        for entry in filter(os.path.isabs, environ.get(name, "").split(os.pathsep)):
+            wanted.append(entry)
+            environment = _build_environment(entry)
+            if environment:
+                wanted.append(environment)
+                isolated = True
+    wanted += [environ.get(name, "") for name in _NAMED]
+    if not isolated:
+        wanted += _beside_the_environment()
+    if source.own:
+        wanted += repository(os.path.realpath(command.cwd), environ)
+    if hiding is not None:
+        for home in homes(environ):
+            wanted += hiding.toolchains(home, environ)
+    return _without_nested(wanted, environ, write)
+
+
+def _without_nested(
+    wanted: Iterable[str], environ: Mapping[str, str], write: Sequence[str]
+) -> tuple[str, ...]:
+    """Leave out what doesn't exist, what holds too much, and what another path covers already."""
+    kept: dict[str, str] = {}
+    for path in wanted:
+        real = os.path.realpath(path)
+        if os.path.isabs(path) and os.path.exists(path) and not is_wide(real, environ):
+            kept.setdefault(path, real)
+    reals = set(kept.values())
+    return tuple(
+        path
+        for path, real in kept.items()
+        # A link is kept: what leads to it must be there, too.
+        if path != real
+        or any(is_within(real, place) for place in write)
+        or not any(is_within(real, other) for other in reals - {real})
+    )
+
+
+def hidden(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a build must not read wherever it lies: secrets, our own state, pip's configuration.
+
+    Args:
+        environ: The caller's environment, before anything was taken out of it.
+    """
+    found = [str(paths.state_dir()), *_pip_configuration(environ)]
+    if hiding is not None:
+        for home in homes(environ):
+            found += hiding.secrets(home, environ)
+    # No device: PIP_CONFIG_FILE=/dev/null is how a configuration is switched off.
+    return tuple(dict.fromkeys(path for path in found if os.path.isfile(path) or os.path.isdir(path)))
+
+
+def repository(directory: str, environ: Mapping[str, str]) -> list[str]:
+    """Return what git reads of the working tree that a directory lies in; nothing if it lies in none.
+
+    Args:
+        directory: Real path.
+        environ: For HOME.
+    """
+    at = directory
+    while at != os.path.dirname(at):
+        marker = os.path.join(at, ".git")
+        if os.path.lexists(marker):
+            # The marker besides: where the tree is written, it isn't, for git runs what stands in it.
+            return [*([] if is_wide(at, environ) else [at]), marker, *_linked_repository(marker)]
+        at = os.path.dirname(at)
+    return []
+
+
+def _linked_repository(marker: str) -> Iterator[str]:
+    """Yield where a worktree's or a submodule's files are (gitrepository-layout(5))."""
+    if not os.path.isfile(marker):
+        return
+    try:
+        with open(marker, encoding="utf-8", errors="surrogateescape") as file:
+            key, _, value = file.read(4096).partition(":")
+        if key != "gitdir":
+            return
+        place = os.path.join(os.path.dirname(marker), value.strip())
+        # Only what is a repository's: the file may be anybody's, and could name any directory.
+        if not os.path.isfile(os.path.join(place, "HEAD")):
+            return
+        yield place
+        with open(os.path.join(place, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
+            common = os.path.join(place, file.read(4096).strip())
+        if os.path.isfile(os.path.join(common, "HEAD")) and os.path.isdir(os.path.join(common, "objects")):
+            yield common
+    except OSError:
+        return
+
+
+def _interpreter(program: str) -> list[str]:
+    """Return the directories that an interpreter of ours, or one of a build environment, runs from."""
+    prefixes = [sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix]
+    environment = os.path.dirname(os.path.dirname(program))
+    if os.path.isfile(os.path.join(environment, "pyvenv.cfg")):
+        prefixes.append(environment)
+    parts = [os.path.join(prefix, part) for prefix in prefixes for part in _PARTS]
+    return [*prefixes, *parts, os.path.realpath(program)]
+
+
+def _protection() -> list[str]:
+    """Return our own files and pip's."""
+    package = str(paths.PACKAGE_DIR)
+    beside = os.path.dirname(package)
+    return [
+        package,
+        os.path.join(beside, "veln_hook_startup.pth"),
+        os.path.join(beside, "_veln_hook_fallback.py"),
+        os.path.join(beside, "pip"),
+    ]
+
+
+def _build_environment(entry: str) -> str:
+    """Return the directory of pip's build environment that an entry of a search path lies in, or nothing."""
+    temporary, real = os.path.realpath(tempfile.gettempdir()), os.path.realpath(entry)
+    if not is_within(real, temporary) or real == temporary:
+        return ""
+    first = os.path.relpath(real, temporary).split(os.sep)[0]
+    return os.path.join(temporary, first) if first.startswith(_BUILD_ENVIRONMENT) else ""
+
+
+def _beside_the_environment() -> Iterator[str]:
+    """Yield where this environment's modules lie outside it: a build without isolation imports them."""
+    here = os.path.realpath(os.getcwd())  # 'python -m' puts it first, and it may be anything
+    yield from (path for path in sys.path if path and os.path.realpath(path) != here)
+    if site.ENABLE_USER_SITE:
+        yield site.getusersitepackages()
+    for distribution in metadata.distributions():
+        try:
+            text = distribution.read_text("direct_url.json") or "{}"
+            url = json.loads(text)
+            if url.get("dir_info", {}).get("editable"):
+                yield url2pathname(urlsplit(url["url"]).path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+
+
+def _pip_configuration(environ: Mapping[str, str]) -> Iterable[str]:
+    """Yield the files that pip reads its options from, index credentials among them."""
+    if environ.get("PIP_CONFIG_FILE"):
+        yield environ["PIP_CONFIG_FILE"]
+    yield os.path.join(sys.prefix, "pip.conf")
+    yield "/etc/pip.conf"
+    for directory in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep):
+        yield os.path.join(directory, "pip")
+    for home in homes(environ):
+        yield os.path.join(home, ".pip")
+        yield os.path.join(environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pip")
