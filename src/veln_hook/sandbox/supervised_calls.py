@@ -1,0 +1,205 @@
+"""Which system calls of a confined command go to its supervisor, and which are refused because they can't.
+
+UNIX and TCP sockets and NETLINK_ROUTE are made, addressed and connected by the supervisor. All other sockets
+are refused. So are UNIX datagrams, each of which has its address in memory.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from veln_hook.sandbox import bpf, rules
+
+TYPE_CHECKING = False  # read by type checkers; typing isn't imported
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NEW_LISTENER = 1 << 3  # SECCOMP_FILTER_FLAG_NEW_LISTENER
+
+# FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR: attributes of files, changed through a file that is
+# open for reading only (ioctl_iflags(2)).
+_FILE_ATTRIBUTES = (0x40086602, 0x40046602, 0x401C5820)
+
+_FASTOPEN = 0x20000000  # MSG_FASTOPEN: connects while it sends
+_SET_IDS = 0o6000  # S_ISUID, S_ISGID
+_O_CREAT, _O_TMPFILE, _O_TRUNC, _O_ACCMODE = 0x40, 0x400000, 0x200, 0x3
+
+_SOL_IP, _SOL_SOCKET, _SOL_TCP, _SOL_IPV6, _SOL_NETLINK = 0, 1, 6, 41, 270
+_V6ONLY = 26
+_OPTIONS = {
+    # REUSEADDR, DONTROUTE, BROADCAST, SNDBUF, RCVBUF, KEEPALIVE, OOBINLINE, PRIORITY, LINGER, PASSCRED,
+    # RCVLOWAT, SNDLOWAT, RCVTIMEO, SNDTIMEO, TIMESTAMP, PASSSEC, TIMESTAMPNS, SELECT_ERR_QUEUE, ZEROCOPY, the
+    # 64-bit RCVTIMEO and SNDTIMEO, PASSPIDFD. Not: MARK, BINDTODEVICE and BINDTOIFINDEX, which choose a way
+    # out; REUSEPORT, with which a stranger's socket could share a port.
+    _SOL_SOCKET: (2, 5, 6, 7, 8, 9, 10, 12, 13, 16, 18, 19, 20, 21, 29, 34, 35, 45, 60, 66, 67, 76),
+    # TOS, TTL, PKTINFO, MTU_DISCOVER, RECVERR, RECVTTL, RECVTOS, MINTTL, BIND_ADDRESS_NO_PORT. Not: OPTIONS,
+    # whose source route sends a connection elsewhere; TRANSPARENT, FREEBIND, UNICAST_IF.
+    _SOL_IP: (1, 2, 8, 10, 11, 12, 13, 21, 24),
+    # UNICAST_HOPS, MTU_DISCOVER, RECVERR, RECVPKTINFO, RECVHOPLIMIT, RECVTCLASS, TCLASS, AUTOFLOWLABEL,
+    # ADDR_PREFERENCES. Not: routing headers.
+    _SOL_IPV6: (16, 23, 25, 49, 51, 66, 67, 70, 72),
+    # NODELAY, MAXSEG, CORK, KEEPIDLE, KEEPINTVL, KEEPCNT, SYNCNT, LINGER2, DEFER_ACCEPT, WINDOW_CLAMP,
+    # QUICKACK, CONGESTION, USER_TIMEOUT, FASTOPEN, NOTSENT_LOWAT. Not: FASTOPEN_CONNECT, which puts a
+    # connection off; ULP, which changes what kind of socket it is.
+    _SOL_TCP: (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 18, 23, 25),
+}
+"""The socket options that a supervised socket can have, by level (socket(7), ip(7), ipv6(7), tcp(7))."""
+
+_FOREIGN = ("ptrace", "process_vm_readv", "process_vm_writev")
+"""Refused with EPERM where processes of others are in sight."""
+
+_SHARED = (
+    *("shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop"),
+    *("msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink"),
+)
+"""Refused with ENOSYS where the host's IPC namespace is shared: other processes' memory and queues are no
+files, so that no rule about files covers them."""
+
+_IN_MEMORY = ("openat2", "setxattrat", "removexattrat", "file_setattr")
+"""Refused with ENOSYS: their flags or names are in memory, or no program needs them yet."""
+
+_METADATA = (
+    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchown", "fchownat"),
+    *("utime", "utimes", "futimesat", "utimensat"),
+    *("setxattr", "lsetxattr", "fsetxattr", "removexattr", "lremovexattr", "fremovexattr"),
+)
+"""What changes a file without writing to it, which Landlock doesn't restrict."""
+
+
+def make(*, truncate: bool) -> rules.Rules:
+    """Return the rules of ``seccomp.notify_filter``; the argument as there.
+
+    Raises:
+        OSError: The system calls of this machine aren't known.
+    """
+    table = rules.common(_FILE_ATTRIBUTES)
+    table.refuse(_FOREIGN, errno.EPERM)
+    table.refuse((*_SHARED, *_IN_MEMORY), errno.ENOSYS)
+    table.notify(("connect", "bind", *_METADATA, *(("truncate",) if truncate else ())))
+    _check_sockets(table)
+    _check_options(table)
+    _check_modes(table, truncate=truncate)
+    busy = table.error(errno.EBUSY)
+
+    def seccomp(program: bpf.Program) -> None:
+        # Who outlives the supervisor must not become its own; the kernel says so only while there is one.
+        program.load(bpf.argument(1))
+        program.jump_if(bpf.ANY_BIT, _NEW_LISTENER, busy)
+        program.jump("allow")
+
+    table.check("seccomp", seccomp)
+    return table
+
+
+def _check_sockets(table: rules.Rules) -> None:
+    no_family = table.error(errno.EAFNOSUPPORT)
+    no_protocol = table.error(errno.EPROTONOSUPPORT)
+    no_type = table.error(errno.EACCES)
+    no_operation = table.error(errno.EOPNOTSUPP)
+
+    def streams(program: bpf.Program, result: str) -> None:
+        program.load(bpf.argument(1))
+        program.mask(rules.TYPE_BITS)
+        program.jump_if(bpf.EQUAL, rules.STREAM, result)
+        program.jump_if(bpf.EQUAL, rules.SEQPACKET, result)
+        program.jump(no_type)
+
+    def socket(program: bpf.Program) -> None:
+        program.load(bpf.argument(0))
+        program.jump_if(bpf.EQUAL, rules.INET, "internet")
+        program.jump_if(bpf.EQUAL, rules.INET6, "internet")
+        program.jump_if(bpf.EQUAL, rules.NETLINK, "netlink")
+        program.jump_if(bpf.EQUAL, rules.UNIX, "unix")
+        program.jump(no_family)
+        program.label("internet")
+        program.load(bpf.argument(1))
+        program.mask(rules.TYPE_BITS)
+        program.jump_if(bpf.EQUAL, rules.STREAM, "protocol")
+        program.jump(no_type)
+        program.label("protocol")  # MPTCP and SCTP have streams, too
+        program.load(bpf.argument(2))
+        program.jump_if(bpf.EQUAL, 0, "notify")
+        program.jump_if(bpf.EQUAL, rules.TCP, "notify")
+        program.jump(no_protocol)
+        rules.route_only(program, "notify", no_protocol)
+        program.label("unix")
+        streams(program, "notify")
+
+    def socketpair(program: bpf.Program) -> None:
+        program.load(bpf.argument(0))
+        program.jump_if(bpf.EQUAL, rules.UNIX, "pair")
+        program.jump(no_family)
+        program.label("pair")
+        streams(program, "allow")
+
+    def sending(flags: int) -> Callable[[bpf.Program], None]:
+        def send(program: bpf.Program) -> None:
+            program.load(bpf.argument(flags))
+            program.jump_if(bpf.ANY_BIT, _FASTOPEN, no_operation)
+            program.jump("allow")
+
+        return send
+
+    table.check("socket", socket)
+    table.check("socketpair", socketpair)
+    for name, flags in (("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)):
+        table.check(name, sending(flags))
+
+
+def _check_options(table: rules.Rules) -> None:
+    unknown = table.error(errno.ENOPROTOOPT)
+    done = table.error(0)
+
+    def setsockopt(program: bpf.Program) -> None:
+        program.load(bpf.argument(1))
+        for level in _OPTIONS:
+            program.jump_if(bpf.EQUAL, level, f"level {level}")
+        program.jump_if(bpf.EQUAL, _SOL_NETLINK, "allow")
+        program.jump(unknown)
+        for level, options in _OPTIONS.items():
+            program.label(f"level {level}")
+            program.load(bpf.argument(2))
+            if level == _SOL_IPV6:
+                # It can't be set any more once a socket has an address; and these have ::1 and nothing else.
+                program.jump_if(bpf.EQUAL, _V6ONLY, done)
+            for option in options:
+                program.jump_if(bpf.EQUAL, option, "allow")
+            program.jump(unknown)
+
+    table.check("setsockopt", setsockopt)
+
+
+def _check_modes(table: rules.Rules, *, truncate: bool) -> None:
+    """Refuse to make files that run as their owner for whoever starts them; ``metadata`` does with old ones."""
+    forbidden = table.error(errno.EPERM)
+
+    def creating(mode: int) -> Callable[[bpf.Program], None]:
+        def create(program: bpf.Program) -> None:
+            program.load(bpf.argument(mode))
+            program.jump_if(bpf.ANY_BIT, _SET_IDS, forbidden)
+            program.jump("allow")
+
+        return create
+
+    def opening(name: str, flags: int) -> Callable[[bpf.Program], None]:
+        def open_(program: bpf.Program) -> None:
+            program.load(bpf.argument(flags))
+            program.jump_if(bpf.ANY_BIT, _O_CREAT | _O_TMPFILE, f"{name} new")
+            program.jump(f"{name} old")
+            program.label(f"{name} new")
+            program.load(bpf.argument(flags + 1))
+            program.jump_if(bpf.ANY_BIT, _SET_IDS, forbidden)
+            program.label(f"{name} old")
+            if truncate:
+                # Landlock asks for the right to read only (Documentation/userspace-api/landlock.rst).
+                program.load(bpf.argument(flags))
+                program.mask(_O_TRUNC | _O_ACCMODE)
+                program.jump_if(bpf.EQUAL, _O_TRUNC, forbidden)
+            program.jump("allow")
+
+        return open_
+
+    table.check("open", opening("open", 1))
+    table.check("openat", opening("openat", 2))
+    for name, mode in (("creat", 1), ("mknod", 1), ("mknodat", 2)):
+        table.check(name, creating(mode))
