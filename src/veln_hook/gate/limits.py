@@ -1,0 +1,50 @@
+"""How much of everything one gate spends. Times are seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment, unused-ignore]
+
+_FEWEST, _MOST = 16, 1000
+_KEPT_FDS = 256
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Each bounds what a command that means ill, or a peer that is dead, can hold on to."""
+
+    connections: Optional[int] = None
+    """How many at once; ``None`` for as many as the process has file descriptors for, at most 1000."""
+    head_seconds: float = 30.0
+    """For the head of a request, from the last one's end to its last byte."""
+    hello_seconds: float = 30.0
+    """For the start of a TLS handshake."""
+    connect_seconds: float = 15.0
+    """For each address of a host."""
+    reach_seconds: float = 60.0
+    """For looking a host's name up and connecting to it."""
+    idle_seconds: float = 600.0
+    """How long a connection may say nothing: compilers and package servers can be slow."""
+    linger_seconds: float = 2.0
+    """For a refused client to read why."""
+    who_seconds: float = 0.5
+    """For the name of a process."""
+    head_bytes: int = 1 << 16
+    """Of a request or a response."""
+
+
+def fitting_connections(limits: Limits) -> int:
+    """Return how many connections there may be: each has two sockets, and others need descriptors too."""
+    if limits.connections is not None:
+        return limits.connections
+    if resource is None:
+        return _FEWEST  # type: ignore[unreachable, unused-ignore]
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return _MOST
+    return max(_FEWEST, min(_MOST, (soft - _KEPT_FDS) // 2))
