@@ -33,6 +33,13 @@ def test_a_hook_writes_its_control_directory_and_what_its_arguments_name(tmp_pat
     assert found.scheme is None
 
 
+def test_a_hook_of_a_pip_that_runs_from_a_zip(tmp_path):
+    (tmp_path / "input.json").write_text('{"kwargs": {}}')
+    found = recognise([PYTHON, "/tmp/tmpab12_in_process.py", "build_wheel", str(tmp_path)], "/src")
+    assert (found.what, found.write) == ("build_wheel", (str(tmp_path),))
+    assert found.script == "/tmp/tmpab12_in_process.py"
+
+
 def test_a_hook_without_directories_writes_its_control_directory_only(tmp_path):
     assert _hook(tmp_path, "get_requires_for_build_wheel", config_settings={"a": "b"}).write == (
         str(tmp_path),

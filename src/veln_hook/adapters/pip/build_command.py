@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 HOOK_SCRIPT = "_in_process.py"
-"""What runs a PEP 517 hook, in every version of ``pep517`` and ``pyproject_hooks`` that pip has carried."""
+"""What runs a PEP 517 hook, in every version of ``pep517`` and ``pyproject_hooks`` that pip has carried.
+
+Where pip itself runs from a zip (``pip.pyz``; pip up to 22.1 for build requirements), it is a temporary file
+whose name ends so (``importlib.resources.as_file``)."""
 _HOOK_ARGUMENTS = 4
 _DIRECTORIES = ("metadata_directory", "wheel_directory", "sdist_directory")
 """Arguments of PEP 517's and PEP 660's hooks that name where a result is written."""
@@ -92,7 +95,7 @@ def recognise(words: Sequence[str], cwd: str) -> BuildCommand | None:
     if not _is_python(words) or is_pip(words):
         return None
     cwd = os.path.abspath(cwd)
-    if len(words) >= _HOOK_ARGUMENTS and os.path.basename(words[1]) == HOOK_SCRIPT:
+    if len(words) >= _HOOK_ARGUMENTS and words[1].endswith(HOOK_SCRIPT):
         return _hook(words, cwd)
     shim = _shim(words)
     if shim is not None:

@@ -20,11 +20,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from veln_hook import paths
-
-try:
-    from veln_hook.sandbox import hiding
-except ImportError:
-    hiding = None
+from veln_hook.sandbox import hiding
 
 try:
     import pwd
@@ -44,16 +40,6 @@ _WIDE = frozenset(
     )
 )
 """Directories that are never one build's own (hier(7))."""
-_SEARCHED = (
-    *("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LIBRARY_PATH", "PKG_CONFIG_PATH", "CMAKE_PREFIX_PATH"),
-    *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"),
-)
-"""Variables that hold directories which compilers, linkers and Python look things up in."""
-_NAMED = (
-    *("CC", "CXX", "FC", "LD", "AR", "JAVA_HOME", "CUDA_HOME", "CUDA_PATH", "GOROOT"),
-    *("VIRTUAL_ENV", "CONDA_PREFIX"),
-)
-"""Variables that name one tool or the directory of one."""
 _BUILD_ENVIRONMENT = "pip-build-env-"
 """How the temporary directory of a build environment is called (pip._internal.utils.temp_dir)."""
 _PARTS = ("bin", "lib", "lib64", "include", "share", "pyvenv.cfg")
@@ -64,7 +50,7 @@ class PlaceError(Exception):
     """A place that the build would have to write can't be given to it; the text is for the user."""
 
 
-class Source(NamedTuple):
+class SourceTree(NamedTuple):
     """A source tree that pip has prepared, and that builds may run in."""
 
     root: str
@@ -101,7 +87,7 @@ def is_wide(path: str, environ: Mapping[str, str]) -> bool:
     return path in _WIDE or any(is_within(home, path) for home in homes(environ))
 
 
-def writable(command: BuildCommand, source: Source, environ: Mapping[str, str]) -> tuple[str, ...]:
+def writable(command: BuildCommand, source: SourceTree, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the directories that a build writes.
 
     Args:
@@ -119,7 +105,7 @@ def writable(command: BuildCommand, source: Source, environ: Mapping[str, str]) 
     if not is_within(cwd, source.root):
         raise PlaceError(f"{source.name} would be built in {cwd}, which is outside its source {source.root}")
     # What pip unpacked goes when it ends, and parts of it may be built from the whole.
-    wanted = [cwd if source.own else source.root, *map(os.path.realpath, command.write)]
+    wanted = [cwd, *([] if source.own else [source.root]), *map(os.path.realpath, command.write)]
     for place in wanted:
         if is_wide(place, environ):
             raise PlaceError(
@@ -165,7 +151,7 @@ def installed_into(scheme: Scheme, environ: Mapping[str, str]) -> list[str]:
 
 
 def readable(
-    command: BuildCommand, source: Source, environ: Mapping[str, str], write: Sequence[str]
+    command: BuildCommand, source: SourceTree, environ: Mapping[str, str], write: Sequence[str]
 ) -> tuple[str, ...]:
     """Return what a build reads that may lie in a hidden place: a home, a temporary directory.
 
@@ -180,22 +166,16 @@ def readable(
         directory is named where it should not be written nevertheless.
     """
     wanted = [source.root, command.script, *_interpreter(command.words[0]), *_protection()]
-    isolated = "PYTHONNOUSERSITE" in environ
-    for name in _SEARCHED:
-        for entry in filter(os.path.isabs, environ.get(name, "").split(os.pathsep)):
-            wanted.append(entry)
-            environment = _build_environment(entry)
-            if environment:
-                wanted.append(environment)
-                isolated = True
-    wanted += [environ.get(name, "") for name in _NAMED]
+    searched = os.pathsep.join((environ.get("PATH", ""), environ.get("PYTHONPATH", "")))
+    environments = [_build_environment(entry) for entry in searched.split(os.pathsep)]
+    wanted += environments
+    isolated = "PYTHONNOUSERSITE" in environ or any(environments)
     if not isolated:
         wanted += _beside_the_environment()
     if source.own:
         wanted += repository(os.path.realpath(command.cwd), environ)
-    if hiding is not None:
-        for home in homes(environ):
-            wanted += hiding.toolchains(home, environ)
+    for home in homes(environ):
+        wanted += hiding.toolchains(home, environ)
     return _without_nested(wanted, environ, write)
 
 
@@ -226,9 +206,8 @@ def hidden(environ: Mapping[str, str]) -> tuple[str, ...]:
         environ: The caller's environment, before anything was taken out of it.
     """
     found = [str(paths.state_dir()), *_pip_configuration(environ)]
-    if hiding is not None:
-        for home in homes(environ):
-            found += hiding.secrets(home, environ)
+    for home in homes(environ):
+        found += hiding.secrets(home, environ)
     # No device: PIP_CONFIG_FILE=/dev/null is how a configuration is switched off.
     return tuple(dict.fromkeys(path for path in found if os.path.isfile(path) or os.path.isdir(path)))
 
@@ -297,22 +276,19 @@ def _protection() -> list[str]:
 def _build_environment(entry: str) -> str:
     """Return the directory of pip's build environment that an entry of a search path lies in, or nothing."""
     temporary, real = os.path.realpath(tempfile.gettempdir()), os.path.realpath(entry)
-    if not is_within(real, temporary) or real == temporary:
+    if not os.path.isabs(entry) or not is_within(real, temporary) or real == temporary:
         return ""
     first = os.path.relpath(real, temporary).split(os.sep)[0]
     return os.path.join(temporary, first) if first.startswith(_BUILD_ENVIRONMENT) else ""
 
 
 def _beside_the_environment() -> Iterator[str]:
-    """Yield where this environment's modules lie outside it: a build without isolation imports them."""
-    here = os.path.realpath(os.getcwd())  # 'python -m' puts it first, and it may be anything
-    yield from (path for path in sys.path if path and os.path.realpath(path) != here)
+    """Yield where projects lie that are installed as editables: a build without isolation imports them."""
     if site.ENABLE_USER_SITE:
         yield site.getusersitepackages()
     for distribution in metadata.distributions():
         try:
-            text = distribution.read_text("direct_url.json") or "{}"
-            url = json.loads(text)
+            url = json.loads(distribution.read_text("direct_url.json") or "{}")  # PEP 610
             if url.get("dir_info", {}).get("editable"):
                 yield url2pathname(urlsplit(url["url"]).path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

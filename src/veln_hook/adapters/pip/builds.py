@@ -14,11 +14,12 @@ import logging
 import os
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from veln_hook.adapters.pip import build_command, build_network, build_places
-from veln_hook.adapters.pip.build_places import PlaceError, Source
+from veln_hook.adapters.pip.build_places import PlaceError, SourceTree
 from veln_hook.adapters.pip.run import Run, StoppedError, current, refusal, stopping
-from veln_hook.model import Confidence, ExitStatus, Finding, Severity
+from veln_hook.model import Candidate, Confidence, ExitStatus, Finding, Severity, Source
 from veln_hook.policy import values
 from veln_hook.policy.decide import UNCONFINED_BUILD, decide
 from veln_hook.report.wording import printable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from veln_hook.adapters.pip.build_command import BuildCommand
+    from veln_hook.adapters.pip.build_network import BuildGate
     from veln_hook.model import Verdict
     from veln_hook.sandbox.interface import Refusal
     from veln_hook.sandbox.ladder import Ladder
@@ -63,7 +65,7 @@ def note(run: Run, req: Any, name: str) -> None:
     path = req.source_dir or (link.file_path if own else "")
     if path and not (link is not None and link.is_wheel):
         root = os.path.realpath(path)
-        run.sources.append(Source(root, name or req.name or os.path.basename(root), own))
+        run.sources.append(SourceTree(root, name or req.name or os.path.basename(root), own))
 
 
 def judge(run: Run, verdict: Verdict) -> Verdict:
@@ -129,15 +131,17 @@ def run_build(
         report = build.launch.report()
         build.launch.close()
         with stopping(prefix):
-            _tell_refusals(build.run, build.source.name, report.refusals)
+            refusals = report.refusals if build.gate is None else (*report.refusals, *build.gate.refusals())
+            _tell_refusals(build.run, build.source.name, refusals)
 
 
 class _Build(NamedTuple):
     """A build that is ready to start."""
 
     run: Run
-    source: Source
+    source: SourceTree
     launch: Launch
+    gate: BuildGate | None
     call: inspect.BoundArguments
     """Of ``call_subprocess``."""
 
@@ -159,26 +163,25 @@ def _prepare(prefix: str, words: Sequence[str], call: inspect.BoundArguments) ->
                 f"HOLD  nobody judged whether {command.cwd} may be built without a sandbox", ExitStatus.BROKEN
             )
         return None  # a person said so, or it is the user's own and was warned of
-    source = source or Source(os.path.realpath(command.cwd), os.path.basename(command.cwd), own=True)
+    source = source or SourceTree(os.path.realpath(command.cwd), os.path.basename(command.cwd), own=True)
     asked_for = {name: str(value) for name, value in (given.get("extra_environ") or {}).items()}
     environ = {**os.environ, **asked_for}
     for name in given.get("unset_environ") or ():
         environ.pop(name, None)
     scrubbed = environment.scrub(environ, keep=(*_KEPT, *asked_for)).environment
     confinement = _confinement(command, source, scrubbed)
-    launch = Launch(
-        confinement, command.words, rung, route=build_network.route(run.guard.policy.sandbox.allow_hosts)
-    )
+    gate = build_network.gate(run.guard.policy.sandbox.allow_hosts, _index_hosts(run))
+    launch = Launch(confinement, command.words, rung, route=None if gate is None else gate.path)
     # The launcher needs no secret either: what it has, others could find in /proc.
     given["extra_environ"] = scrubbed
     given["unset_environ"] = [name for name in {**os.environ, **environ} if name not in scrubbed]
     if "command_desc" in call.signature.parameters:
         given.setdefault("command_desc", shlex.join(command.words))
     given[next(iter(call.signature.parameters))] = launch.argv
-    return _Build(run, source, launch, call)
+    return _Build(run, source, launch, gate, call)
 
 
-def _confinement(command: BuildCommand, source: Source, environ: dict[str, str]) -> Confinement:
+def _confinement(command: BuildCommand, source: SourceTree, environ: dict[str, str]) -> Confinement:
     try:
         write = build_places.writable(command, source, os.environ)
     except PlaceError as error:
@@ -192,7 +195,7 @@ def _confinement(command: BuildCommand, source: Source, environ: dict[str, str])
     )
 
 
-def _source_of(run: Run, command: BuildCommand) -> Source | None:
+def _source_of(run: Run, command: BuildCommand) -> SourceTree | None:
     """Return the prepared tree that a command was told to build in, the innermost if several hold it."""
     known = [
         source
@@ -202,6 +205,19 @@ def _source_of(run: Run, command: BuildCommand) -> Source | None:
         or build_places.is_within(os.path.realpath(command.cwd), source.root)
     ]
     return max(known, key=lambda source: len(source.root), default=None)
+
+
+def _index_hosts(run: Run) -> set[str]:
+    """Return the hosts of the indexes of this run, and of their files: builds must not fetch from them."""
+    subjects = [verdict.subject for verdict in run.judged.values()]
+    urls = [
+        url
+        for subject in subjects
+        # A URL that was asked for is of no index: its host may be allowed like any other.
+        if isinstance(subject, Candidate) and subject.source in (Source.INDEX, Source.FIND_LINKS)
+        for url in (subject.index, subject.url)
+    ]
+    return {host for host in (urlsplit(url).hostname for url in urls) if host}
 
 
 def _tell_refusals(run: Run, name: str, refusals: Sequence[Refusal]) -> None:

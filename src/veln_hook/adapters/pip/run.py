@@ -31,7 +31,7 @@ from veln_hook.store import open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from veln_hook.adapters.pip.build_places import Source
+    from veln_hook.adapters.pip.build_places import SourceTree
     from veln_hook.model import Archive
     from veln_hook.policy.settings import Policy
     from veln_hook.store import Store
@@ -94,7 +94,7 @@ class Run:
     """URLs of what the resolver settled on."""
     unpacked: set[str] = field(default_factory=set)
     """URLs whose contents were judged."""
-    sources: list[Source] = field(default_factory=list)
+    sources: list[SourceTree] = field(default_factory=list)
     """Source trees that were prepared, and that builds may run in."""
     told: set[tuple[str, str]] = field(default_factory=set)
     refusals: list[Verdict] = field(default_factory=list)
