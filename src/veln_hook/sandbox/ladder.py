@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -155,7 +156,9 @@ def _outcome(confinement: Confinement, command: list[str], rung: Rung) -> str:
             return str(error)
     said = ended.stderr.decode("utf-8", "replace").strip().splitlines()
     if ended.returncode:
-        return said[-1] if said else f"exit status {ended.returncode}"
+        last = said[-1] if said else f"exit status {ended.returncode}"
+        told = re.search(r"\(\S+: (.*)\); nothing runs$", last)
+        return told.group(1) if told else last
     try:
         done = json.loads(ended.stdout)
     except ValueError:

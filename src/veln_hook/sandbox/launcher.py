@@ -18,10 +18,17 @@ def main() -> int:
     from veln_hook.sandbox import outer, task  # noqa: PLC0415 - the path is known only now
 
     name, command = sys.argv[1], sys.argv[2:]
-    with open(name, "rb") as file:
-        read = task.read(file.read(), command)
+    if name == "--inside":
+        # bubblewrap has started this one again, in there.
+        file, *descriptors = map(int, command.pop(0).split(","))
+        with open(file, "rb") as opened:
+            again = task.read(opened.read(), command)
+        outer.resume(again, descriptors)
+        return 0
+    with open(name, "rb") as opened:
+        read = task.read(opened.read(), command)
     try:
-        return outer.run(read)
+        return outer.run(read, name)
     except outer.Refused as error:
         line = f"veln-hook: the sandbox doesn't hold ({read.rung}: {error}); nothing runs\n"
         os.write(2, line.encode(errors="replace"))

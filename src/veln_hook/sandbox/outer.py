@@ -20,15 +20,19 @@ Socket = _socket.socket
 
 CANNOT_CONFINE = 78
 _FROM_TERMINAL = 0  # si_code is above it for what the kernel sends (sigaction(2))
-_NEVER_PASSED_ON = ("SIGCHLD", "SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU")
+_NEVER_PASSED_ON = ("SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU")
 
 
 class Refused(Exception):  # noqa: N818 - what it says on the command line
     """The wall can't be raised, or fell; the message says why."""
 
 
-def run(task: Task) -> int:
+def run(task: Task, name: str) -> int:
     """Run the command of a task confined; return its exit status, or die by the signal it died by.
+
+    Args:
+        task: The task.
+        name: The file that it was read from.
 
     Raises:
         Refused: It isn't confined, and nothing of it runs any more.
@@ -38,7 +42,7 @@ def run(task: Task) -> int:
     _signal.pthread_sigmask(_signal.SIG_SETMASK, wanted)
     control, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     try:
-        inner = _start(task, control, theirs)
+        inner = _start(task, name, control, theirs)
     except OSError as error:
         raise Refused(str(error)) from None
     theirs.close()
@@ -50,14 +54,14 @@ def run(task: Task) -> int:
         descendants.end_all()
 
 
-def _start(task: Task, control: Socket, theirs: Socket) -> int:
+def _start(task: Task, name: str, control: Socket, theirs: Socket) -> int:
     """Fork the process that raises the wall; return its number."""
     report = os.open(task.report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     plan = layout.Layout(task)
     if task.rung == "bubblewrap":
         from veln_hook.sandbox import bubblewrap  # noqa: PLC0415 - for this rung only
 
-        return bubblewrap.start(task, plan, theirs, report, _route(task))
+        return bubblewrap.start(task, plan, theirs, report, _route(task), name)
     if task.rung == "namespaces":
         sockets = layout.socket_paths()
         pid = namespaces.clone()
@@ -92,6 +96,22 @@ def _inside(task: Task, plan: layout.Layout, sockets: list[str], control: Socket
     Inner(task, plan, wall, control, _route(task)).run(report)
 
 
+def resume(task: Task, descriptors: list[int]) -> None:
+    """Go on inside what bubblewrap has made, as the process that stays with the command.
+
+    Args:
+        task: The task.
+        descriptors: The control socket, the report and the route (-1: none), inherited.
+    """
+    from veln_hook.sandbox.walls import NamespaceWall  # noqa: PLC0415 - for this rung only
+
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, _signal.valid_signals())
+    control, report, route = descriptors
+    inherited = Socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, control)
+    task.route = None if route < 0 else route
+    Inner(task, layout.Layout(task), NamespaceWall(None), inherited, _route(task)).run(report)
+
+
 def _route(task: Task) -> Socket | None:
     """Return the connected socket to the gate, if the task names one.
 
@@ -111,6 +131,7 @@ class _Outer:
     def __init__(self, task: Task, control: Socket, inner: int, signals: set[int]) -> None:
         self._terminal = task.terminal
         self._control = control
+        self._control.setblocking(False)
         self._inner = inner
         self._signals = signal_descriptor(signals)
         self._kept = {int(getattr(_signal, name)) for name in _NEVER_PASSED_ON}
@@ -120,11 +141,15 @@ class _Outer:
         poll.register(self._signals, select.POLLIN)
         poll.register(self._control, select.POLLIN)
         while True:
+            ended = False
             for descriptor, _ in poll.poll():
                 if descriptor == self._signals:
-                    self._signalled()
-                    continue
-                word, _, rest = self._control.recv(MAX_BYTES).decode("utf-8", "replace").partition(" ")
+                    ended = self._signalled() or ended
+            while True:
+                try:
+                    word, _, rest = self._control.recv(MAX_BYTES).decode("utf-8", "replace").partition(" ")
+                except BlockingIOError:
+                    break
                 if word == "stopped":
                     os.kill(os.getpid(), _signal.SIGSTOP)
                     self._tell("continue")
@@ -135,14 +160,32 @@ class _Outer:
                 elif word == "failed":
                     raise Refused(rest)
                 else:
-                    raise Refused("the process that holds the wall was killed")
+                    ended = True
+                    break
+            if ended:
+                raise Refused("the process that holds the wall was killed")
 
-    def _signalled(self) -> None:
+    def _signalled(self) -> bool:
+        """Deal with one signal; say whether it tells that the process that holds the wall ended."""
         record = os.read(self._signals, SIGNAL_RECORD)
         number, _, code = struct.unpack_from("=Iii", record)
+        if number == _signal.SIGCHLD:
+            return self._inner_ended()
         # A terminal sends its signals to the whole foreground group: the command has its own already.
         if number not in self._kept and not (self._terminal and code > _FROM_TERMINAL):
             self._tell(f"signal {number}")
+        return False
+
+    def _inner_ended(self) -> bool:
+        while True:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if pid == self._inner:
+                return True
+            if pid == 0:
+                return False
 
     def _tell(self, text: str) -> None:
         try:
