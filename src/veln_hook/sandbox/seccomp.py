@@ -66,21 +66,21 @@ def family_filter() -> bytes:
     return table.assemble()
 
 
-def notify_filter(*, truncate: bool = False) -> bytes:
+def notify_filter(abi: int) -> bytes:
     """Return the filter for a command that has a supervisor: an array of ``struct sock_filter``.
 
     The supervisor is asked about ``socket``, ``connect``, ``bind`` and what changes a file without writing to
     it (``supervised_calls``); who isn't asked can't make a socket or give it an address.
 
     Args:
-        truncate: Whether Landlock doesn't restrict truncating files (ABI below 3), so that this must.
+        abi: Version of Landlock's interface here (``landlock.abi``): what it doesn't restrict, this must.
 
     Raises:
         OSError: The system calls of this machine aren't known.
     """
     from veln_hook.sandbox import supervised_calls  # noqa: PLC0415 - the other filter does without
 
-    return supervised_calls.make(truncate=truncate).assemble()
+    return supervised_calls.make(truncate=abi < supervised_calls.LANDLOCK_TRUNCATES).assemble()
 
 
 class _Fprog(ctypes.Structure):

@@ -14,6 +14,9 @@ TYPE_CHECKING = False  # read by type checkers; typing isn't imported
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LANDLOCK_TRUNCATES = 3
+"""The first ABI of Landlock with a right to truncate files."""
+
 _NEW_LISTENER = 1 << 3  # SECCOMP_FILTER_FLAG_NEW_LISTENER
 
 # FS_IOC_SETFLAGS, FS_IOC32_SETFLAGS, FS_IOC_FSSETXATTR: attributes of files, changed through a file that is
@@ -67,7 +70,10 @@ _METADATA = (
 
 
 def make(*, truncate: bool) -> rules.Rules:
-    """Return the rules of ``seccomp.notify_filter``; the argument as there.
+    """Return the rules of ``seccomp.notify_filter``.
+
+    Args:
+        truncate: Whether to restrict truncating files, because Landlock doesn't.
 
     Raises:
         OSError: The system calls of this machine aren't known.
@@ -170,7 +176,7 @@ def _check_options(table: rules.Rules) -> None:
 
 
 def _check_modes(table: rules.Rules, *, truncate: bool) -> None:
-    """Refuse to make files that run as their owner for whoever starts them; ``metadata`` does with old ones."""
+    """Refuse to make files that run as their owner for whoever starts them; old ones: ``metadata``."""
     forbidden = table.error(errno.EPERM)
 
     def creating(mode: int) -> Callable[[bpf.Program], None]:
