@@ -10,7 +10,9 @@ What can't be told is a secret of hexadecimal digits under a name that says noth
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -175,12 +177,12 @@ _SHAPES = re.compile(
 _PAIRS = re.compile(
     # A name and its value inside a value: "host=db password=...", {"auth": "..."}, -Dtoken=... But not a
     # reference ($TOKEN), and not make's --jobserver-auth=fifo:...
-    r"(?:passw(?:or)?d|secret|token|(?:api|access|account|private)[_-]?key|[\"'_]auth|;\s?pwd)"
+    r"(?:passw(?:or)?d|smtp_?pass|secret|token|(?:api|access|account|private)[_-]?key|[\"'_]auth|;\s?pwd)"
     r"[\"']?\s{0,3}[=:]\s{0,3}[\"']?[^\s\"'$<{(]{6}|"
     # Headers (RFC 9110, 11.6.2), signed addresses, addresses that are a secret themselves.
     r"\bauthorization\b[\"']?\s{0,3}[=:]|\bbearer\s+[A-Za-z0-9._~+/-]{12}|\bbasic\s+[A-Za-z0-9+/]{12,}={0,2}|"
     r"[?&](?:sig|x-amz-signature|x-goog-signature)=[A-Za-z0-9%+/]{16}|"
-    r"hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/",
+    r"anaconda\.(?:org|com)/t/|hooks\.slack\.com/(?:services|workflows)/|discord(?:app)?\.com/api/webhooks/",
     re.IGNORECASE,
 )
 _USERINFO = re.compile(
@@ -198,6 +200,24 @@ def holds_secret(text: str) -> bool:
     """Tell whether a value, or the text of a small file, has the shape of a secret anywhere in it."""
     found = _SHAPES.search(text) or _USERINFO.search(text) or _PAIRS.search(text)
     return bool(found) or _looks_random(text.strip())
+
+
+def file_holds_secret(path: str) -> bool:
+    """Tell whether a file of settings holds a secret; one that can't be read, or is too long, may."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read(_MAX_SETTINGS + 1)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return len(text) > _MAX_SETTINGS or holds_secret(text)
+
+
+_MAX_SETTINGS = 1 << 20
+"""Characters; files of settings have a thousand."""
 
 
 def _looks_random(value: str) -> bool:
