@@ -26,7 +26,9 @@ _WHERE = "/usr/local/bin:/usr/bin:/bin"  # not PATH: the caller's may hold anyth
 _NAMESPACES = ("user", "net", "pid", "ipc", "uts", "cgroup-try")
 
 
-def start(task: Task, plan: Layout, control: Socket, report: int, route: Socket | None, task_file: str) -> int:
+def start(
+    task: Task, plan: Layout, control: Socket, report: int, route: Socket | None, task_file: str
+) -> int:
     """Start bubblewrap with a second launcher in it; return its process number.
 
     Raises:
@@ -66,7 +68,10 @@ def _arguments(task: Task, plan: Layout) -> list[str]:
     # The launcher's own files, which needn't be where the command may look, and the interpreter's.
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     own = [path for path in (package, sys.prefix, sys.base_prefix) if layout.covers(plan.hidden, path)]
-    binds = [*((path, "--ro-bind") for path in (*own, *plan.reads)), *((path, "--bind") for path in plan.writes)]
+    binds = [
+        *((path, "--ro-bind") for path in (*own, *plan.reads)),
+        *((path, "--bind") for path in plan.writes),
+    ]
     for path, how in sorted(binds):
         made += [how, path, path]
     for link, target in plan.links:

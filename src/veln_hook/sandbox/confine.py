@@ -38,16 +38,11 @@ def become(task: Task, environment: dict[str, str]) -> int:
     try:
         os.chdir(task.cwd)
         if "/" in program:
-            os.execve(program, task.command, environment)
-        os.execvpe(program, task.command, environment)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        status = NOT_FOUND
-        problem = error
+            os.execve(program, task.command, environment)  # noqa: S606 - it is what was asked for
+        os.execvpe(program, task.command, environment)  # noqa: S606
     except OSError as error:
-        status = NOT_EXECUTABLE
-        problem = error
-    os.write(2, f"veln-hook: {program}: {problem.strerror}\n".encode(errors="replace"))
-    return status
+        os.write(2, f"veln-hook: {program}: {error.strerror}\n".encode(errors="replace"))
+        return NOT_FOUND if isinstance(error, (FileNotFoundError, NotADirectoryError)) else NOT_EXECUTABLE
 
 
 def limit(task: Task) -> None:

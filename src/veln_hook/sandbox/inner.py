@@ -13,7 +13,7 @@ import select
 import struct
 import time
 
-from veln_hook.sandbox import confine, descendants, network, system
+from veln_hook.sandbox import confine, system
 from veln_hook.sandbox import refusals as told
 from veln_hook.sandbox.routing import MAX_BYTES
 

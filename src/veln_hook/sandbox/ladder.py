@@ -23,6 +23,15 @@ from veln_hook.sandbox.interface import Confinement, Limits, Rung
 _SECONDS = 20.0
 _LINUX = (Rung.NAMESPACES, Rung.BUBBLEWRAP, Rung.NETNS_SUPERVISOR, Rung.SUPERVISOR)
 _WORKS = "works"
+_NO_RUNGS = {"win32": "there is none for Windows: use WSL2"}
+_ADVICE_APPARMOR = (
+    "'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0' allows the strongest one, "
+    "and so does bubblewrap with an AppArmor profile of its own"
+)
+_ADVICE_KERNEL = (
+    "allow user namespaces (sysctl user.max_user_namespaces), or use a kernel from 5.14 with Landlock "
+    "in a container whose seccomp profile allows it"
+)
 
 # Run inside: prints what it could do of what it must not be able to do.
 _ATTEMPTS = """
@@ -75,18 +84,14 @@ class Ladder:
 
     @property
     def advice(self) -> str:
-        """One line that names what would give this machine a sandbox, or a better one; empty if nothing need be."""
+        """One line: what would give this machine a sandbox, or a better one; empty if there is nothing."""
         if self.rung in (Rung.NAMESPACES, Rung.BUBBLEWRAP, Rung.SEATBELT):
             return ""
-        if sys.platform == "win32":
-            return "Windows has none that works here: use WSL2"
-        if sys.platform != "linux":
-            return f"there is none for {sys.platform}"
+        if not self.probes:
+            return _NO_RUNGS.get(sys.platform, f"there is none for {sys.platform}")
         if _apparmor_restricts():
-            return "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 allows the strongest one (or install bubblewrap with its AppArmor profile)"
-        if self.rung is not None:
-            return ""
-        return "allow user namespaces (sysctl user.max_user_namespaces), or run a kernel with Landlock and seccomp notification (5.14 or newer)"
+            return _ADVICE_APPARMOR
+        return "" if self.rung is not None else _ADVICE_KERNEL
 
 
 def find(*, every: bool = False) -> Ladder:
@@ -107,11 +112,7 @@ def find(*, every: bool = False) -> Ladder:
 
 
 def _candidates() -> tuple[Rung, ...]:
-    if sys.platform == "linux":
-        return _LINUX
-    if sys.platform == "darwin":
-        return (Rung.SEATBELT,)
-    return ()
+    return {"linux": _LINUX, "darwin": (Rung.SEATBELT,)}.get(sys.platform, ())
 
 
 def _problem(rung: Rung) -> str:

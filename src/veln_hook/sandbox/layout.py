@@ -34,7 +34,9 @@ class Layout:
         """The private home directory, where it stands in for the real one; it need not exist."""
         self.hides = outermost(_existing(task.hide))
         """Files and directories that can't be read at all."""
-        gone = [path for path in (*task.read, *task.write, task.cwd) if covers(self.hides, os.path.realpath(path))]
+        gone = [
+            path for path in (*task.read, *task.write, task.cwd) if covers(self.hides, os.path.realpath(path))
+        ]
         self.writes = sorted(set(_existing(task.write)) - {os.path.realpath(path) for path in gone})
         """Files and directories that can be written."""
         reads = set(_existing([*task.read, task.cwd])) - {os.path.realpath(path) for path in gone}

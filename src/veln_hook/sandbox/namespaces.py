@@ -53,7 +53,9 @@ def clone() -> int:
     nothing = ctypes.c_long(0)
     clone_number = ctypes.c_long(system.number("clone") or 0)
     python.PyOS_BeforeFork()
-    pid: int = python.syscall(clone_number, ctypes.c_long(_ALL | _SIGCHLD), nothing, nothing, nothing, nothing)
+    pid: int = python.syscall(
+        clone_number, ctypes.c_long(_ALL | _SIGCHLD), nothing, nothing, nothing, nothing
+    )
     error = ctypes.get_errno()
     if pid == 0:
         python.PyOS_AfterFork_Child()
@@ -157,7 +159,9 @@ class Mounts:
         os.mkdir("/dev/shm")  # noqa: S108
         os.chmod("/dev/shm", 0o1777)  # noqa: S103, S108 - as everywhere
         os.mkdir("/dev/pts")
-        self._mount(b"devpts", "/dev/pts", b"devpts", _MS_NOSUID | _MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+        self._mount(
+            b"devpts", "/dev/pts", b"devpts", _MS_NOSUID | _MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"
+        )
         os.symlink("pts/ptmx", "/dev/ptmx")
         os.symlink("/proc/self/fd", "/dev/fd")
         for number, name in enumerate(("stdin", "stdout", "stderr")):

@@ -141,7 +141,7 @@ def question_name(message: bytes) -> str:
     Raises:
         ValueError: It asks for none.
     """
-    labels = []
+    labels: list[str] = []
     at = 12
     while True:
         if at >= len(message):
@@ -179,7 +179,11 @@ def process_of(protocol: str, port: int) -> str:
             inodes = {row[9] for row in map(str.split, table) if row[1].endswith(wanted) and row[9] != "0"}
         marks = {f"socket:[{inode}]" for inode in inodes}
         for process in os.listdir("/proc"):
-            if process.isdigit() and int(process) != os.getpid() and _has_socket(f"/proc/{process}/fd", marks):
+            if (
+                process.isdigit()
+                and int(process) != os.getpid()
+                and _has_socket(f"/proc/{process}/fd", marks)
+            ):
                 with open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as file:
                     return file.read().strip()
     except OSError:
