@@ -7,7 +7,6 @@ adds what bubblewrap doesn't do: Landlock, the seccomp filter, closed descriptor
 from __future__ import annotations
 
 import _signal
-import _socket
 import os
 import shutil
 import sys
@@ -19,17 +18,19 @@ if TYPE_CHECKING:
     from veln_hook.sandbox.layout import Layout
     from veln_hook.sandbox.task import Task
 
-Socket = _socket.socket
-
 PROGRAM = "bwrap"
 _WHERE = "/usr/local/bin:/usr/bin:/bin"  # not PATH: the caller's may hold anything
 _NAMESPACES = ("user", "net", "pid", "ipc", "uts", "cgroup-try")
 
 
-def start(
-    task: Task, plan: Layout, control: Socket, report: int, route: Socket | None, task_file: str
-) -> int:
+def start(task: Task, plan: Layout, file: str, descriptors: list[int]) -> int:
     """Start bubblewrap with a second launcher in it; return its process number.
+
+    Args:
+        task: The task.
+        plan: Its places.
+        file: Where the task was read from, to be read once more.
+        descriptors: What the second launcher inherits: control socket, report, route (-1: none).
 
     Raises:
         OSError: There is no such program.
@@ -37,23 +38,22 @@ def start(
     program = shutil.which(PROGRAM, path=_WHERE)
     if program is None:
         raise OSError("bubblewrap (bwrap) is not installed")
-    opened = os.open(task_file, os.O_RDONLY | os.O_CLOEXEC)
-    descriptors = [opened, control.fileno(), report, -1 if route is None else route.fileno()]
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    inherited = [opened, *descriptors]
     launcher = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
-    inside = [sys.executable, "-I", "-S", launcher, "--inside", ",".join(map(str, descriptors))]
+    inside = [sys.executable, "-I", "-S", launcher, "--inside", ",".join(map(str, inherited))]
     argv = [program, *_arguments(task, plan), "--", *inside, *task.command]
     pid = os.fork()
     if pid == 0:
         try:
             system.prctl(system.PR_SET_PDEATHSIG, _signal.SIGKILL)
-            for descriptor in descriptors:
+            for descriptor in inherited:
                 if descriptor >= 0:
                     os.set_inheritable(descriptor, True)
-            os.execv(program, argv)
+            os.execv(program, argv)  # noqa: S606 - a program and its arguments
         finally:
             os._exit(1)
     os.close(opened)
-    os.close(report)
     return pid
 
 

@@ -138,7 +138,7 @@ def _carve(task: Task, plan: Layout, rules: landlock.Ruleset, private: list[str]
 
 
 def close_all(keep: tuple[int, ...] = ()) -> None:
-    """Close every descriptor but the three standard ones and those to be kept; what is left is closed on exec."""
+    """Close every descriptor but the three standard ones and those to be kept."""
     start = 3
     for descriptor in sorted(keep):
         if descriptor > start:

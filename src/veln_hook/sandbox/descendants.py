@@ -25,7 +25,7 @@ def end_all() -> None:
 
 
 def _descendants() -> list[int]:
-    """Return the numbers of all processes below this one; those are included that fork meanwhile, next time."""
+    """Return the numbers of all processes below this one."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -88,7 +88,7 @@ class Inner:
             pass  # the launcher is gone: so are we, presently
 
     def _start(self) -> Socket:
-        """Fork the command; return a socket that tells what goes wrong before it runs, and closes when it does."""
+        """Fork the command; return a socket that tells what goes wrong before it runs, and closes then."""
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         self._command = os.fork()
         if self._command == 0:

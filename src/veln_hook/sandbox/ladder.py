@@ -118,7 +118,7 @@ def _candidates() -> tuple[Rung, ...]:
 def _problem(rung: Rung) -> str:
     """Return why a rung isn't one here; empty if it is."""
     with tempfile.TemporaryDirectory(prefix="veln-hook-probe-") as directory:
-        # Below /tmp the file would be gone with all of /tmp; what is to be hidden by name must lie in the open.
+        # Readable as a whole, so that what is to be hidden by name doesn't vanish with all of /tmp.
         inside = os.path.join(directory, "inside")
         os.mkdir(inside)
         secret = os.path.join(inside, "secret")

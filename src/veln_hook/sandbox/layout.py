@@ -1,7 +1,7 @@
-"""What of the file system a confined command sees: which places are empty for it, which of their contents are not.
+"""What of the file system a confined command sees: which places are empty for it, and what stays in them.
 
-Three strengths: a *hidden place* (home directories, temporary directories, ``/run``) is replaced by an empty private
-one, unless ``read`` or ``write`` name something in it; what ``hide`` names is gone whatever else names it.
+A *hidden place* (home directories, temporary directories, ``/run``) is replaced by an empty private one, but
+for what ``read`` and ``write`` name in it. What ``hide`` names is gone, whatever else names it.
 Everything here is worked out before anything is changed, with the real paths of what exists.
 """
 
@@ -88,7 +88,7 @@ def without(root: str, excluded: list[str]) -> Iterator[str]:
 
 
 def socket_paths() -> list[str]:
-    """Return the paths of all listening UNIX sockets of this network namespace that lie outside private places.
+    """Return the paths of all UNIX sockets that exist and belong to this network namespace.
 
     A socket can be connected to through a read-only mount (unix(7)), so each one must be covered.
     """

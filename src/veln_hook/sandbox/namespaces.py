@@ -47,7 +47,7 @@ def clone() -> int:
     Raises:
         OSError: This user may not.
     """
-    # glibc's fork takes no flags, so the kernel is called; held by PyDLL, the interpreter's lock stays ours meanwhile.
+    # glibc's fork takes no flags, so the kernel is called; PyDLL keeps the interpreter's lock meanwhile.
     python = ctypes.PyDLL(None, use_errno=True)
     python.syscall.restype = ctypes.c_long
     nothing = ctypes.c_long(0)

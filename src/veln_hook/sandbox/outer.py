@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Socket = _socket.socket
 
 CANNOT_CONFINE = 78
+_KILLED = "the process that holds the wall was killed"
 _FROM_TERMINAL = 0  # si_code is above it for what the kernel sends (sigaction(2))
 _NEVER_PASSED_ON = ("SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU")
 
@@ -61,7 +62,9 @@ def _start(task: Task, name: str, control: Socket, theirs: Socket) -> int:
     if task.rung == "bubblewrap":
         from veln_hook.sandbox import bubblewrap  # noqa: PLC0415 - for this rung only
 
-        return bubblewrap.start(task, plan, theirs, report, _route(task), name)
+        route = _route(task)
+        inherited = [theirs.fileno(), report, -1 if route is None else route.fileno()]
+        return bubblewrap.start(task, plan, name, inherited)
     if task.rung == "namespaces":
         sockets = layout.socket_paths()
         pid = namespaces.clone()
@@ -137,33 +140,40 @@ class _Outer:
         self._kept = {int(getattr(_signal, name)) for name in _NEVER_PASSED_ON}
 
     def serve(self) -> int:
+        """Pass signals in and the end out; return the exit status.
+
+        Raises:
+            Refused: It ended otherwise than by the command's end.
+        """
         poll = select.poll()
         poll.register(self._signals, select.POLLIN)
         poll.register(self._control, select.POLLIN)
         while True:
-            ended = False
-            for descriptor, _ in poll.poll():
-                if descriptor == self._signals:
-                    ended = self._signalled() or ended
-            while True:
-                try:
-                    word, _, rest = self._control.recv(MAX_BYTES).decode("utf-8", "replace").partition(" ")
-                except BlockingIOError:
-                    break
-                if word == "stopped":
-                    os.kill(os.getpid(), _signal.SIGSTOP)
-                    self._tell("continue")
-                elif word == "exit":
-                    return int(rest)
-                elif word == "killed":
-                    return self._die_by(int(rest))
-                elif word == "failed":
-                    raise Refused(rest)
-                else:
-                    ended = True
-                    break
+            events = [descriptor for descriptor, _ in poll.poll()]
+            ended = self._signals in events and self._signalled()
+            # What it said before it ended counts.
+            status = self._hear()
+            if status is not None:
+                return status
             if ended:
-                raise Refused("the process that holds the wall was killed")
+                raise Refused(_KILLED)
+
+    def _hear(self) -> int | None:
+        """Deal with what the process that holds the wall says; return the exit status once there is one."""
+        while True:
+            try:
+                word, _, rest = self._control.recv(MAX_BYTES).decode("utf-8", "replace").partition(" ")
+            except BlockingIOError:
+                return None
+            if word == "stopped":
+                os.kill(os.getpid(), _signal.SIGSTOP)
+                self._tell("continue")
+            elif word == "exit":
+                return int(rest)
+            elif word == "killed":
+                return self._die_by(int(rest))
+            else:
+                raise Refused(rest or _KILLED)
 
     def _signalled(self) -> bool:
         """Deal with one signal; say whether it tells that the process that holds the wall ended."""

@@ -1,7 +1,7 @@
 """A confinement as the launcher has it: read once from the caller's file, kept in one place.
 
-The file is written by this interpreter for this interpreter, into a private directory: so ``marshal``, which is
-built in, will do, and no start pays for ``json``.
+The file is written by this interpreter for this interpreter, into a private directory: so ``marshal``, which
+is built in, will do, and no start pays for ``json``.
 """
 
 from __future__ import annotations
