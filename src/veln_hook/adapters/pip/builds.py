@@ -28,7 +28,7 @@ from veln_hook.sandbox.client import Launch
 from veln_hook.sandbox.interface import Confinement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from veln_hook.adapters.pip.build_command import BuildCommand
     from veln_hook.adapters.pip.build_network import BuildGate
@@ -43,7 +43,7 @@ _GIT_TRUSTS = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "G
 
 _KEPT = ("PATH", "PYTHONPATH", "PYTHONNOUSERSITE")
 """Variables by which pip tells a build where its requirements are."""
-_INDEX_HOSTS = ("pypi.org", "files.pythonhosted.org", "pypi.python.org")
+_PYPI_HOSTS = frozenset(("pypi.org", "files.pythonhosted.org", "pypi.python.org"))
 _HTTP_PORTS = (80, 443)
 _MAX_TOLD = 5
 """Hosts that one build's refusals are told of; the rest is counted."""
@@ -226,7 +226,7 @@ def _tell_refusals(run: Run, name: str, refusals: Sequence[Refusal]) -> None:
     fresh = [host for host in hosts if ("refused", f"{name} {host}") not in run.told]
     run.told.update(("refused", f"{name} {host}") for host in fresh)
     for host in fresh[:_MAX_TOLD]:
-        run.notice(refusal_line(name, hosts[host]))
+        run.notice(refusal_line(name, hosts[host], _index_hosts(run)))
     if len(fresh) > _MAX_TOLD:
         count = len(fresh) - _MAX_TOLD
         run.notice(printable(f"veln-hook: the build of {name} tried to reach {count} more hosts"))
@@ -240,25 +240,27 @@ def by_host(refusals: Sequence[Refusal]) -> dict[str, list[Refusal]]:
     return hosts
 
 
-def refusal_line(name: str, refusals: Sequence[Refusal]) -> str:
+def refusal_line(name: str, refusals: Sequence[Refusal], index_hosts: Iterable[str] = ()) -> str:
     """Return the line that tells of a host that the build of a release tried to reach.
 
     Args:
         name: What was built.
         refusals: At least one, all of one host; their words are the build's own.
+        index_hosts: Hosts that no policy opens to a build, besides PyPI's.
     """
     host = refusals[0].host
     ports = {refused.port for refused in refusals if refused.port is not None}
     place = f"{host}:{next(iter(ports))}" if len(ports) == 1 else host
     processes = dict.fromkeys(refused.process for refused in refusals if refused.process)
     who = ", ".join([*processes, f"{sum(refused.count for refused in refusals)}x"])
-    advice = _advice(host, ports)
+    if host in _PYPI_HOSTS.union(index_hosts):
+        advice = "; what it needs to be built belongs into build-system.requires of its pyproject.toml"
+    else:
+        advice = _advice(host, ports)
     return printable(f"veln-hook: the build of {name} tried to reach {place} ({who}) and was refused{advice}")
 
 
 def _advice(host: str, ports: set[int]) -> str:
-    if host in _INDEX_HOSTS:
-        return "; what it needs to be built belongs into build-system.requires of its pyproject.toml"
     name = f"[{host}]" if ":" in host else host
     entries = {name if port in _HTTP_PORTS else f"{name}:{port}" for port in ports} or {name}
     try:
