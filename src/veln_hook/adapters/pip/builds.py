@@ -250,7 +250,7 @@ def refusal_line(name: str, refusals: Sequence[Refusal], index_hosts: Iterable[s
     """
     host = refusals[0].host
     ports = {refused.port for refused in refusals if refused.port is not None}
-    place = f"{host}:{next(iter(ports))}" if len(ports) == 1 else host
+    place = f"{_bracketed(host)}:{next(iter(ports))}" if len(ports) == 1 else host
     processes = dict.fromkeys(refused.process for refused in refusals if refused.process)
     who = ", ".join([*processes, f"{sum(refused.count for refused in refusals)}x"])
     if host in _PYPI_HOSTS.union(index_hosts):
@@ -261,13 +261,18 @@ def refusal_line(name: str, refusals: Sequence[Refusal], index_hosts: Iterable[s
 
 
 def _advice(host: str, ports: set[int]) -> str:
-    name = f"[{host}]" if ":" in host else host
+    name = _bracketed(host)
     entries = {name if port in _HTTP_PORTS else f"{name}:{port}" for port in ports} or {name}
     try:
         allowed = ", ".join(f'"{values.host(entry)}"' for entry in sorted(entries))
     except values.InvalidValueError:
         return ""  # no host that a policy could name
     return f"; allow it with sandbox.allow_hosts = [{allowed}] in the policy"
+
+
+def _bracketed(host: str) -> str:
+    """Return a host as it stands before a port (RFC 3986, 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _find() -> Ladder:

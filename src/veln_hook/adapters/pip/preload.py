@@ -15,6 +15,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.adapters.pip import (
+    build_command,
+    build_network,
+    build_places,
     builds,
     carry,
     children,
@@ -32,7 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = ["load"]
 
-_MODULES = (builds, carry, children, commands, finder, install, pages, prepare, previous, run)
+_MODULES = (
+    *(build_command, build_network, build_places, builds, carry, children, commands, finder, install, pages),
+    *(prepare, previous, run),
+)
 
 
 def load(prefix: str) -> None:
