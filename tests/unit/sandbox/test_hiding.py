@@ -294,6 +294,15 @@ def test_a_link_is_opened_with_its_target(home, tmp_path):
     assert covered(tool, places)
 
 
+def test_a_way_back_through_a_link_opens_what_it_leads_to(home):
+    diary, tool = put(home / "mine/diary"), put(home / "opt/tool/x")
+    put(home / "opt/tool/deep/x")
+    (home / "mine/link").symlink_to(home / "opt/tool/deep")
+    places = opened(home, PATH=f"{home}/mine/link/..")
+    assert covered(tool, places)
+    assert not covered(diary, places)
+
+
 @pytest.mark.parametrize(
     "value",
     [
