@@ -256,23 +256,18 @@ def check_host(request: h11.Request, target: Target) -> None:
             raise other_host(target, text)
 
 
-def _named_by_connection(headers: Any) -> set[bytes]:
-    named: set[bytes] = set()
+def _end_to_end(headers: Any) -> list[tuple[bytes, bytes]]:
+    """Return h11's headers without those of this hop, in their order and with the case of their names."""
+    present = {name for name, _ in headers}
+    dropped = set(_HOP_BY_HOP)
     for name, value in headers:
         if name == b"connection":
-            named.update(option.strip().lower() for option in value.split(b","))
-    return named
-
-
-def _end_to_end(headers: Any) -> list[tuple[bytes, bytes]]:
-    dropped = _HOP_BY_HOP | _named_by_connection(headers)
-    chunked = any(name == b"transfer-encoding" for name, _ in headers)
-    # `connection: content-length` must not take the framing away.
-    return [
-        (name, value)
-        for name, value in headers
-        if (name == b"content-length" and not chunked) or (name not in dropped and name != b"content-length")
-    ]
+            dropped.update(option.strip().lower() for option in value.split(b","))
+    # Neither `connection: content-length` nor a second framing may change where the message ends.
+    dropped.discard(b"content-length")
+    if b"transfer-encoding" in present:
+        dropped.add(b"content-length")
+    return [(name, value) for name, value in headers.raw_items() if name.lower() not in dropped]
 
 
 def _forwarded(request: h11.Request, target: Target, path: str) -> h11.Request:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import encodings.idna  # noqa: F401 - getaddrinfo imports it for a text, and pip allows no import when it installs
+import os
 import socket
 import threading
 from contextlib import suppress
@@ -85,7 +86,7 @@ class Connector:
             except asyncio.TimeoutError:
                 reason = "it doesn't answer in time"
             except OSError as error:
-                reason = f"can't be reached: {error.strerror or error}"
+                reason = f"can't be reached: {os.strerror(error.errno) if error.errno else error}"
         raise UnreachableError(target, reason)
 
     async def _connect(self, family: int, place: tuple[Any, ...]) -> socket.socket:

@@ -16,137 +16,152 @@ from veln_hook.gate.stream import Stream, Watch, settled
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Coroutine
+    from typing import Callable
 
 _MAX_FAULTS = 20
+_ACCEPTED_AT_ONCE = 64
 _PAUSE_SECONDS = 0.1
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-_OVER = (OSError, EOFError, asyncio.CancelledError)
+
+
+class _Listener:
+    """A socket that came by a route and is read or accepted from until the route ends."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, ready: Callable[[_Listener], None]
+    ) -> None:
+        """Call ``ready`` whenever something waits at the socket."""
+        self.sock = sock
+        self._loop, self._ready = loop, ready
+        self.resume()
+
+    def resume(self) -> None:
+        """Go on after a pause, if it isn't closed."""
+        if self.sock.fileno() >= 0:
+            self._loop.add_reader(self.sock, self._ready, self)
+
+    def pause(self) -> None:
+        """Leave what comes in the kernel's hands."""
+        if self.sock.fileno() >= 0:
+            self._loop.remove_reader(self.sock)
+
+    def close(self) -> None:
+        """Close it. Does nothing the second time."""
+        self.pause()
+        self.sock.close()
 
 
 class Server:
-    """All routes of one gate, and all connections that came by them."""
+    """All routes of one gate, and all connections that came by them.
+
+    Attributes:
+        faults: Tracebacks of errors that should not happen; what was being served then was closed.
+    """
 
     def __init__(self, context: Context) -> None:
         """Serve nothing yet; to be made in the event loop."""
         self._context = context
         self._loop = asyncio.get_running_loop()
-        self._room = asyncio.Semaphore(fitting_connections(context.limits))
-        self._routes: set[Route] = set()
-        self._listeners: dict[Route, list[asyncio.Task[None]]] = {}
-        self._questioned: dict[Route, list[socket.socket]] = {}
+        self._most = fitting_connections(context.limits)
+        self._listeners: dict[Route, list[_Listener]] = {}
+        self._paused: list[_Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.faults: list[str] = []
-        """Tracebacks of errors that should not happen; what was being served then was closed."""
 
     def add_route(self, sock: socket.socket) -> None:
         """Serve the sockets that arrive by a route, until its other end is gone."""
         patience = self._context.limits.who_seconds
-        self._routes.add(Route(self._loop, sock, self._arrived, self._remove, patience))
+        self._listeners[Route(self._loop, sock, self._arrived, self._remove, patience)] = []
 
     async def close(self) -> None:
         """Close every socket and end every task."""
-        for route in list(self._routes):
+        for route in list(self._listeners):
             self._remove(route)
         while self._tasks:
             await settled(*self._tasks)
 
     def _remove(self, route: Route) -> None:
         """Take nothing more from a route; connections that it brought are served to their end."""
-        self._routes.discard(route)
         route.close()
-        for task in self._listeners.pop(route, []):
-            task.cancel()
-        for sock in self._questioned.pop(route, []):
-            self._loop.remove_reader(sock)
-            sock.close()
+        for listener in self._listeners.pop(route, []):
+            listener.close()
 
     def _arrived(self, route: Route, arrival: Arrival) -> None:
-        if not arrival.listening:
-            self._take(arrival)
-        elif arrival.service == "dns":
-            self._questioned.setdefault(route, []).append(arrival.sock)
-            self._loop.add_reader(arrival.sock, self._questions, arrival.sock)
-        else:
-            listening = self._listen(route, arrival.sock, arrival.service)
-            self._listeners.setdefault(route, []).append(self._start(listening, arrival.sock))
-
-    def _questions(self, sock: socket.socket) -> None:
-        try:
-            answer_datagrams(self._context, sock)
-        except OSError:
-            self._loop.remove_reader(sock)
-        except Exception:  # noqa: BLE001 - an error of ours closes
-            self._loop.remove_reader(sock)
-            self._fault()
-
-    def _take(self, arrival: Arrival) -> None:
-        """Serve one connection that was handed over, or close it if there are too many."""
-        origin = Origin(arrival.process)
-        if self._room.locked():
+        if arrival.listening:
+            ready = (
+                self._questions if arrival.service == "dns" else partial(self._accept, route, arrival.service)
+            )
+            self._listeners[route].append(_Listener(self._loop, arrival.sock, ready))
+        elif len(self._tasks) >= self._most:
+            # Messages of the route must go on, so it can't wait as in a backlog.
             arrival.sock.close()
-            return
-        wanted = (arrival.address, arrival.port or 0)
-        self._start(self._connection(arrival.sock, arrival.service, origin, wanted), arrival.sock)
+        else:
+            wanted = (arrival.address, arrival.port or 0)
+            self._start(arrival.sock, arrival.service, Origin(arrival.process), wanted)
 
-    async def _listen(self, route: Route, listener: socket.socket, service: str) -> None:
-        while True:
-            await self._room.acquire()
-            self._room.release()
+    def _questions(self, listener: _Listener) -> None:
+        try:
+            answer_datagrams(self._context, listener.sock)
+        except OSError:
+            listener.close()
+        except Exception:  # noqa: BLE001 - an error of ours closes
+            listener.close()
+            self._fault(traceback.format_exc())
+
+    def _accept(self, route: Route, service: str, listener: _Listener) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
+            if len(self._tasks) >= self._most:
+                listener.pause()
+                self._paused.append(listener)
+                return
             try:
-                sock, peer = await self._loop.sock_accept(listener)
+                sock, peer = listener.sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionError):
+                return
             except OSError as error:
-                if error.errno not in _EXHAUSTED and not isinstance(error, ConnectionError):
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS)
-                continue
-            try:
-                wanted = sock.getsockname()[:2]
-                origin = Origin(route=route, port=peer[1])
-            except (OSError, IndexError):
-                sock.close()
-                continue
-            self._start(self._connection(sock, service, origin, wanted), sock)
-            # The new task is to take its room before the next connection is accepted.
-            await asyncio.sleep(0)
-
-    async def _connection(
-        self, sock: socket.socket, service: str, origin: Origin, wanted: tuple[str, int]
-    ) -> None:
-        async with self._room:
-            task: asyncio.Task[Any] | None = asyncio.current_task()
-            watch = Watch(self._loop, task.cancel if task is not None else sock.close)
-            client = Stream(sock, watch)
-            try:
-                if service == "proxy":
-                    await serve_proxy(self._context, client, origin)
-                elif service == "dns":
-                    await serve_dns(self._context, client, origin)
+                if error.errno in _EXHAUSTED:
+                    listener.pause()
+                    self._loop.call_later(_PAUSE_SECONDS, listener.resume)
                 else:
-                    await serve_fake(self._context, client, origin, wanted)
-                client.whole = True
-            finally:
-                watch.stop()
-                client.reset()
+                    listener.close()
+                return
+            self._start(sock, service, Origin(route=route, port=peer[1]), sock.getsockname()[:2])
 
-    def _start(self, work: Coroutine[Any, Any, None], sock: socket.socket) -> asyncio.Task[None]:
-        """Run something that serves a socket, and close the socket when it has ended in whatever way."""
-        task = self._loop.create_task(work)
+    def _start(self, sock: socket.socket, service: str, origin: Origin, wanted: tuple[str, int]) -> None:
+        task = self._loop.create_task(self._serve(sock, service, origin, wanted))
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, sock))
-        return task
+
+    async def _serve(
+        self, sock: socket.socket, service: str, origin: Origin, wanted: tuple[str, int]
+    ) -> None:
+        task: asyncio.Task[Any] | None = asyncio.current_task()
+        watch = Watch(self._loop, task.cancel if task is not None else sock.close)
+        client = Stream(sock, watch)
+        try:
+            if service == "proxy":
+                await serve_proxy(self._context, client, origin)
+            elif service == "dns":
+                await serve_dns(self._context, client, origin)
+            else:
+                await serve_fake(self._context, client, origin, wanted)
+            client.whole = True
+        except (OSError, EOFError):
+            pass
+        finally:
+            watch.stop()
+            client.reset()
 
     def _ended(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
-        sock.close()
+        sock.close()  # where the task was cancelled before it began
         self._tasks.discard(task)
-        if not task.cancelled() and not isinstance(task.exception(), (*_OVER, type(None))):
-            self._fault(task.exception())
+        paused, self._paused = self._paused, []
+        for listener in paused:
+            listener.resume()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._fault("".join(traceback.format_exception(type(error), error, error.__traceback__)))
 
-    def _fault(self, error: BaseException | None = None) -> None:
+    def _fault(self, told: str) -> None:
         if len(self.faults) < _MAX_FAULTS:
-            told = (
-                traceback.format_exc()
-                if error is None
-                else "".join(traceback.format_exception(type(error), error, error.__traceback__))
-            )
             self.faults.append(told)

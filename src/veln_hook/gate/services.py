@@ -78,9 +78,7 @@ async def serve_fake(context: Context, client: Stream, origin: Origin, wanted: t
         passage = await open_passage(context, client, Target(name, port), origin)
     except RefusedError as refused:
         await _refuse(context, client, origin, refused, port)
-    except UnreachableError as error:
-        if port == HTTP_PORT:
-            await Session(context, client, origin).answer(502, str(error))
+    except UnreachableError:  # never for plain HTTP, where each request is answered by itself
         client.reset()
     else:
         try:

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from gate_world import Authority, Names, Server, World, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory) -> Authority:
+    if shutil.which("openssl") is None:
+        pytest.skip("certificates are made by the openssl command, which is not installed")
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def names() -> Names:
+    return Names()
+
+
+@pytest.fixture
+def make_world(names) -> Iterator[Callable[..., World]]:
+    """Make worlds that live as long as the test; arguments as of `World`."""
+    with contextlib.ExitStack() as stack:
+
+        def make(*allow: str, **options: Any) -> World:
+            return stack.enter_context(World(*allow, names=names, **options))
+
+        yield make
+
+
+@pytest.fixture
+def serve(names) -> Iterator[Callable[..., Server]]:
+    """Start servers: ``serve(function, "name", ...)`` lets these names lead to it."""
+    with contextlib.ExitStack() as stack:
+
+        def start(function: Callable[[Server, Any], None], *hosts: str) -> Server:
+            server = stack.enter_context(serving(function))
+            for host in hosts:
+                names.add(host, server.place)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def serve_tls(serve, authority) -> Callable[..., Server]:
+    """Start a server of TLS that echoes: ``serve_tls("name", prepare=...)``; ``names`` has the SNI of each."""
+
+    def start(name: str, prepare: Callable[[Any], None] = lambda _: None) -> Server:
+        context = authority.server_context(name)
+        prepare(context)
+
+        def speak(server: Server, sock: Any) -> None:
+            with contextlib.suppress(OSError), context.wrap_socket(sock, server_side=True) as secure:
+                while data := secure.recv(65536):
+                    server.received += data
+                    secure.sendall(data)
+
+        return serve(speak, name)
+
+    return start
