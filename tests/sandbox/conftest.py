@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ LINUX = [Rung.NAMESPACES, Rung.BUBBLEWRAP, Rung.NETNS_SUPERVISOR, Rung.SUPERVISO
 PATIENCE = 60
 
 
-@lru_cache(maxsize=None)
+@cache
 def probes() -> dict[Rung, ladder.Probe]:
     return {probe.rung: probe for probe in ladder.find(every=True).probes}
 

@@ -82,11 +82,13 @@ def test_a_signal_to_the_launcher_reaches_the_command(box):
         "print('ready', flush=True)\n"
         "signal.pause()"
     )
-    with box.launch(sys.executable, "-I", "-S", "-c", code) as launch:
-        with subprocess.Popen(launch.argv, stdout=subprocess.PIPE) as running:
-            assert running.stdout.readline() == b"ready\n"
-            running.send_signal(signal.SIGTERM)
-            assert running.wait(PATIENCE) == 42
+    with (
+        box.launch(sys.executable, "-I", "-S", "-c", code) as launch,
+        subprocess.Popen(launch.argv, stdout=subprocess.PIPE) as running,
+    ):
+        assert running.stdout.readline() == b"ready\n"
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(PATIENCE) == 42
 
 
 def test_it_ends_when_its_time_is_over(box):

@@ -158,10 +158,8 @@ def private_environment(task: Task, home: str, temporary: str | None, proxy: int
     """
     made = dict(task.environment)
     elsewhere = made.get("HOME") != home
-    # rustup looks below the home directory for toolchains that were put there outside.
-    real_rustup = os.path.join(made.get("HOME", "/"), ".rustup")
-    if elsewhere and "RUSTUP_HOME" not in made and os.path.isdir(real_rustup):
-        made["RUSTUP_HOME"] = real_rustup
+    if elsewhere:
+        _point_home(made)
     made["HOME"] = home
     for name in _CACHES:
         if elsewhere or name in made:
@@ -181,6 +179,14 @@ def private_environment(task: Task, home: str, temporary: str | None, proxy: int
         made["CARGO_HTTP_PROXY"] = url
         made["NODE_USE_ENV_PROXY"] = "1"
     return made
+
+
+def _point_home(made: dict[str, str]) -> None:
+    """Point rustup and git to what they would look for below the home directory outside."""
+    for name, below in (("RUSTUP_HOME", ".rustup"), ("GIT_CONFIG_GLOBAL", ".gitconfig")):
+        real = os.path.join(made.get("HOME", "/"), below)
+        if name not in made and os.path.exists(real):
+            made[name] = real
 
 
 def filter_families() -> None:

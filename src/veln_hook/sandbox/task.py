@@ -7,8 +7,8 @@ is built in, will do, and no start pays for ``json``.
 from __future__ import annotations
 
 import marshal
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # read by type checkers; typing is not imported
 if TYPE_CHECKING:
     from typing import Any
 

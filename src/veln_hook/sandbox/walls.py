@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import _socket
-import array
 import os
+import struct
 
 from veln_hook.sandbox import confine, descendants, landlock, namespaces, network, seccomp, system
 from veln_hook.sandbox.routing import MAX_BYTES
@@ -181,7 +181,7 @@ def send_descriptor(connection: Socket, text: str, descriptor: int) -> None:
     Raises:
         OSError: The other end is gone.
     """
-    rights = array.array("i", [descriptor])
+    rights = struct.pack("i", descriptor)
     connection.sendmsg([text.encode("ascii", "replace")], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
 
 
@@ -191,12 +191,11 @@ def receive(connection: Socket) -> tuple[str, int | None]:
     Raises:
         OSError: The connection broke.
     """
-    rights = array.array("i")
-    text, ancillary, _, _ = connection.recvmsg(MAX_BYTES, _socket.CMSG_SPACE(rights.itemsize))
+    text, ancillary, _, _ = connection.recvmsg(MAX_BYTES, _socket.CMSG_SPACE(struct.calcsize("i")))
     for level, kind, data in ancillary:
         if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-            rights.frombytes(data[: len(data) - len(data) % rights.itemsize])
-    return text.decode("utf-8", "replace"), rights[0] if rights else None
+            return text.decode("utf-8", "replace"), int(struct.unpack("i", data)[0])
+    return text.decode("utf-8", "replace"), None
 
 
 def _expect(connection: Socket, word: str) -> str:
