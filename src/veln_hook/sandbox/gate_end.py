@@ -37,19 +37,29 @@ class GateEnd:
         Raises:
             OSError: ECONNREFUSED, the gate is gone or doesn't take it.
         """
-        if self._route is None:
-            raise OSError(errno.ECONNREFUSED, "the gate")
         text = "".join(char if " " <= char <= "~" else "?" for char in line)[:MAX_BYTES].encode("ascii")
-        rights = array.array("i", [connection.fileno()])
-        poll = select.poll()
-        poll.register(self._route.fileno(), select.POLLOUT)
+        route = self._route
         try:
-            poll.poll(_PATIENCE)
-            self._route.sendmsg(
-                [text], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)], _socket.MSG_DONTWAIT
-            )
-        except BlockingIOError:
-            raise OSError(errno.ECONNREFUSED, "the gate") from None
+            if route is not None and (_sent(route, text, connection) or _sent_later(route, text, connection)):
+                return
         except OSError:
             self._route = None
-            raise OSError(errno.ECONNREFUSED, "the gate") from None
+        raise OSError(errno.ECONNREFUSED, "the gate")
+
+
+def _sent(route: Socket, text: bytes, connection: Socket) -> bool:
+    """Send a line with a descriptor; say whether there was room for it."""
+    rights = array.array("i", [connection.fileno()])
+    try:
+        route.sendmsg([text], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)], _socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sent_later(route: Socket, text: bytes, connection: Socket) -> bool:
+    """Do the same once there is room, if there soon is."""
+    poll = select.poll()
+    poll.register(route.fileno(), select.POLLOUT)
+    poll.poll(_PATIENCE)
+    return _sent(route, text, connection)

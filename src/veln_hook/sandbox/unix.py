@@ -144,24 +144,28 @@ class Unix:
         call.done(known)
 
     def _bind_file(self, call: Call, made: Socket, name: bytes) -> tuple[int, int]:
+        """Make a socket file, by the very name that was given: the socket tells it to whoever asks.
+
+        Returns:
+            Device and inode number of the file.
+        """
         directory, _, last = name.rpartition(b"/")
-        if last in (b"", b".", b".."):
-            raise OSError(errno.EADDRINUSE, "bind")
         where = directory or (b"/" if name.startswith(b"/") else b".")
         parent = call.target.open_path(AT_FDCWD, where, follow=True)
-        umask = os.umask(call.target.umask())
+        start = -1
         try:
             if not self._places.writable(parent, last):
                 raise OSError(errno.EACCES, "bind")
+            start = call.target.open_path(AT_FDCWD, b"", follow=True, empty=True)
+            umask = call.target.umask()
             call.notification.check()
-            os.fchdir(parent)  # a path by way of /proc would leave less room for the name
-            made.bind(last)
+            self._places.confined(lambda: _bind_from(start, umask, made, name))
             found = os.stat(last, dir_fd=parent, follow_symlinks=False)
             return found.st_dev, found.st_ino
         finally:
-            os.umask(umask)
-            os.chdir("/")
             os.close(parent)
+            if start >= 0:
+                os.close(start)
 
     def _remember(self, own: object) -> None:
         self._own.pop(own, None)
@@ -174,6 +178,12 @@ def _bind(made: Socket, name: bytes) -> bytes:
     """Bind to an abstract name, or to one that the kernel chooses where it is empty; return it."""
     made.bind(name)
     return bytes(made.getsockname())
+
+
+def _bind_from(directory: int, umask: int, made: Socket, name: bytes) -> None:
+    os.umask(umask)
+    os.fchdir(directory)
+    made.bind(name)
 
 
 def _connect(made: Socket, address: bytes) -> None:
