@@ -1,0 +1,115 @@
+"""Sdists that people really install build inside, and come out as they do outside."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.builders import make_sdist
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.envs import Env
+
+pytestmark = [pytest.mark.online, pytest.mark.slow]
+
+POLICY = """
+[cooling]
+min_age = "0"
+[decisions]
+high = "warn"
+medium = "allow"
+[sandbox]
+builds = "{builds}"
+"""
+
+RELEASES = {
+    "six": "setup.py without a backend",
+    "docopt": "setup.py without a backend, and without a project file",
+    "idna": "flit",
+    "markupsafe": "setuptools with a C extension",
+    "psutil": "setuptools with a C extension that asks the compiler",
+    "pyyaml": "a backend of its own, with Cython",
+    "tqdm": "setuptools-scm",
+    "jsonschema": "hatchling with hatch-vcs",
+}
+
+
+MESON = {
+    "pyproject.toml": '[build-system]\nrequires = ["meson-python", "ninja"]\nbuild-backend = "mesonpy"\n',
+    "meson.build": """
+project('native', 'c', version: '1.0')
+python = import('python').find_installation()
+python.extension_module('native', 'native.c', install: true)
+""",
+    "native.c": """
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "native", 0, -1, 0};
+PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&definition); }
+""",
+}
+
+
+def _built(env: Env, name: str, builds: str, place: Path) -> dict[str, bytes]:
+    result = env.run_pip(
+        *(
+            "wheel",
+            "-w",
+            str(place),
+            "--no-deps",
+            "--no-cache-dir",
+            "--no-binary",
+            ":none:" if "/" in name else name,
+            name,
+        ),
+        policy=POLICY.format(builds=builds),
+        online=True,
+        timeout=900,
+    )
+    assert result.returncode == 0, result
+    with zipfile.ZipFile(next(place.glob("*.whl"))) as archive:
+        return {member: archive.read(member) for member in archive.namelist()}
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_it_builds_with_identical_metadata(shared_env: Env, tmp_path: Path, name: str) -> None:
+    _compare(shared_env, name, tmp_path)
+
+
+def test_meson_builds_with_identical_metadata(shared_env: Env, tmp_path: Path) -> None:
+    pyproject = MESON["pyproject.toml"]
+    files = {name: text for name, text in MESON.items() if name != "pyproject.toml"}
+    _compare(
+        shared_env, str(make_sdist(tmp_path, "native", "1.0", pyproject=pyproject, files=files)), tmp_path
+    )
+
+
+def _compare(env: Env, name: str, tmp_path: Path) -> None:
+    inside = _built(env, name, "require", tmp_path / "inside")
+    outside = _built(env, name, "off", tmp_path / "outside")
+    assert sorted(inside) == sorted(outside)
+    metadata = [member for member in inside if member.endswith((".dist-info/METADATA", ".dist-info/WHEEL"))]
+    assert len(metadata) == 2
+    for member in inside:
+        # Compilers write the directory they ran in into what they make, and RECORD has hashes of that.
+        if not member.endswith((".so", ".dist-info/RECORD")):
+            assert inside[member] == outside[member], member
+
+
+def test_a_build_that_needs_a_host_fails_with_a_line_that_names_it(shared_env: Env, tmp_path: Path) -> None:
+    """The sdist of siphash24 1.9 lacks a library's source, which meson clones from GitHub."""
+    result = shared_env.run_pip(
+        *("wheel", "-w", str(tmp_path / "w"), "--no-deps", "--no-binary", "siphash24", "siphash24==1.9"),
+        policy=POLICY.format(builds="require"),
+        online=True,
+        timeout=600,
+    )
+    assert result.returncode == 1, result
+    lines = [line for line in result.out.splitlines() if "veln-hook: the build of siphash24 1.9" in line]
+    assert len(lines) == 1, result
+    assert "tried to reach github.com" in lines[0]
+    assert lines[0].endswith('allow it with sandbox.allow_hosts = ["github.com"] in the policy')
