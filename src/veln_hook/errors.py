@@ -108,3 +108,10 @@ class CarryError(VelnHookError):
 
     slug = "carry"
     advice = "Install veln-hook in that interpreter's environment, or run its own pip there."
+
+
+class SandboxError(VelnHookError):
+    """This machine can't confine a command, so it isn't run."""
+
+    slug = "sandbox"
+    advice = "'veln-hook doctor' tells what this machine allows, and what would help."

@@ -30,6 +30,7 @@ class Console:
         as_json: Everything goes into one object, written by ``finish``.
         quiet: Only what stands in the way, and what was asked for.
         color: Whether colours are wanted, if a terminal can show them.
+        shared: Whether the output is another program's as well: the object takes one line of it, the last.
         environ: For ``NO_COLOR`` and ``TERM``.
         out: Standard output, if it is another stream than this process's.
         err: Standard error, likewise.
@@ -42,6 +43,7 @@ class Console:
         as_json: bool = False,
         quiet: bool = False,
         color: bool = True,
+        shared: bool = False,
         environ: Mapping[str, str] = os.environ,
         out: TextIO | None = None,
         err: TextIO | None = None,
@@ -51,6 +53,7 @@ class Console:
         self.command = command
         self.as_json = as_json
         self.quiet = quiet
+        self._shared = shared
         self.results: list[Any] = []
         self.errors: list[VelnHookError] = []
         wanted = color and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
@@ -122,7 +125,10 @@ class Console:
         self.clear()
         if self.as_json:
             told = json_form.envelope(self.command, self.results, self.errors)
-            print(json.dumps(told, indent=2), file=self._out)
+            if self._shared:  # its last line may not have been ended
+                print(f"\n{json.dumps(told)}", file=self._out)
+            else:
+                print(json.dumps(told, indent=2), file=self._out)
         elif self._document is not None:
             print(json.dumps(self._document, indent=2), file=self._out)
 

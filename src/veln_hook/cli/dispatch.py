@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from veln_hook.cli import approvals, approve, audit, check, doctor, explain, log, policy, review, scan, status
+from veln_hook.cli import (
+    approvals,
+    approve,
+    audit,
+    check,
+    doctor,
+    explain,
+    log,
+    policy,
+    review,
+    run,
+    scan,
+    status,
+)
 from veln_hook.cli.console import Console
 from veln_hook.cli.invocation import Invocation
 from veln_hook.cli.parsing import make_parser
@@ -27,6 +41,7 @@ COMMANDS = (
     ("approvals", approvals),
     ("log", log),
     ("policy", policy),
+    ("run", run),
 )
 
 
@@ -37,15 +52,17 @@ def dispatch(argv: Sequence[str]) -> int:
         argv: What follows ``veln-hook``.
     """
     parser = make_parser(COMMANDS)
-    console = Console(
+    # What follows "--" is another program's.
+    ours = argv[: argv.index("--")] if "--" in argv else argv
+    console = _console(
         next((word for word in argv if not word.startswith("-")), ""),
-        as_json="--json" in argv,
-        color="--no-color" not in argv,
+        as_json="--json" in ours,
+        color="--no-color" not in ours,
     )
     try:
         args = parser.parse_args(argv)
         name = " ".join(filter(None, (args.command, getattr(args, "action", ""))))
-        console = Console(name, as_json=args.json, quiet=args.quiet, color=not args.no_color)
+        console = _console(name, as_json=args.json, quiet=args.quiet, color=not args.no_color)
         status = int(args.run(Invocation(args, console)))
     except SystemExit as exit_:  # --help and --version; pip's refusal to be loaded, which has told why
         return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
@@ -64,3 +81,10 @@ def dispatch(argv: Sequence[str]) -> int:
         status = int(ExitStatus.BROKEN)
     console.finish()
     return status
+
+
+def _console(name: str, *, as_json: bool, color: bool, quiet: bool = False) -> Console:
+    """Return the console of a command; ``run`` leaves standard output to what it runs."""
+    shared = name == "run"
+    out = sys.stderr if shared else None
+    return Console(name, as_json=as_json, quiet=quiet, color=color, shared=shared, out=out)

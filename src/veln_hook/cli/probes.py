@@ -19,6 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from veln_hook import __version__
 from veln_hook.cli.probing import REPAIR, Machine, Probe, ProbeResult, ask_child
+from veln_hook.cli.sandbox_probes import gate, sandbox
 from veln_hook.errors import PluginError, PolicyError, StoreError
 from veln_hook.policy.durations import format_duration
 from veln_hook.policy.loading import load_policy
@@ -323,6 +324,8 @@ PROBES: tuple[tuple[str, Probe], ...] = (
     ("policy", policy),
     ("switch", switch),
     ("store", store),
+    ("sandbox", sandbox),
+    ("gate", gate),
     ("not-covered", gaps),
 )
 """In the order they are told; later parts of veln-hook add theirs here."""
