@@ -75,7 +75,12 @@ def without(root: str, excluded: list[str]) -> Iterator[str]:
         root: A directory or file.
         excluded: Real paths, none of them ``root`` or above it.
     """
-    if not any(covers([root], path) for path in excluded):
+    start = len(root.rstrip("/")) + 1
+    deeper: dict[str, list[str]] = {}
+    for path in excluded:
+        if covers([root], path):
+            deeper.setdefault(path[start:].partition("/")[0], []).append(path)
+    if not deeper:
         yield root
         return
     try:
@@ -83,8 +88,13 @@ def without(root: str, excluded: list[str]) -> Iterator[str]:
     except OSError:
         return  # what can't be listed can't be told apart from what is excluded
     for entry in entries:
-        if not entry.is_symlink() and not covers(excluded, entry.path):
-            yield from without(entry.path, excluded)
+        inside = deeper.get(entry.name)
+        if entry.is_symlink() or (inside and entry.path in inside):
+            continue
+        if inside:
+            yield from without(entry.path, inside)
+        else:
+            yield entry.path
 
 
 def socket_paths() -> list[str]:
