@@ -3,7 +3,8 @@
 Usage: supervise.py SETTINGS COMMAND...
 
 SETTINGS is JSON: write, scratch and hide as in a task; route, a descriptor or null; report, a path; abi, the version
-of Landlock that the filter is told; drop, whether root gives up its capabilities.
+of Landlock that the filter is told; drop, whether root gives up its capabilities; namespaces, whether it gets user and
+network namespaces of its own first.
 """
 
 from __future__ import annotations
@@ -32,6 +33,15 @@ def main(settings: dict, command: list[str]) -> int:
         finally:
             os._exit(99)
     theirs.close()
+    if settings["namespaces"]:
+        ours.recv(100)
+        for kind, number in (("uid", os.getuid()), ("gid", os.getgid())):
+            if kind == "gid":
+                with open(f"/proc/{child}/setgroups", "w", encoding="ascii") as file:
+                    file.write("deny")
+            with open(f"/proc/{child}/{kind}_map", "w", encoding="ascii") as file:
+                file.write(f"7 {number} 1")
+        ours.send(b"mapped")
     _, descriptors, _, _ = socket.recv_fds(ours, 100, 1)
     route = None if settings["route"] is None else socket.socket(fileno=settings["route"])
     noted = refusals.Refusals()
@@ -50,6 +60,10 @@ def main(settings: dict, command: list[str]) -> int:
 
 
 def become(settings: dict, command: list[str], theirs: socket.socket) -> None:
+    if settings["namespaces"]:
+        system.call("unshare", 0x10000000 | 0x40000000)
+        theirs.send(b"unshared")
+        theirs.recv(100)
     if settings["drop"] and os.geteuid() == 0:
         system.call("capset", CAPABILITIES_VERSION_3, bytes(24))
     system.prctl(system.PR_SET_NO_NEW_PRIVS, 1)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from veln_hook.sandbox import seccomp, system
+from veln_hook.sandbox import system
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,16 +52,18 @@ def _why_not() -> str:
     """Say why there can be no supervisor on this machine; empty if there can."""
     if sys.platform != "linux" or system.MACHINE not in system.MACHINES:
         return "supervision by seccomp needs Linux on x86_64 or aarch64"
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            system.prctl(system.PR_SET_NO_NEW_PRIVS, 1)
-            seccomp.install_with_listener(seccomp.notify_filter(7))
-            status = 0
-        finally:
-            os._exit(status)
-    return "this kernel offers no listener for seccomp" if os.waitpid(pid, 0)[1] else ""
+    attempt = (
+        "from veln_hook.sandbox import seccomp, system; system.prctl(system.PR_SET_NO_NEW_PRIVS, 1);"
+        "seccomp.install_with_listener(seccomp.notify_filter(7))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", attempt],
+        env={**os.environ, "PYTHONPATH": str(SOURCE)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return f"this kernel offers no listener for seccomp: {done.stderr[-200:]}" if done.returncode else ""
 
 
 needs_supervisor = pytest.mark.skipif(bool(WHY_NOT := _why_not()), reason=WHY_NOT)
@@ -119,6 +121,7 @@ class Supervised:
             "report": str(self._report),
             "abi": 7,
             "drop": True,
+            "namespaces": False,
             **settings,
         }
         environment = {

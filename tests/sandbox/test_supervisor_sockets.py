@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -609,3 +610,36 @@ def test_closing_ends_what_listens(box: Supervised) -> None:
           error(socket.socket().bind, port)])
     """
     assert box.run(code).told == ["ECONNREFUSED", "ECONNREFUSED", ""]
+
+
+def test_all_of_it_works_from_an_empty_network_namespace(box: Supervised) -> None:
+    code = f"""
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    client = socket.create_connection(server.getsockname())
+    client.sendall(b"inside")
+    told = [server.accept()[0].recv(99).decode()]
+    with socket.create_connection(("127.0.0.1", int(os.environ["PROXY_PORT"]))) as proxy:
+        proxy.sendall(b"hello")
+        told.append(proxy.recv(99).decode())
+    unix = socket.socket(socket.AF_UNIX)
+    unix.bind("socket")
+    unix.listen()
+    told.append(error(socket.socket(socket.AF_UNIX).connect, "socket"))
+    told.append(error(socket.create_connection, ("192.0.2.1", 80)))
+    open("file", "w").close()
+    os.chmod("file", 0o640)
+    told += [oct(os.stat("file").st_mode), os.getuid(), error(os.chown, "file", 7, 7), error(os.chown, "file", 8, 8)]
+    tell(told)
+    """
+    if not _can_unshare():
+        pytest.skip("user and network namespaces can't be made here")
+    with gate() as serving:
+        told = box.run(code, route=serving.route, namespaces=True).told
+    assert told == ["inside", "gate:hello", "", "ENETUNREACH", "0o100640", 7, "", "EINVAL"]
+
+
+def _can_unshare() -> bool:
+    tried = subprocess.run(["unshare", "-rn", "true"], stderr=subprocess.DEVNULL, check=False)
+    return tried.returncode == 0

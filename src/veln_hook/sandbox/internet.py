@@ -12,6 +12,7 @@ import errno
 
 from veln_hook.sandbox import sockets
 from veln_hook.sandbox.addresses import Internet
+from veln_hook.sandbox.listening import Listening, inode_by_table
 from veln_hook.sandbox.target import CAP_NET_BIND_SERVICE
 
 TYPE_CHECKING = False  # read by type checkers; typing isn't imported
@@ -25,7 +26,6 @@ _DNS = 53
 _FIRST_UNPRIVILEGED = 1024
 _PATIENCE = 0.5  # seconds, for a connection on loopback: only a full queue makes it wait
 _MAX_STRANGERS = 64
-_LISTENING = "0A"  # TCP_LISTEN in the column "st" of /proc/net/tcp, proc(5)
 
 
 class Internet4And6:
@@ -46,6 +46,7 @@ class Internet4And6:
         self._refusals = refusals
         self._own: dict[tuple[bytes, int], int] = {}
         self._listeners: dict[int, Socket] = {}
+        self._listening = Listening()
         # Bound, and never listening: nobody else can have the port that the command takes for its proxy's.
         self._proxy = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
         self._proxy.bind((sockets.LOOPBACK[_socket.AF_INET], 0))
@@ -118,16 +119,23 @@ class Internet4And6:
         made = sockets.make(call.known.family, call.known.kind, source)
         try:
             call.notification.check()
-            if not _listens(inode, wanted.port):
-                raise OSError(errno.ECONNREFUSED, "connect")
+            self._demand_listening(inode, wanted)
             sockets.connect(made, wanted.for_family(call.known.family), _PATIENCE)
-            if not _listens(inode, wanted.port):
-                raise OSError(errno.ECONNREFUSED, "connect")
+            self._demand_listening(inode, wanted)
             known = self._known.substitute(call, made)
             known.connected = True
         finally:
             made.close()
         call.done(known)
+
+    def _demand_listening(self, inode: int, wanted: Internet) -> None:
+        """Raise ECONNREFUSED unless it is this socket that listens at an address."""
+        try:
+            found = self._listening.inode(wanted.packed, wanted.port)
+        except OSError:
+            found = inode_by_table(wanted.packed, wanted.port)
+        if found != inode:
+            raise OSError(errno.ECONNREFUSED, "connect")
 
     def _to_gate(self, call: Call, line: str) -> None:
         if not self._gate.there():
@@ -193,20 +201,3 @@ def _accepted(listener: Socket, peer: tuple[str, int]) -> Socket:
             return made
         made.close()
     raise OSError(errno.ECONNREFUSED, "connect")
-
-
-def _listens(inode: int, port: int) -> bool:
-    """Say whether the socket with this inode number listens on a port, by the kernel's own list."""
-    for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
-        try:
-            with open(table, encoding="ascii") as file:
-                next(file)
-                for line in file:
-                    columns = line.split()
-                    if columns[3] != _LISTENING:
-                        break  # those that listen come first
-                    if columns[9] == str(inode):
-                        return int(columns[1].rpartition(":")[2], 16) == port
-        except (OSError, StopIteration):
-            continue  # without IPv6 there is no such table
-    return False
