@@ -9,9 +9,7 @@ import sys
 import time
 
 import pytest
-from test_command import until
-
-from conftest import PATIENCE
+from confined import PATIENCE, until
 
 BUSY = (
     "import os, sys, time\n"
@@ -58,7 +56,9 @@ def test_killing_a_part_ends_all_of_it(box, victim):
         status = running.wait(PATIENCE)
         told = running.stderr.read()
         running.stderr.close()
-    assert (status, b"nothing runs" in told) == ((-signal.SIGKILL, False) if victim == "launcher" else (78, True))
+    assert (status, b"nothing runs" in told) == (
+        (-signal.SIGKILL, False) if victim == "launcher" else (78, True)
+    )
     last = writing(box)
     time.sleep(0.05)
     assert writing(box) == last

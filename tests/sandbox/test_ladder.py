@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
+from confined import LINUX, probes
 
-from conftest import LINUX, probes
 from veln_hook.sandbox import ladder, landlock
 from veln_hook.sandbox.interface import Rung
 

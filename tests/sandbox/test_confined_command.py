@@ -11,18 +11,9 @@ import sys
 import time
 
 import pytest
+from confined import PATIENCE, until
 
-from conftest import PATIENCE
 from veln_hook.sandbox.interface import Limits
-
-
-def until(condition) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def test_its_exit_status_is_the_command_s(box):
