@@ -613,7 +613,7 @@ def test_closing_ends_what_listens(box: Supervised) -> None:
 
 
 def test_all_of_it_works_from_an_empty_network_namespace(box: Supervised) -> None:
-    code = f"""
+    code = """
     server = socket.socket()
     server.bind(("127.0.0.1", 0))
     server.listen()

@@ -148,7 +148,9 @@ def test_a_server_that_lost_its_parent_is_still_inside(box: Supervised) -> None:
         server.bind("socket")
         server.listen()
         os.write(write, b"x")
-        server.accept()[0].sendall(b"an orphan")
+        accepted, _ = server.accept()
+        accepted.sendall(b"an orphan")
+        accepted.recv(1)  # it must live to be known: until the other end is closed
         os._exit(0)
     os.wait()
     os.read(read, 1)

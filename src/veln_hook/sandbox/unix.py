@@ -90,7 +90,10 @@ class Unix:
         call.done(known)
 
     def _inside(self, made: Socket) -> bool:
-        """Say whether the process that listens at the other end belongs to this confinement, and lives."""
+        """Say whether the process that began to listen at the other end belongs to this confinement.
+
+        One that has ended can't be placed any more: a server whose first process is gone isn't reached.
+        """
         process, _, _ = _CREDENTIALS.unpack(
             made.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
         )
@@ -128,12 +131,12 @@ class Unix:
         if made is None:
             made = fresh = sockets.make(known.family, known.kind)
         try:
-            own = (
-                self._bind_file(call, made, name)
-                if name and not name.startswith(b"\0")
-                else _bind(made, name)
-            )
-            self._remember(own)
+            call.notification.check()
+            if name and not name.startswith(b"\0"):
+                self._remember(self._bind_file(call, made, name))
+            else:
+                made.bind(name)  # where it is empty, the kernel chooses one
+                self._remember(bytes(made.getsockname()))
             if fresh is not None:
                 known = self._known.substitute(call, fresh)
         finally:
@@ -172,12 +175,6 @@ class Unix:
         self._own[own] = None
         if len(self._own) > _MAX_OWN:
             del self._own[next(iter(self._own))]
-
-
-def _bind(made: Socket, name: bytes) -> bytes:
-    """Bind to an abstract name, or to one that the kernel chooses where it is empty; return it."""
-    made.bind(name)
-    return bytes(made.getsockname())
 
 
 def _bind_from(directory: int, umask: int, made: Socket, name: bytes) -> None:
