@@ -134,8 +134,7 @@ def run_on(
         raise UsageError(f"the working directory can't be told: {error.strerror}") from error
     confined = confine(wishes, here, os.environ, rung, terminal=foreground.has_terminal())
     with ExitStack() as stack:
-        if gate is None and allowed:
-            extra.require()
+        if gate is None and _needs_gate(allowed, learn=wishes.learn):
             from veln_hook.gate.egress import Egress  # noqa: PLC0415 - it needs an extra
 
             gate = stack.enter_context(Egress(allowed, index_hosts=indexes))
@@ -155,6 +154,21 @@ def run_on(
     if os.WIFSIGNALED(ended.status):
         console.finish()  # it is the last moment
     return foreground.end_likewise(ended.status)
+
+
+def _needs_gate(allowed: Sequence[str], *, learn: bool) -> bool:
+    """Tell whether there must be a gate, or should be: one that refuses all learns ports besides names.
+
+    Raises:
+        UsageError: There must be, and it is not installed.
+    """
+    try:
+        extra.require()
+    except UsageError:
+        if allowed:
+            raise
+        return False
+    return bool(allowed) or learn
 
 
 def _started(confined: Confined, wishes: Wishes, rung: Rung, gate: Egress | None) -> _Ended:
