@@ -51,8 +51,8 @@ class Supervisor:
             task: Its ``write``, ``scratch`` and ``hide`` say where files may be changed and sockets made.
             route: To the gate (``routing``), if there is one.
             refusals: Where is noted what the command tried to reach.
-            root: The process that everything confined descends from, orphans included: a subreaper
-                (PR_SET_CHILD_SUBREAPER, prctl(2)), as the supervisor's own process can be.
+            root: The process of the command. The supervisor's own process is the subreaper of all that comes
+                of it (PR_SET_CHILD_SUBREAPER, prctl(2)), and has no other children.
 
         Raises:
             OSError: There is no loopback here, or no more descriptors.

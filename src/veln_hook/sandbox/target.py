@@ -227,14 +227,10 @@ class Target:
         return os.readlink(f"{self._proc}/ns/user") == os.readlink("/proc/self/ns/user")
 
 
-def descends(process: int, root: int) -> bool:
-    """Say whether a living process is ``root`` or descends from it.
-
-    ``root`` must be a subreaper (PR_SET_CHILD_SUBREAPER, prctl(2)): orphans become its children, so that none
-    of its descendants gets another parent.
-    """
+def descends(process: int, roots: tuple[int, ...]) -> bool:
+    """Say whether a living process is one of these or descends from one."""
     for _ in range(_MAX_KIN):
-        if process == root:
+        if process in roots:
             return True
         if process <= 1:
             return False

@@ -42,12 +42,12 @@ class Unix:
             known: All sockets of the command.
             places: Where the command may make and use files.
             refusals: Where attempts to reach anything else are noted.
-            root: The process that all of the command descends from, as ``target.descends`` takes it.
+            root: The process of the command. What it leaves behind as an orphan becomes a child of this one.
         """
         self._known = known
         self._places = places
         self._refusals = refusals
-        self._root = root
+        self._roots = (root, os.getpid())
         # Abstract names, and the device and inode numbers of socket files.
         self._own: dict[object, None] = {}
 
@@ -97,7 +97,7 @@ class Unix:
         process, _, _ = _CREDENTIALS.unpack(
             made.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS.size)
         )
-        if process <= 0 or process == os.getpid() or not descends(process, self._root):
+        if process <= 0 or process == os.getpid() or not descends(process, self._roots):
             return False
         try:
             pidfd = made.getsockopt(_socket.SOL_SOCKET, _SO_PEERPIDFD)
