@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from confined import PATIENCE
+
 from veln_hook.sandbox.interface import Rung
 
 HERE = Path(__file__).parent
