@@ -13,7 +13,7 @@ BAD = "1.82.8"
 
 HOST = "models.litellm.example"
 """Where the credentials go. No such name can exist (RFC 2606): only where the sink is made the HTTP proxy, as
-``run.py`` does it for the import, does anything arrive, and nowhere else than there."""
+``attempts.py`` does it for the import, does anything arrive, and nowhere else than there."""
 
 _UTILS = '''\
 """What the rest of the package needs."""

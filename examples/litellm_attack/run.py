@@ -21,12 +21,14 @@ import tempfile
 import textwrap
 import venv
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from attempts import WITHOUT_COOLING, Attempt, attempt, clean_environ
 from payload import BAD, FORMS, GOOD, PROJECT, bad_wheel, good_wheel
 from servers import Index, Sink
+from third_act import play_confined, third_act
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HELD = 75
@@ -40,33 +42,6 @@ DEFAULT_MIN_AGE = timedelta(hours=2)
 AGES = tuple(timedelta(minutes=minutes) for minutes in (0, 4, 12, 47, 180))
 # Long enough that a release from before the attack is nobody's question.
 AGE_OF_GOOD = timedelta(days=120)
-FAKE_CREDENTIALS = {
-    "AWS_SECRET_ACCESS_KEY": "FAKE-aws-secret",
-    "GITHUB_TOKEN": "FAKE-github-token",
-    "OPENAI_API_KEY": "FAKE-openai-key",
-}
-
-WITHOUT_COOLING = '[cooling]\nmin_age = "0"\n'
-# A directory of site-packages, so that its .pth files count as after an ordinary install.
-IMPORT = f"import site, sys; site.addsitedir(sys.argv[1]); import {PROJECT}"
-
-
-@dataclass
-class Attempt:
-    """One ``pip install``, and one ``import litellm`` after it."""
-
-    command: str
-    exit_status: int
-    version: str
-    """What was installed; empty if nothing was."""
-    bad_bytes: int
-    """Bytes of the bad file that left the index."""
-    stolen: int
-    """Times that credentials arrived at the sink."""
-    message: list[str] = field(default_factory=list)
-    """What veln-hook said."""
-    output: str = ""
-    """All that pip said."""
 
 
 @dataclass
@@ -181,81 +156,6 @@ def play_without_cooling(python: str, work: Path, form: str) -> Form:
             check=False,
         )
         return Form(form, unprotected, protected, again, review.stdout)
-
-
-def attempt(
-    python: str, room: Path, requirement: str, index: Index, sink: Sink, *, switch: str = ""
-) -> Attempt:
-    """Install into a directory, then import what is there."""
-    target = room / "site"
-    environ = clean_environ(room)
-    if switch:
-        environ["VELN_HOOK"] = switch
-    bytes_before, stolen_before = sum_of_bad(index), len(sink.received)
-    pip = [python, "-m", "pip", "install", "--target", str(target), "--index-url", index.url, requirement]
-    done = subprocess.run(
-        pip,
-        env=environ,
-        cwd=room,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    subprocess.run(
-        [python, "-c", IMPORT, str(target)],
-        env={**environ, **FAKE_CREDENTIALS, "http_proxy": sink.root},
-        cwd=room,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-    installed = [info.name.split("-")[1][: -len(".dist")] for info in target.glob(f"{PROJECT}-*.dist-info")]
-    return Attempt(
-        command=f"pip install {requirement}",
-        exit_status=done.returncode,
-        version=installed[0] if installed else "",
-        bad_bytes=sum_of_bad(index) - bytes_before,
-        stolen=len(sink.received) - stolen_before,
-        message=hold_message(done.stdout),
-        output=done.stdout,
-    )
-
-
-def sum_of_bad(index: Index) -> int:
-    """Return how many bytes of the bad release were sent."""
-    return sum(size for filename, size in index.bytes_sent.items() if f"-{BAD}-" in filename)
-
-
-def hold_message(output: str) -> list[str]:
-    """Return the lines of veln-hook's message in pip's output, without pip's prefix."""
-    lines: list[str] = []
-    for line in output.splitlines():
-        text = line.partition("ERROR: ")[2] if line.startswith("ERROR: ") else line
-        text = text.partition("WARNING: ")[2] if text.startswith("WARNING: ") else text
-        if text.startswith(("HOLD", "BLOCK")) or (lines and text.startswith("      ")):
-            lines.append(text)
-        elif lines:
-            break
-    return lines
-
-
-def clean_environ(home: Path) -> dict[str, str]:
-    """Return an environment with its own home, without the visitor's policy, store and pip configuration."""
-    home.mkdir(parents=True, exist_ok=True)
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "TMPDIR", "LANG") if name in os.environ}
-    return {
-        **kept,
-        "HOME": str(home),
-        "XDG_CONFIG_HOME": str(home / ".config"),
-        "XDG_STATE_HOME": str(home / ".local/state"),
-        "PIP_CONFIG_FILE": os.devnull,
-        "PIP_NO_CACHE_DIR": "1",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_NO_INPUT": "1",
-        "NO_COLOR": "1",
-        "COLUMNS": "200",
-    }
 
 
 def make_interpreter(work: Path) -> str:
@@ -374,15 +274,20 @@ def main() -> int:
         with ThreadPoolExecutor(max_workers=2) as pool:
             moments = list(pool.map(lambda age: play(python, work, age), AGES))
             forms = list(pool.map(lambda form: play_without_cooling(python, work, form), FORMS))
+            uses = list(pool.map(lambda form: play_confined(python, work, form), FORMS))
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
-    surprises = [surprise for played in (*moments, *forms) for surprise in played.surprises()]
+    surprises = [surprise for played in (*moments, *forms, *uses) for surprise in played.surprises()]
     if options.json:
-        results = {"ages": [asdict(moment) for moment in moments], "forms": [asdict(form) for form in forms]}
+        results = {
+            "ages": [asdict(moment) for moment in moments],
+            "forms": [asdict(form) for form in forms],
+            "uses": [asdict(played) for played in uses],
+        }
         print(json.dumps({"schema": 2, "command": "litellm_attack", "results": results, "errors": surprises}))
     else:
-        print(f"\n{table(moments)}\n\n{explain(moments)}\n\n{second_act(forms)}")
+        print(f"\n{table(moments)}\n\n{explain(moments)}\n\n{second_act(forms)}\n\n{third_act(uses)}")
         for surprise in surprises:
             print(f"NOT AS PROMISED: {surprise}")
     return 1 if surprises else 0

@@ -105,6 +105,26 @@ def test_the_review_shows_what_is_new(form):
     assert f"^ {ruling}" in form["review"]
 
 
+@pytest.fixture(scope="module", params=["utils.py", ".pth"])
+def use(played, request):
+    (use,) = (use for use in played["uses"] if use["form"] == request.param)
+    return use
+
+
+def test_installed_and_imported_it_robs_who_runs_it_plainly(use):
+    assert use["version"] == "1.82.8"
+    assert use["plain"]["stolen"] == 1
+    assert use["plain"]["output"][0] == "the sink can be reached: True"
+
+
+def test_under_run_nothing_arrives_and_the_program_goes_on(use):
+    if use["confined"]["exit_status"] == 78:
+        pytest.skip(f"no sandbox works on this machine: {use['confined']['message']}")
+    assert (use["confined"]["exit_status"], use["confined"]["stolen"]) == (0, 0)
+    assert use["confined"]["output"] == ["the sink can be reached: False", use["plain"]["output"][1]]
+    assert use["plain"]["output"][1].startswith("the program goes on: ")
+
+
 def test_it_refuses_an_interpreter_without_protection(home):
     done = run(home, "--python", envs.shared_env(envs.newest_pair(), home, hooked=False).python)
     assert done.returncode == 1
