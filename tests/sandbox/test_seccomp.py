@@ -229,6 +229,22 @@ def test_both_machines_are_known(machine: str, monkeypatch: pytest.MonkeyPatch) 
         assert decide(program, struct.pack("=iIQ6Q", 500, ARCHITECTURES[machine], 0, *[0] * 6)) == ALLOWED
 
 
+@here
+def test_a_filter_is_made_without_reading_a_file() -> None:
+    """It is made by a process that Landlock keeps out of where veln-hook may lie."""
+    code = """
+    from veln_hook.sandbox import seccomp
+    def no_file(event, arguments):
+        if event in ("open", "import"):
+            raise PermissionError(str(arguments))
+    sys.addaudithook(no_file)
+    seccomp.notify_filter(7)
+    seccomp.install(seccomp.family_filter())
+    tell("made")
+    """
+    assert told(code) == "made"
+
+
 def test_the_assembler_refuses_what_a_kernel_would() -> None:
     program = bpf.Program()
     program.label("start")

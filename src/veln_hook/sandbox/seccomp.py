@@ -13,7 +13,7 @@ from __future__ import annotations
 import ctypes
 import errno
 
-from veln_hook.sandbox import bpf, rules, system
+from veln_hook.sandbox import bpf, rules, supervised_calls, system
 
 # linux/seccomp.h
 _SET_MODE_FILTER = 1
@@ -78,8 +78,6 @@ def notify_filter(abi: int) -> bytes:
     Raises:
         OSError: The system calls of this machine aren't known.
     """
-    from veln_hook.sandbox import supervised_calls  # noqa: PLC0415 - the other filter does without
-
     return supervised_calls.make(truncate=abi < supervised_calls.LANDLOCK_TRUNCATES).assemble()
 
 
