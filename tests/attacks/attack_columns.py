@@ -21,8 +21,8 @@ from attack_world import names_with
 if TYPE_CHECKING:
     from attack_world import World
 
-BATCH_SECONDS = 40
-_DAEMON_SECONDS = 1.5
+BATCH_SECONDS = 60
+_DAEMON_SECONDS = 0.8
 _CORE_PATTERN = "/proc/sys/kernel/core_pattern"
 _KERNEL_FILES = ("/sys/kernel/mm/ksm/sleep_millisecs", "/proc/sys/kernel/printk_ratelimit_burst")
 _ADJ_TAI = 0x80
@@ -36,8 +36,8 @@ class Column:
     """A value of ``Rung``; empty for the control, which confines nothing."""
     own_processes: bool = False
     terminal: bool = False
-    wrap: tuple[str, ...] = ()
-    """A command that runs the rest of its arguments."""
+    docker: bool = False
+    """Whether all of it runs under Docker's default profile; needs root."""
 
 
 @dataclass
@@ -64,6 +64,7 @@ def run(
     *,
     gate: Any = None,
     attacks: tuple[str, ...] = (),
+    seconds: float = BATCH_SECONDS,
     extra: dict[str, Any] | None = None,
 ) -> Outcome:
     """Run attacks, all or those named, in one column.
@@ -73,6 +74,7 @@ def run(
         column: How.
         gate: An ``Egress`` that serves the command's route; without one it has no network.
         attacks: Their names.
+        seconds: After how long it is ended.
         extra: More for the attacks to know.
     """
     world.prepare_build()
@@ -83,10 +85,11 @@ def run(
     heard_before = len(world.ears.heard)
     route = gate.open_route() if gate is not None and column.rung else None
     with Accomplice(world.ears, world.build) as accomplice:
-        told = _start(world, column, setup, route, attacks)
+        told = _start(world, column, setup, route, attacks=attacks, seconds=seconds)
     time.sleep(_DAEMON_SECONDS)
     said = _said(world)
     heard = bytes(world.ears.everything()[heard_before:]) + told.get("typed", "").encode("latin-1")
+    heard = heard.replace(world.secrets["typed"].encode("ascii"), b"")
     heard += told.get("pair", "").encode("latin-1")
     if f"{world.nonce}:write_report" in json.dumps(told.get("refusals")):
         heard += f"{world.nonce}:write_report:".encode("ascii")
@@ -108,7 +111,13 @@ def run(
 
 
 def _start(
-    world: World, column: Column, setup: dict[str, Any], route: int | None, attacks: tuple[str, ...]
+    world: World,
+    column: Column,
+    setup: dict[str, Any],
+    route: int | None,
+    *,
+    attacks: tuple[str, ...],
+    seconds: float,
 ) -> dict[str, Any]:
     place = world.aside
     read = [place, os.path.dirname(world.root_only)]
@@ -138,6 +147,7 @@ def _start(
             "VELN_ATTACK": world.nonce,
         },
         "build": world.build,
+        "write": [world.build, world.project],
         "home": world.home,
         "read": read,
         "hide": [*(os.path.dirname(path) for path in world.hidden.values()), *world.hidden_visible.values()],
@@ -145,7 +155,7 @@ def _start(
         "terminal": setup["terminal"],
         "attacker": ["127.0.0.1", world.ears.ports["tcp4"]],
         "leaked_file": world.leaked,
-        "seconds": BATCH_SECONDS,
+        "seconds": seconds,
         **{name: f"{place}/setup/{name}" for name in ("told", "pids")},
         "out": f"{place}/setup/out",
         "err": f"{place}/setup/err",
@@ -155,8 +165,9 @@ def _start(
     for name in os.listdir(f"{place}/setup"):
         os.unlink(f"{place}/setup/{name}")
     world.write(f"{place}/setup/job.json", json.dumps(job))
+    command = [world.python, "-I", f"{place}/outside/starter.py", f"{place}/setup/job.json"]
     starter = subprocess.Popen(
-        [*column.wrap, world.python, "-I", f"{place}/outside/starter.py", f"{place}/setup/job.json"],
+        [*world.docker_profile(), *command] if column.docker else command,
         env={
             "CANARY": world.secret("caller"),
             "TMPDIR": world.caller,
@@ -169,7 +180,7 @@ def _start(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         pass_fds=[] if route is None else [route],
-        **world.user.options(),
+        **({} if column.docker else world.user.options()),
     )
     if route is not None:
         os.close(route)

@@ -15,13 +15,15 @@ from typing import Any
 _TCP_FASTOPEN = 23
 FRAME_TYPE = 0x88B5
 """An EtherType for experiments (IEEE 802): nothing else sends it."""
+_STREAMS = (socket.SOCK_STREAM, socket.SOCK_SEQPACKET)
 _UDPLITE, _SCTP, _VSOCK = 136, 132, 40
 
 
 class Ears:
     """Servers that take every connection and keep every byte; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, silent: bool = False) -> None:
+        self._silent = silent  # as a TLS server is, until the client has spoken
         self.heard = bytearray()
         self._lock = threading.Lock()
         self._listening: dict[int, Any] = {}
@@ -80,7 +82,11 @@ class Ears:
         with contextlib.suppress(OSError):
             made.setsockopt(socket.IPPROTO_TCP, _TCP_FASTOPEN, 64)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
+        try:
+            made.bind((host, port))
+        except OSError:
+            made.close()
+            raise
         self._add(made)
         return made.getsockname()[1]
 
@@ -112,7 +118,7 @@ class Ears:
 
     def _add(self, made: Any) -> None:
         if isinstance(made, socket.socket):
-            if made.type in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET):
+            if made.type in _STREAMS:
                 made.listen(512)
             made.setblocking(False)
         self._listening[made.fileno()] = made
@@ -133,8 +139,6 @@ class Ears:
         elif made.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             connection = made.accept()[0]
             connection.setblocking(False)
-            with contextlib.suppress(OSError):
-                connection.sendall(b"heard you\n")
             self._listening[connection.fileno()] = connection
             self._poll.register(connection.fileno(), select.EPOLLIN)
             return
@@ -144,10 +148,17 @@ class Ears:
                 return
         if data:
             self.hear(data + b"\n")
+            self._reply(made)
         else:
             self._poll.unregister(fd)
             del self._listening[fd]
             made.close()
+
+    def _reply(self, made: Any) -> None:
+        """Tell that something was heard: only then, since what is closed with a greeting unread loses what it sent."""
+        if isinstance(made, socket.socket) and made.type in _STREAMS and not self._silent:
+            with contextlib.suppress(OSError):
+                made.send(b"heard you\n")
 
     @staticmethod
     def _tried(read: Any) -> bytes:

@@ -165,6 +165,8 @@ class World:
         self.visible = self.make_directory("/opt" if root else self.home)
         self.tmp = self.make_directory("/tmp", 0o700)
         self.build = self.make_directory("/tmp")
+        self.project = self.make_directory("/tmp")
+        """Can be written, and something in it is hidden."""
         self.aside = self.make_directory("/tmp")
         """Neither to be attacked nor to be protected: what the tests themselves need."""
         self.run = self.make_directory("/run" if root else self.tmp)
@@ -223,17 +225,19 @@ class World:
 
     def prepare_build(self) -> None:
         """Empty the build directory and fill it as the attacks expect it."""
-        for name in os.listdir(self.build):
-            path = os.path.join(self.build, name)
-            shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
+        for place in (self.build, self.project):
+            for name in os.listdir(place):
+                path = os.path.join(place, name)
+                shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
         for name in ("asks", "answers", "heartbeats", "m"):
             os.mkdir(f"{self.build}/{name}")
             self.give(f"{self.build}/{name}")
         self.hidden = {
-            name: self.write(f"{self.build}/private-{name}/.env", self.secret(f"hidden-{name}"))
+            name: self.write(f"{self.project}/private-{name}/.env", self.secret(f"hidden-{name}"))
             for name in _HIDDEN
         }
         self.ears.listen_unix(f"{self.build}/socket")
+        os.write(self.keyboards[1], self.secret("typed").encode("ascii") + b"\n")
         _remove(f"{self.visible}/late")
 
     def _make_sockets(self) -> None:
@@ -253,10 +257,12 @@ class World:
         self.ears.listen_unix(f"\0{self.nonce}-datagram", socket.SOCK_DGRAM)
 
     def _make_terminals(self) -> None:
-        self.terminals = []
+        self.terminals, self.keyboards = [], []
         for _ in range(2):
             master, slave = os.openpty()
             self.terminals.append(os.ttyname(slave))
+            self.keyboards.append(os.dup(master))
+            self._stack.callback(os.close, self.keyboards[-1])
             self.give(self.terminals[-1])
             self._stack.callback(os.close, slave)
             self.ears.listen_descriptor(master)
@@ -266,6 +272,11 @@ class World:
         process = subprocess.Popen(command, **{"cwd": "/", **self.user.options(), **options})
         self._stack.callback(_end, process)
         return process
+
+    def docker_profile(self) -> list[str]:
+        """Return what runs a command as this user under Docker's default profile; to be started by root."""
+        program = f"{self.aside}/outside/docker_profile.py"
+        return [self.python, "-I", program, str(self.user.uid), str(self.user.gid)]
 
     def _start_processes(self) -> None:
         told = {
@@ -324,6 +335,7 @@ class World:
             "places": {"visible": self.visible, "home": self.home, "tmp": self.tmp},
             "system_places": self.system_places(),
             "build": self.build,
+            "project": self.project,
             "tools": self.tools,
             "canary": self.canary,
             "key": self.canary["kernel_key"],

@@ -76,11 +76,18 @@ class Attack(NamedTuple):
 
 
 ATTACKS: dict[str, Attack] = {}
+NAMED: dict[str, Attack] = {}
 
 
 def attack(function: Callable[[World], Any]) -> Callable[[World], Any]:
     """Enter a function in the list of attacks, under its name."""
     ATTACKS[function.__name__] = Attack(function.__name__, function, 6.0)
+    return function
+
+
+def named(function: Callable[[World], Any]) -> Callable[[World], Any]:
+    """Enter a function among those that run only when they are named, and take their time."""
+    NAMED[function.__name__] = Attack(function.__name__, function, 900.0)
     return function
 
 
@@ -122,14 +129,14 @@ class World:
             time.sleep(0.01)
         raise OSError("nobody outside answered")
 
-    def tool(self, name: str, *arguments: object) -> str:
+    def tool(self, name: str, *arguments: object, seconds: float = TOOL_SECONDS) -> str:
         """Run a compiled program and return what it printed."""
         done = subprocess.run(
             [os.path.join(self.tools, name), *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=TOOL_SECONDS,
+            timeout=seconds,
             check=False,
         )
         return f"{done.returncode} {done.stdout.decode('utf-8', 'replace')}"

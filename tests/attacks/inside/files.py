@@ -316,7 +316,9 @@ def write_hidden_name(world: World) -> object:
         lambda: write(hidden, world.token),
         lambda: os.unlink(hidden),
         lambda: os.rename(hidden, os.path.join(world.build, "taken")),
+        lambda: os.rename(hidden, os.path.join(world.project, "taken")),
         lambda: os.rename(parent, os.path.join(world.build, "moved")),
+        lambda: os.rename(parent, os.path.join(world.project, "moved")),
     )
     own = os.path.join(world.build, "replacement")
     write(own, world.token, _NEW)

@@ -21,21 +21,23 @@ import gates
 import kernel
 import network
 import processes
+import races
 import reading
 import staying
 import tampering
 import unix
-from common import ATTACKS, World
+from common import ATTACKS, NAMED, World
 
 _AT_ONCE = 4
-MODULES = (files, gates, kernel, network, processes, reading, staying, tampering, unix)
+_ALL = {**ATTACKS, **NAMED}
+MODULES = (files, gates, kernel, network, processes, races, reading, staying, tampering, unix)
 
 
 def _child(setup: dict, name: str, out: int) -> None:
     """Run one attack and end; what it says goes to `out`."""
-    signal.alarm(int(ATTACKS[name].seconds) + 2)
+    signal.alarm(int(_ALL[name].seconds) + 2)
     try:
-        said = str(ATTACKS[name].run(World(setup, name)))
+        said = str(_ALL[name].run(World(setup, name)))
     except BaseException:  # noqa: BLE001 - whatever happens in an attack is something to tell
         said = traceback.format_exc(limit=-2)
     try:
@@ -49,7 +51,7 @@ class _Running:
         self.name = name
         self.out, theirs = os.pipe()
         self.said = b""
-        self.ends = time.monotonic() + ATTACKS[name].seconds
+        self.ends = time.monotonic() + _ALL[name].seconds
         self.pid = os.fork()
         if self.pid == 0:
             for out in [self.out, *(other.out for other in others)]:

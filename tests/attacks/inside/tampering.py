@@ -186,3 +186,13 @@ def terminal_device(world: World) -> object:
 def other_terminal(world: World) -> object:
     """Write to another terminal of the user's."""
     return write(world.other_terminal, world.token, os.O_RDWR | os.O_NOCTTY)
+
+
+@attack
+def read_keystrokes(world: World) -> object:
+    """Read what is typed into another terminal of the user's."""
+    fd = os.open(world.other_terminal, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        return os.read(fd, 4096).decode("latin-1")
+    finally:
+        os.close(fd)

@@ -122,7 +122,7 @@ def _confined(job: dict, told: dict) -> tuple:
     confinement = Confinement(
         cwd=job["build"],
         environment=scrubbed.environment,
-        write=(job["build"],),
+        write=tuple(job["write"]),
         read=(*job["read"], sys.prefix, sys.base_prefix),
         hide=(*hidden, *job["hide"]),
         terminal=job["with_terminal"],
