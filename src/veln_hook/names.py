@@ -41,6 +41,27 @@ def parse_filename(filename: str) -> FileName | None:
     return None
 
 
+def likeness(one: str, other: str) -> tuple[bool, bool, bool, bool]:
+    """Say how alike two files of one project are, for comparing what is in them; the greatest is the likest.
+
+    A wheel with native code is like another one with native code, whatever its platform is called, rather
+    than like a pure one of the same project.
+
+    Returns:
+        Whether both are wheels or neither is; whether both are for any platform or neither is; whether
+        interpreter and ABI are the same; whether all tags are.
+    """
+    kind = one.endswith(".whl") == other.endswith(".whl")
+    mine, theirs = _tags(one), _tags(other)
+    return kind, (mine[2] == "any") == (theirs[2] == "any"), mine[:2] == theirs[:2], mine == theirs
+
+
+def _tags(filename: str) -> tuple[str, str, str]:
+    """Return interpreter, ABI and platform of a wheel's name; those of a pure one for anything else."""
+    parts = filename[: -len(".whl")].rsplit("-", 3)[1:] if filename.endswith(".whl") else []
+    return (parts[0], parts[1], parts[2]) if len(parts) == 3 else ("", "none", "any")  # noqa: PLR2004 - PEP 425
+
+
 def _wheel_parts(filename: str) -> tuple[str, str]:
     if len(filename) > _MAX_LENGTH:
         return "", ""

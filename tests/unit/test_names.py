@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from veln_hook.model import ArchiveKind
-from veln_hook.names import SDIST_SUFFIXES, parse_filename
+from veln_hook.names import SDIST_SUFFIXES, likeness, parse_filename
 
 WHEEL, SDIST = ArchiveKind.WHEEL, ArchiveKind.SDIST
 
@@ -62,3 +62,31 @@ def test_compressed_tags_do_not_multiply_without_bound():
         f"py{n}" for n in range(3000)
     )  # 27,000,000,000 tags: multiplied out, this would never end
     assert parse_filename(f"demo-1.0-{many}-{many}-{many}.whl") == ("", "", WHEEL)
+
+
+@pytest.mark.parametrize(
+    "alike",
+    [
+        [
+            "demo-2.0-cp311-cp311-manylinux1_x86_64.manylinux_2_28_x86_64.whl",
+            "demo-1.0-cp311-cp311-manylinux1_x86_64.manylinux_2_28_x86_64.whl",
+            "demo-1.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+            "demo-1.0-cp39-abi3-manylinux_2_17_x86_64.whl",
+            "demo-1.0-py3-none-any.whl",
+            "demo-1.0.tar.gz",
+        ],
+        [
+            "demo-2.0-py3-none-any.whl",
+            "demo-1.0-py3-none-any.whl",
+            "demo-1.0-cp39-abi3-win32.whl",
+            "demo-1.0.zip",
+        ],
+        ["demo-2.0.tar.gz", "demo-1.0.zip", "demo-1.0-py3-none-any.whl", "demo-1.0-cp39-abi3-win32.whl"],
+    ],
+)
+def test_a_file_is_compared_with_the_likest(alike):
+    """Each list begins with a file and goes on with what it is less and less like."""
+    grades = [likeness(each, alike[0]) for each in alike]
+    assert grades == sorted(grades, reverse=True)
+    assert grades[0] == (True, True, True, True)
+    assert len(set(grades)) >= len(alike) - 1

@@ -18,6 +18,7 @@ from veln_hook.archive import describe_archive
 from veln_hook.errors import ArchiveError, IndexUnavailableError, UsageError
 from veln_hook.index import strip_credentials
 from veln_hook.model import Candidate, Origin
+from veln_hook.names import likeness
 from veln_hook.report.wording import printable
 from veln_hook.source.baseline import version_of
 
@@ -113,7 +114,7 @@ class FetchingClient(PipClient):
                 f"no index lists {project} {printable(version)}",
                 advice=pip_client._FIND_ADVICE,  # noqa: SLF001
             )
-        return max(own, key=lambda offer: _likeness(offer.filename, filename))
+        return max(own, key=lambda offer: likeness(offer.filename, filename))
 
     def before(self, offers: Sequence[Offer], offer: Offer) -> Iterator[Offer]:
         """Yield the files of older releases, one a release: the newest first, not the yanked ones."""
@@ -129,7 +130,7 @@ class FetchingClient(PipClient):
                 continue
             older.setdefault(version, []).append(each)
         for version in sorted(older, reverse=True):
-            yield max(older[version], key=lambda each: _likeness(each.filename, offer.filename))
+            yield max(older[version], key=lambda each: likeness(each.filename, offer.filename))
 
     def fetch(self, offer: Offer, directory: str, progress: Callable[[int], None] | None = None) -> Archive:
         """Download a file and hold it against the hash that its index promises.
@@ -192,9 +193,3 @@ def of_version(offers: Sequence[Offer], version: str) -> list[Offer]:
 
 def _url(link: Any) -> str:
     return str(link.url).partition("#")[0]
-
-
-def _likeness(one: str, other: str) -> tuple[bool, bool, bool]:
-    wheel = one.endswith(".whl")
-    same_tags = wheel and other.endswith(".whl") and one.rsplit("-", 3)[1:] == other.rsplit("-", 3)[1:]
-    return wheel == other.endswith(".whl"), same_tags, one.endswith("-any.whl")

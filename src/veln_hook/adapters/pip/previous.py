@@ -16,6 +16,7 @@ from veln_hook.adapters.pip import pages
 from veln_hook.archive import describe_archive
 from veln_hook.index import strip_credentials
 from veln_hook.model import Archive, Candidate, Origin, Source
+from veln_hook.names import likeness
 from veln_hook.source.baseline import version_of
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ class _Offer(NamedTuple):
 
     final: bool
     version: Version
-    same_kind: bool
-    same_tags: bool
+    likeness: tuple[bool, ...]
     order: int
     finder: Any
     item: Any
@@ -118,19 +118,14 @@ class Previous:
                 _Offer(
                     final=not theirs.is_prerelease or own.is_prerelease,
                     version=theirs,
-                    same_kind=link.is_wheel == archive.filename.endswith(".whl"),
-                    same_tags=_tags(link.filename) == _tags(archive.filename),
+                    likeness=likeness(link.filename, archive.filename),
                     order=order,
                     finder=finder,
                     item=item,
                 )
             )
-        offers.sort(key=lambda offer: offer[:5], reverse=True)
+        offers.sort(key=lambda offer: offer[:4], reverse=True)
         return offers
-
-
-def _tags(filename: str) -> tuple[str, ...]:
-    return tuple(filename.rsplit("-", 3)[1:]) if filename.endswith(".whl") else ()
 
 
 def _fetch(session: Any, link: Any, path: str, sha256: str, limit: int) -> bool:
