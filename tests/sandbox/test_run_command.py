@@ -307,6 +307,28 @@ def test_an_allowed_name_is_reached_over_tls_and_nothing_else(command, make_serv
     assert "allowed.test " not in told
 
 
+def test_a_program_that_knows_no_proxy_reaches_an_allowed_name(command, make_server):
+    if command.rung is Rung.BUBBLEWRAP:
+        pytest.skip("no port below 1024 can be had in there, so names lead nowhere")
+    server = make_server("127.0.0.1", "DNS:allowed.test")
+    code = (
+        "import http.client, ssl\n"
+        "for name in ('allowed.test', 'other.test'):\n"
+        "    try:\n"
+        "        context = ssl.create_default_context(cafile='ca.pem')\n"
+        "        met = http.client.HTTPSConnection(name, timeout=20, context=context)\n"
+        "        met.request('GET', '/')\n"
+        "        print(met.getresponse().read().decode())\n"
+        "    except OSError as error: print('no')"
+    )
+    (command.project / "ca.pem").write_bytes(server.certificate.read_bytes())
+    names = dict.fromkeys(("allowed.test", "other.test"), ("127.0.0.1", server.port))
+    done = command.python(code, "--allow", "allowed.test", names=names)
+    assert done.stdout == b"hello\nno\n", done.stderr
+    assert server.accepted == 1
+    assert b"other.test" in done.stderr
+
+
 def test_an_address_that_is_allowed_is_reached(command, make_server):
     server = make_server("127.0.0.2", "IP:127.0.0.2")
     options = ["--allow", f"127.0.0.2:{server.port}"]
@@ -551,3 +573,30 @@ def test_where_no_sandbox_works_nothing_is_run(command):
     assert done.returncode == 78, done.stderr
     assert b"error: no sandbox works here, so nothing was run" in done.stderr
     assert not ran.exists()
+
+
+@pytest.mark.parametrize("builds, status", [("auto", 1), ("require", 78)])
+def test_the_doctor_where_no_sandbox_works(command, builds, status):
+    if command.rung is not Rung.SUPERVISOR:
+        pytest.skip("a sandbox can be made within this one")
+    policy = ["--env", "VELN_HOOK_SANDBOX_BUILDS", "--read", SRC]
+    doctor = [sys.executable, "-m", "veln_hook", "doctor", "--json"]
+    done = command.run(*policy, "--", *doctor, VELN_HOOK_SANDBOX_BUILDS=builds)
+    told = json.loads(done.stdout)
+    (probe,) = (probe for probe in told["results"] if probe["name"] == "sandbox")
+    assert done.returncode == status, done.stdout  # the hook isn't at work in the tests' own Python
+    assert probe["ok"] is (False if builds == "require" else None)
+    assert [error["slug"] for error in told["errors"]].count("sandbox") == (builds == "require")
+    ways = [detail.partition(":")[0] for detail in probe["details"]]
+    assert ways == ["namespaces", "bubblewrap", "netns-supervisor", "supervisor", "Landlock"]
+
+
+def test_the_doctor_tells_which_way_is_taken(box, tmp_path):
+    command = Command(box.rung, tmp_path / "own")
+    (probe,) = (
+        probe
+        for probe in json.loads(veln_hook(command, "doctor", "--json").stdout)["results"]
+        if probe["name"] == "sandbox"
+    )
+    assert probe["ok"] is True
+    assert f"{box.rung.value}: works" in probe["details"]
