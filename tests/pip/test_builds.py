@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support import machines
 from support.builders import LEGACY, make_sdist, make_tree
 from support.held import OLD
 from support.hostile_builds import (
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
     from support.envs import Env, Pair
     from support.index_server import IndexServer
+
+
+@pytest.fixture(autouse=True)
+def _sandbox() -> None:
+    if not machines.rung():
+        pytest.skip("this machine has no sandbox")
 
 
 @pytest.fixture
@@ -250,3 +257,57 @@ def test_a_hostile_setup_py_reaches_nothing_and_learns_nothing(
     for value in SECRETS.values():
         assert value not in result.out
     assert "veln-hook: the build of demo 1.0 tried to reach attacker.example" in result.out
+
+
+@pytest.mark.parametrize("feature", ["inprocess-build-deps", "venv-isolation"])
+def test_other_ways_of_isolating_builds(
+    shared_env: Env, index: IndexServer, tmp_path: Path, target: Path, feature: str
+) -> None:
+    """pip 26 has them; with both, a build requirement that is an sdist is built in the sandbox, too."""
+    imports = (
+        "import helper, subprocess\nassert helper.VERSION == '1.0'\nsubprocess.run(['true'], check=True)\n"
+    )
+    files = {"hostile.py": imports + "from _test_backend import *\n", "demo.py": ""}
+    pyproject = PYPROJECT.replace("requires = []", 'requires = ["helper"]')
+    index.add(make_sdist(tmp_path, "helper", "1.0"), upload_time=OLD)
+    index.add(make_sdist(tmp_path, "demo", "1.0", pyproject=pyproject, files=files), upload_time=OLD)
+    command = ["install", "-t", str(target), "--use-feature", feature, "demo"]
+    result = shared_env.run_pip(*command, index=index, policy=LET_THROUGH)
+    assert result.returncode == 0, result
+    assert (target / "demo-1.0.dist-info").is_dir()
+
+
+def test_a_sandbox_that_cant_be_set_up_is_said(
+    shared: Env, index: IndexServer, tmp_path: Path, target: Path
+) -> None:
+    """Its status is 78, and so is a build's that ends like it."""
+    index.html_for_pip22 = True
+    files = {"hostile.py": "import os\nos._exit(78)\n"}
+    index.add(make_sdist(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files=files), upload_time=OLD)
+    result = shared.run_pip("install", "-t", str(target), "demo", index=index, policy=LET_THROUGH)
+    assert result.returncode == 78, result
+    assert "HOLD  demo 1.0 was not built: its sandbox could not be set up" in result.out, result
+    assert "Traceback" not in result.out
+
+
+def test_the_environment_of_a_project_in_its_own_directory_stays_as_it_is(
+    make_env: Callable[..., Env], tmp_path: Path
+) -> None:
+    """With ``.venv`` in a source tree, the build could else rewrite the pip that started it."""
+    if machines.rung() not in ("namespaces", "bubblewrap"):
+        pytest.skip("without a mount namespace, what lies in a writable directory is writable")
+    env = make_env()
+    tree = make_tree(
+        tmp_path / "project", "demo", "1.0", pyproject=PYPROJECT, files={"hostile.py": "", "demo.py": ""}
+    )
+    venv = tree / ".venv"
+    env.prefix.rename(venv)
+    planted = venv / "planted"
+    (tree / "hostile.py").write_text(
+        f"try:\n    open({str(planted)!r}, 'w')\nexcept OSError:\n    pass\nfrom _test_backend import *\n"
+    )
+    moved = type(env)(venv, env.pair, env.home)
+    result = moved.run_pip("install", str(tree), policy=LET_THROUGH)
+    venv.rename(env.prefix)
+    assert result.returncode == 0, result
+    assert not (env.prefix / "planted").exists()

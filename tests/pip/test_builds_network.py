@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import machines
 from support.builders import make_sdist
 from support.held import OLD
 
@@ -58,6 +59,12 @@ class _Files(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         pass
+
+
+@pytest.fixture(autouse=True)
+def _sandbox() -> None:
+    if not machines.rung():
+        pytest.skip("this machine has no sandbox")
 
 
 @pytest.fixture

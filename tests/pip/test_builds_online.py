@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import machines
 from support.builders import make_sdist
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "native", 0, -1, 
 PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&definition); }
 """,
 }
+
+
+@pytest.fixture(autouse=True)
+def _sandbox() -> None:
+    if not machines.rung():
+        pytest.skip("this machine has no sandbox")
 
 
 def _built(env: Env, name: str, builds: str, place: Path) -> dict[str, bytes]:

@@ -15,10 +15,12 @@ import os
 import shutil
 import socket
 import struct
+import sys
 import tempfile
 import threading
 from typing import TYPE_CHECKING
 
+from veln_hook.errors import UsageError
 from veln_hook.gate import extra
 from veln_hook.sandbox.interface import Refusal
 from veln_hook.sandbox.routing import MAX_BYTES
@@ -42,11 +44,16 @@ class BuildGate:
         index_hosts: Hosts of the indexes in use; no build reaches them, or it would fetch what nobody judged.
 
     Raises:
-        UsageError: The extra is missing.
+        UsageError: The extra is missing, or this system has no route for builds.
         OSError: No socket can be made.
     """
 
     def __init__(self, allow: Iterable[str], index_hosts: Iterable[str]) -> None:
+        if sys.platform != "linux":
+            raise UsageError(
+                "builds can't be let to hosts on this system",
+                advice="Take sandbox.allow_hosts out of the policy.",
+            )
         extra.require()
         from veln_hook.gate.egress import Egress  # noqa: PLC0415 - only for who allows a host
 
