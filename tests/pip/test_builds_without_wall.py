@@ -6,6 +6,7 @@ the machine that refuses, and nothing of ours stands in for it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -129,6 +130,13 @@ def test_require_blocks_both(shared: Env, demo: IndexServer, tmp_path: Path, mar
     approved = shared.run_script("veln-hook", "approve", "demo==1.0", "--reason", "we know it", index=demo)
     assert approved.returncode == 0, approved
     assert _pip(shared, "install", "-t", str(target), "demo", index=demo).returncode == 1
+    sha256 = hashlib.sha256((tmp_path / "demo-1.0.tar.gz").read_bytes()).hexdigest()
+    excepted = f'{require}[[exceptions]]\nsha256 = "{sha256}"\nreason = "we know it"\nexpires = 2099-01-01\n'
+    passed = _pip(shared, "download", "-d", str(tmp_path / "d"), "demo", index=demo, policy=excepted)
+    assert passed.returncode == 0, passed
+    assert marker.exists()
+    marker.unlink()
+    shared.home.write_policy(require)
     tree = make_tree(tmp_path, "other", "1.0", marker=marker)
     for asked in (["install", "-t", str(target), str(tree)], ["wheel", "-w", str(target), str(tree)]):
         own = _pip(shared, *asked)

@@ -53,7 +53,7 @@ _ladder: list[Ladder] = []
 
 
 def note(run: Run, req: Any, name: str) -> None:
-    """Remember the source tree of a requirement, if it has one.
+    """Remember the source tree of a requirement that was judged, if it has one.
 
     Args:
         run: The run.
@@ -158,11 +158,11 @@ def _prepare(prefix: str, words: Sequence[str], call: inspect.BoundArguments) ->
     source = _source_of(run, command)
     rung = _find().rung
     if rung is None:
-        if source is None or run.guard.policy.sandbox.builds == "require":
+        if source is None:
             raise StoppedError(
                 f"HOLD  nobody judged whether {command.cwd} may be built without a sandbox", ExitStatus.BROKEN
             )
-        return None  # a person said so, or it is the user's own and was warned of
+        return None  # it was judged with that in mind: a person said so, or it is the user's own
     source = source or SourceTree(os.path.realpath(command.cwd), os.path.basename(command.cwd), own=True)
     asked_for = {name: str(value) for name, value in (given.get("extra_environ") or {}).items()}
     environ = {**os.environ, **asked_for}

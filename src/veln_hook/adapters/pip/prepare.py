@@ -58,6 +58,7 @@ def get_prepared_distribution(original: Callable[..., Any], req: Any, *args: Any
         run = current(prefix)
         if not run.off:
             _check_requirement(run, req)
+            _note_source(run, req)
     return original(req, *args, **kwargs)
 
 
@@ -115,7 +116,6 @@ def assert_judged(run: Run, path: str) -> bool:
 def _check_requirement(run: Run, req: Any) -> None:
     path = getattr(req, "local_file_path", None)
     source = _cached_source(req)
-    _note_source(run, req)
     if path and os.path.isfile(path):
         if source is not None:
             # Built here from a source that was judged as a candidate; its own contents are judged now.
