@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import _socket
-import array
 import errno
 import select
+import struct
 
 from veln_hook.sandbox.routing import MAX_BYTES
 
@@ -49,7 +49,7 @@ class GateEnd:
 
 def _sent(route: Socket, text: bytes, connection: Socket) -> bool:
     """Send a line with a descriptor; say whether there was room for it."""
-    rights = array.array("i", [connection.fileno()])
+    rights = struct.pack("i", connection.fileno())
     try:
         route.sendmsg([text], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)], _socket.MSG_DONTWAIT)
     except BlockingIOError:

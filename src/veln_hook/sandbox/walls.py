@@ -128,6 +128,8 @@ class SupervisorWall(Wall):
 
     def enter(self, task: Task, plan: Layout, birth: Socket) -> dict[str, str]:
         if self._empty_network:
+            # Else the files by which its user is mapped belong to root.
+            system.prctl(system.PR_SET_DUMPABLE, 1)
             system.call("unshare", namespaces.CLONE_NEWUSER | namespaces.CLONE_NEWNET)
             birth.send(b"map")
             _expect(birth, "mapped")
