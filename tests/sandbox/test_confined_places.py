@@ -150,3 +150,24 @@ def test_it_gains_no_privilege(box):
     assert values["Seccomp"].strip() == "2"
     assert int(values["CapEff"], 16) & ~0b11011 == 0
     assert int(values["CapBnd"], 16) & ~0b11011 == 0
+
+
+def test_no_file_runs_as_its_owner_for_others(box):
+    """A program that is left behind would run outside, as whoever built it."""
+    code = (
+        "import os\n"
+        "def attempt(action):\n"
+        "    try: action()\n"
+        "    except OSError: pass\n"
+        "open('plain', 'w').close()\n"
+        "attempt(lambda: os.chmod('plain', 0o6755))\n"
+        "attempt(lambda: os.fchmod(os.open('plain', os.O_RDWR), 0o6755))\n"
+        "attempt(lambda: os.chmod('plain', 0o2755, dir_fd=os.open('.', os.O_RDONLY)))\n"
+        "os.umask(0)\n"
+        "attempt(lambda: os.open('opened', os.O_CREAT | os.O_WRONLY, 0o4755))\n"
+        "attempt(lambda: os.mknod('made', 0o104755))\n"
+        "os.chmod('plain', 0o755)\n"
+    )
+    box.python(code)
+    assert (box.work / "plain").stat().st_mode & 0o7777 == 0o755
+    assert not [path for path in box.work.iterdir() if path.stat().st_mode & 0o6000]

@@ -1,4 +1,4 @@
-"""Which socket listens at a TCP address of this network namespace: the kernel is asked, address by address."""
+"""Which socket listens at a TCP address of this network namespace: the kernel is asked, one by one."""
 
 from __future__ import annotations
 

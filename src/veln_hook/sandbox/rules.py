@@ -30,6 +30,9 @@ TCP, UDP = 6, 17
 _NEW_NAMESPACES = 0x00020000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 _NEW_TIME = 0x80  # with unshare only; in clone's flags it is part of a signal's number
 
+_SET_IDS = 0o6000  # S_ISUID, S_ISGID
+_O_CREAT, _O_TMPFILE, _O_TRUNC, _O_ACCMODE = 0x40, 0x400000, 0x200, 0x3
+
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _FORBIDDEN = (
     *("setns", "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "open_tree_attr"),
@@ -156,3 +159,48 @@ def route_only(program: bpf.Program, result: str, no_protocol: str) -> None:
     program.load(bpf.argument(2))
     program.jump_if(bpf.EQUAL, 0, result)
     program.jump(no_protocol)
+
+
+def with_mode(table: Rules, index: int) -> Callable[[bpf.Program], None]:
+    """Return the part for a call whose argument at an index is a mode that must set no user or group."""
+    forbidden = table.error(errno.EPERM)
+
+    def part(program: bpf.Program) -> None:
+        program.load(bpf.argument(index))
+        program.jump_if(bpf.ANY_BIT, _SET_IDS, forbidden)
+        program.jump("allow")
+
+    return part
+
+
+def check_modes(table: Rules, *, truncate: bool) -> None:
+    """Refuse to make files that run as their owner for whoever starts them.
+
+    Args:
+        table: The filter.
+        truncate: Whether to refuse to truncate files that are opened for reading, too.
+    """
+    forbidden = table.error(errno.EPERM)
+
+    def opening(name: str, flags: int) -> Callable[[bpf.Program], None]:
+        def open_(program: bpf.Program) -> None:
+            program.load(bpf.argument(flags))
+            program.jump_if(bpf.ANY_BIT, _O_CREAT | _O_TMPFILE, f"{name} new")
+            program.jump(f"{name} old")
+            program.label(f"{name} new")
+            program.load(bpf.argument(flags + 1))
+            program.jump_if(bpf.ANY_BIT, _SET_IDS, forbidden)
+            program.label(f"{name} old")
+            if truncate:
+                # Landlock asks for the right to read only (Documentation/userspace-api/landlock.rst).
+                program.load(bpf.argument(flags))
+                program.mask(_O_TRUNC | _O_ACCMODE)
+                program.jump_if(bpf.EQUAL, _O_TRUNC, forbidden)
+            program.jump("allow")
+
+        return open_
+
+    table.check("open", opening("open", 1))
+    table.check("openat", opening("openat", 2))
+    for name, mode in (("creat", 1), ("mknod", 1), ("mknodat", 2)):
+        table.check(name, with_mode(table, mode))

@@ -25,7 +25,8 @@ def family_filter() -> bytes:
     """Return the filter for a command in an empty network namespace: an array of ``struct sock_filter``.
 
     Sockets are of the families UNIX, INET, INET6 (TCP and UDP) and NETLINK (ROUTE). A network namespace
-    doesn't hold the others: VSOCK reaches the host of a virtual machine, BLUETOOTH the air.
+    doesn't hold the others: VSOCK reaches the host of a virtual machine, BLUETOOTH the air. No file gets a
+    mode with which it runs as its owner for whoever starts it: it would do so outside, too.
 
     Raises:
         OSError: The system calls of this machine aren't known.
@@ -63,6 +64,10 @@ def family_filter() -> bytes:
 
     table.check("socket", socket)
     table.check("socketpair", socketpair)
+    table.refuse(["openat2"], errno.ENOSYS)  # its mode is in memory
+    rules.check_modes(table, truncate=False)
+    for name, mode in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2), ("fchmodat2", 2)):
+        table.check(name, rules.with_mode(table, mode))
     return table.assemble()
 
 

@@ -24,8 +24,6 @@ _NEW_LISTENER = 1 << 3  # SECCOMP_FILTER_FLAG_NEW_LISTENER
 _FILE_ATTRIBUTES = (0x40086602, 0x40046602, 0x401C5820)
 
 _FASTOPEN = 0x20000000  # MSG_FASTOPEN: connects while it sends
-_SET_IDS = 0o6000  # S_ISUID, S_ISGID
-_O_CREAT, _O_TMPFILE, _O_TRUNC, _O_ACCMODE = 0x40, 0x400000, 0x200, 0x3
 
 _SOL_IP, _SOL_SOCKET, _SOL_TCP, _SOL_IPV6, _SOL_NETLINK = 0, 1, 6, 41, 270
 _V6ONLY = 26
@@ -84,7 +82,7 @@ def make(*, truncate: bool) -> rules.Rules:
     table.notify(("connect", "bind", *_METADATA, *(("truncate",) if truncate else ())))
     _check_sockets(table)
     _check_options(table)
-    _check_modes(table, truncate=truncate)
+    rules.check_modes(table, truncate=truncate)
     busy = table.error(errno.EBUSY)
 
     def seccomp(program: bpf.Program) -> None:
@@ -173,39 +171,3 @@ def _check_options(table: rules.Rules) -> None:
             program.jump(unknown)
 
     table.check("setsockopt", setsockopt)
-
-
-def _check_modes(table: rules.Rules, *, truncate: bool) -> None:
-    """Refuse to make files that run as their owner for whoever starts them; old ones: ``metadata``."""
-    forbidden = table.error(errno.EPERM)
-
-    def creating(mode: int) -> Callable[[bpf.Program], None]:
-        def create(program: bpf.Program) -> None:
-            program.load(bpf.argument(mode))
-            program.jump_if(bpf.ANY_BIT, _SET_IDS, forbidden)
-            program.jump("allow")
-
-        return create
-
-    def opening(name: str, flags: int) -> Callable[[bpf.Program], None]:
-        def open_(program: bpf.Program) -> None:
-            program.load(bpf.argument(flags))
-            program.jump_if(bpf.ANY_BIT, _O_CREAT | _O_TMPFILE, f"{name} new")
-            program.jump(f"{name} old")
-            program.label(f"{name} new")
-            program.load(bpf.argument(flags + 1))
-            program.jump_if(bpf.ANY_BIT, _SET_IDS, forbidden)
-            program.label(f"{name} old")
-            if truncate:
-                # Landlock asks for the right to read only (Documentation/userspace-api/landlock.rst).
-                program.load(bpf.argument(flags))
-                program.mask(_O_TRUNC | _O_ACCMODE)
-                program.jump_if(bpf.EQUAL, _O_TRUNC, forbidden)
-            program.jump("allow")
-
-        return open_
-
-    table.check("open", opening("open", 1))
-    table.check("openat", opening("openat", 2))
-    for name, mode in (("creat", 1), ("mknod", 1), ("mknodat", 2)):
-        table.check(name, creating(mode))
