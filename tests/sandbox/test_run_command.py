@@ -514,6 +514,29 @@ def test_what_others_run_unasked_is_not_written(command):
     assert (command.project / ".vscode" / "settings.json").exists()
 
 
+def test_what_it_changed_of_that_is_told(command):
+    subprocess.run(["git", "init", "-q", command.project], check=True, env=command.environ)
+    (command.project / ".vscode").mkdir()
+    (command.project / ".venv" / "lib" / "python3.9" / "site-packages").mkdir(parents=True)
+    (command.project / ".venv" / "pyvenv.cfg").write_text("")
+    told = b"veln-hook: look at what it changed, since other programs run it: "
+    assert command.run("--", "sh", "-c", "echo true > .envrc; echo x > code.py").stderr == told + b".envrc\n"
+    assert command.run("--", "sh", "-c", "echo x > code.py").stderr == b""
+    done = command.run(
+        "--json",
+        "--",
+        "sh",
+        "-c",
+        "echo true > .git/hooks/post-commit; echo > .venv/lib/python3.9/site-packages/evil.pth; git status",
+        cwd=command.project,
+    )
+    written = [".git/hooks/post-commit", ".venv/lib/python3.9/site-packages/evil.pth"]
+    changed = [] if command.rung in LAID_OUT else written
+    assert json.loads(done.stderr.splitlines()[-1])["results"][0]["changed"] == changed
+    done = command.run("--write", ".vscode", "--", "sh", "-c", "echo x > .vscode/tasks.json")
+    assert (done.stderr, (command.project / ".vscode" / "tasks.json").read_text()) == (b"", "x\n")
+
+
 def snapshot(directory: Path) -> dict[str, str]:
     return {
         str(path.relative_to(directory)): path.read_text()

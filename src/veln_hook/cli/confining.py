@@ -22,7 +22,7 @@ from veln_hook.sandbox.interface import Confinement, Limits, Rung
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_STARTED_UNASKED = (
+STARTED_UNASKED = (
     # Version control: hooks and configuration. The whole of .git, since a new file there (``commondir`` of
     # gitrepository-layout(5)) is enough to have git look for its hooks elsewhere.
     *(".git", ".hg", ".jj", ".svn"),
@@ -32,7 +32,8 @@ _STARTED_UNASKED = (
     *(".bashrc", ".bash_profile", ".bash_login", ".bash_aliases", ".profile", ".zshrc", ".zshenv"),
     *(".zprofile", ".zlogin", ".kshrc", ".cshrc", ".tcshrc", ".login", ".xprofile", ".xsession"),
 )
-_ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
+"""Names in the working directory of what other programs of the user run without being asked to."""
+ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 """Whoever writes into an environment writes into every later start of its Python."""
 _OWN_FILES = (Rung.NAMESPACES, Rung.BUBBLEWRAP)
 """Rungs that lay a file system out; the others can't take a part out of what is written (landlock(7))."""
@@ -171,12 +172,8 @@ def _refuse_too_much(
 def _guarded(cwd: str, named_write: Sequence[str], environ: Mapping[str, str]) -> list[str]:
     """Return what there is in the working directory that the command must not change."""
     here = os.path.realpath(cwd)
-    found = [os.path.join(cwd, name) for name in _STARTED_UNASKED]
-    try:
-        entries = [entry.path for entry in os.scandir(cwd) if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        entries = []
-    found += [path for path in entries if _is_environment(path)]
+    found = [os.path.join(cwd, name) for name in STARTED_UNASKED]
+    found += environments_in(cwd)
     # By their real paths: a link elsewhere isn't writable anyway.
     found += [path for path in _own_places(environ) if is_within(path, here)]
     opened = [real for real in map(os.path.realpath, named_write) if real != here]
@@ -189,8 +186,17 @@ def _guarded(cwd: str, named_write: Sequence[str], environ: Mapping[str, str]) -
     ]
 
 
+def environments_in(directory: str) -> list[str]:
+    """Return the virtual environments right below a directory; links are none."""
+    try:
+        entries = [entry.path for entry in os.scandir(directory) if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+    return [path for path in entries if _is_environment(path)]
+
+
 def _is_environment(path: str) -> bool:
-    return any(os.path.exists(os.path.join(path, mark)) for mark in _ENVIRONMENT_MARKS)
+    return any(os.path.exists(os.path.join(path, mark)) for mark in ENVIRONMENT_MARKS)
 
 
 def _own_places(environ: Mapping[str, str]) -> Iterator[str]:

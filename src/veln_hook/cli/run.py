@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 from veln_hook import paths
 from veln_hook.cli import foreground
 from veln_hook.cli.confining import Wishes, confine
+from veln_hook.cli.watching import Watch
 from veln_hook.errors import SandboxError, UsageError
 from veln_hook.gate import extra
 from veln_hook.report.denials import denial_lines, denial_objects, denials, hint_lines, policy_lines
+from veln_hook.report.wording import printable
 from veln_hook.sandbox import ladder
 from veln_hook.sandbox.client import Launch
 from veln_hook.sandbox.environment import is_credential_name
@@ -112,6 +114,8 @@ class _Ended(NamedTuple):
     report: Report
     refusals: tuple[Refusal, ...]
     """Of the sandbox and the gate."""
+    changed: tuple[str, ...]
+    """What it made or changed of the files that other programs run."""
 
 
 def run_on(
@@ -143,6 +147,9 @@ def run_on(
     console.result(_object(wishes, rung, ended, confined, denial_objects(told)))
     if ended.report.timed_out:
         console.note(f"veln-hook: it took longer than {wishes.seconds:g} s and was ended")
+    if ended.changed:
+        told_names = printable(", ".join(ended.changed[:_MAX_NAMES]))
+        console.note(f"veln-hook: look at what it changed, since other programs run it: {told_names}")
     if wishes.learn:
         _tell_learned(console, told, confined)
     else:
@@ -173,6 +180,8 @@ def _needs_gate(allowed: Sequence[str], *, learn: bool) -> bool:
 
 def _started(confined: Confined, wishes: Wishes, rung: Rung, gate: Egress | None) -> _Ended:
     """Start the command, and wait until nothing of it runs any more."""
+    here = confined.confinement.cwd
+    watch = Watch(here, map(os.path.realpath, wishes.write)) if here in confined.confinement.write else None
     # Signals first: the gate's threads must not get those that are for the command.
     with foreground.signals_held():
         route = None if gate is None else gate.open_route()
@@ -190,7 +199,8 @@ def _started(confined: Confined, wishes: Wishes, rung: Rung, gate: Egress | None
             status = child.wait()
             report = launch.report()
     reached = () if gate is None else gate.refusals()
-    return _Ended(status, report, (*report.refusals, *(Refusal(*row) for row in reached)))
+    changed = () if watch is None else tuple(watch.changes())
+    return _Ended(status, report, (*report.refusals, *(Refusal(*row) for row in reached)), changed)
 
 
 def _tell_learned(console: Console, told: Denials, confined: Confined) -> None:
@@ -232,6 +242,7 @@ def _object(
         "signal": signal.Signals(os.WTERMSIG(ended.status)).name if killed else None,
         "timed_out": ended.report.timed_out,
         "removed": list(confined.removed),
+        "changed": list(ended.changed),
         "refusals": list(refusals),
     }
 
