@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attack_columns
 import attack_world
 import pytest
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 RUNGS = ("namespaces", "bubblewrap", "netns-supervisor", "supervisor")
 USERS = attack_world.users()
-VICTIMS = ("launcher", "holder", "command", "gate", "time")
+VICTIMS = ("launcher", "holder", "group", "command", "gate", "time")
 MANY = 25
 _PATIENCE = 15
 
@@ -211,6 +212,8 @@ def _cut_off(one: Lingering, victim: str, gate: Any) -> None:
         os.kill(one.launcher, signal.SIGKILL)
     elif victim == "holder":
         os.kill(one.holder(), signal.SIGKILL)
+    elif victim == "group":
+        os.killpg(one.launcher, signal.SIGKILL)  # as a shell, a time limit or a CI system does
     elif victim == "command":
         os.kill(one.command(), signal.SIGKILL)
     elif victim == "gate":
@@ -232,6 +235,19 @@ def endings(make_world: Callable[..., Any], make_gate: Callable[..., Any]) -> It
 @pytest.mark.parametrize("rung", RUNGS)
 def test_nothing_stays_behind(endings: Endings, rung: str, user: attack_world.User, victim: str):
     endings.cut_off(rung, user, victim)
+
+
+@pytest.mark.parametrize("user", USERS[-1:], ids=lambda user: user.name)
+@pytest.mark.parametrize("rung", RUNGS)
+def test_what_is_confined_cannot_end_what_holds_it(
+    make_world: Callable[..., Any], rung: str, user: attack_world.User
+):
+    outcome = attack_columns.run(
+        make_world(user, rung), attack_columns.Column(rung), attacks=("kill_launcher",)
+    )
+    assert "kill_launcher" in outcome.said, outcome.describe([])
+    assert outcome.told["status"] == 0, outcome.describe(["kill_launcher"])
+    assert not outcome.opened
 
 
 @pytest.mark.slow

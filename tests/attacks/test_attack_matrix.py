@@ -76,6 +76,16 @@ def test_no_attack_gets_through_with_a_terminal(
 ):
     column = attack_columns.Column(rung, terminal=True)
     outcome = attack_columns.run(make_world(user, rung), column)
-    for name in ("terminal_device", "read_keystrokes"):  # it was given the terminal, to write and to read
-        outcome.opened.pop(name, None)
+    outcome.opened.pop("terminal_device", None)  # it was given that terminal
+    _stopped(outcome, rung)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("user", USERS, ids=lambda user: user.name)
+@pytest.mark.parametrize("rung", RUNGS)
+def test_no_attack_gets_through_where_processes_are_shown(
+    make_world: Callable[..., Any], rung: str, user: attack_world.User
+):
+    outcome = attack_columns.run(make_world(user, rung), attack_columns.Column(rung, own_processes=True))
+    outcome.opened.pop("other_cmdline", None)  # the price that `Confinement.own_processes` names
     _stopped(outcome, rung)

@@ -82,7 +82,7 @@ class _Running:
 
 def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as file:
-        setup = {**json.load(file), "runner": os.getpid()}
+        setup = {**json.load(file), "runner": os.getpid(), "parent_of_runner": os.getppid()}
     waiting = sys.argv[2:] or list(ATTACKS)
     running: list[_Running] = []
     while waiting or running:

@@ -9,7 +9,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from common import attack, each, libc, send
+from common import attack, each, libc, named, send
 
 if TYPE_CHECKING:
     from common import World
@@ -132,3 +132,22 @@ def daemon_stopped(world: World) -> object:
             time.sleep(0.05)
     world.ask("wake later", process=child)
     return "left one behind"
+
+
+@named
+def kill_launcher(world: World) -> object:
+    """End, stop or confuse what holds the wall: every process above the command, as far as it can be seen."""
+    found, process = [world.parent_of_runner], world.runner
+    while process not in (0, world.starter):
+        try:
+            with open(f"/proc/{process}/stat", encoding="latin-1") as file:
+                process = int(file.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            break
+        found.append(process)
+    said = []
+    for number in dict.fromkeys(found):
+        for sent in (signal.SIGSTOP, signal.SIGTERM, signal.SIGSEGV, signal.SIGKILL):
+            if number > 0:  # 0 is one's own group
+                said += each(lambda number=number, sent=sent: os.kill(number, sent))
+    return said

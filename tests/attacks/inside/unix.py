@@ -6,7 +6,7 @@ import array
 import os
 import socket
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from common import attack, each, read, send, write
 
@@ -198,3 +198,42 @@ def _all_descriptors(world: World, process: int) -> str:
         if target.startswith("/") and not target.startswith((world.build, "/dev")):
             said += each(lambda path=path: read(path), lambda path=path: read(f"{path}/.aws/credentials"))
     return str(said)
+
+
+@attack
+def bind_outside(world: World) -> object:
+    """Have a socket's file appear outside: whoever makes sockets for others may write where they can't."""
+
+    def bound(path: str) -> str:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            return f"bound {path}"
+
+    said = []
+    for number, place in enumerate(world.places.values()):
+        link = os.path.join(world.build, f"directory-{number}")
+        os.symlink(place, link)
+        os.symlink(os.path.join(place, f"{world.new_name}-dangling"), f"{link}-dangling")
+        said += each(
+            lambda place=place: bound(os.path.join(place, world.new_name)),
+            lambda link=link: bound(os.path.join(link, f"{world.new_name}-link")),
+            lambda link=link: bound(f"{link}-dangling"),
+            lambda place=place: bound(f"{world.build}/../..{place}/{world.new_name}-up"),
+            lambda place=place: bound(f"/proc/self/root{place}/{world.new_name}-root"),
+            lambda place=place: _bound_from(place, bound, f"{world.new_name}-relative"),
+            lambda place=place: _bound_by_descriptor(place, bound, f"{world.new_name}-descriptor"),
+        )
+    return said
+
+
+def _bound_from(place: str, bound: Callable[[str], str], name: str) -> str:
+    os.chdir(place)
+    return bound(name)
+
+
+def _bound_by_descriptor(place: str, bound: Callable[[str], str], name: str) -> str:
+    fd = os.open(place, os.O_PATH)
+    try:
+        return bound(f"/proc/self/fd/{fd}/{name}")
+    finally:
+        os.close(fd)

@@ -27,7 +27,9 @@ def main() -> None:
     )
     kept = [] if job["route"] is None else [job["route"]]
     with Launch(confinement, job["command"], Rung(job["rung"]), route=job["route"]) as launch:
-        process = subprocess.Popen(launch.argv, stdin=subprocess.DEVNULL, pass_fds=kept)
+        process = subprocess.Popen(
+            launch.argv, stdin=subprocess.DEVNULL, pass_fds=kept, start_new_session=True
+        )
         for descriptor in kept:
             os.close(descriptor)
         print(process.pid, flush=True)
