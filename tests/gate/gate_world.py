@@ -80,16 +80,40 @@ class Server:
                 sock.shutdown(socket.SHUT_RDWR)
 
 
+_CONFIGURATION = """\
+[req]
+distinguished_name = name
+x509_extensions = authority
+[name]
+[authority]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+"""
+_OF_A_SERVER = "basicConstraints=CA:FALSE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+
+
 class Authority:
     """A certificate authority and certificates, made by the openssl command."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.file = directory / "ca.pem"
+        (directory / "own.cnf").write_text(_CONFIGURATION)
         self._openssl("req", "-x509", "-subj", "/CN=test authority", "-keyout", "ca.key", "-out", "ca.pem")
 
     def _openssl(self, *arguments: str) -> None:
-        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+        key = (
+            "-config",
+            "own.cnf",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        )
         subprocess.run(
             ["openssl", *arguments, *(key if arguments[0] == "req" else ())],
             cwd=self._directory,
@@ -102,7 +126,7 @@ class Authority:
         chain = self._directory / f"{name}.pem"
         if not chain.exists():
             kind = "IP" if name.replace(".", "").isdigit() else "DNS"
-            (self._directory / f"{name}.ext").write_text(f"subjectAltName={kind}:{name}\n")
+            (self._directory / f"{name}.ext").write_text(f"{_OF_A_SERVER}subjectAltName={kind}:{name}\n")
             self._openssl("req", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
             self._openssl(
                 "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "2",

@@ -36,6 +36,7 @@ def test_a_request_is_forwarded_in_origin_form(allowed, serve):
         "connection: close",
     ]
     assert b"\r\nAccept: */*\r\n" in server.received  # some servers take the case of names seriously
+    wait_for(allowed.egress.reached)
     assert allowed.egress.reached() == (("allowed.test", 80, "python", 1),)
 
 
@@ -80,6 +81,7 @@ def test_pipelined_requests_are_answered_in_their_order(make_world, serve):
         "GET http://two.wild.test/ HTTP/1.1\r\nHost: two.wild.test\r\nConnection: close\r\n\r\n"
     )
     assert told.index("\r\n\r\none") < told.index("\r\n\r\ntwo")
+    wait_for(lambda: len(world.reached()) == 2)
     assert world.reached() == [("one.wild.test", 80), ("two.wild.test", 80)]
 
 

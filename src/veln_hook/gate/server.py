@@ -79,6 +79,7 @@ class Server:
             self._remove(route)
         while self._tasks:
             await settled(*self._tasks)
+            await asyncio.sleep(0)  # for `_ended`: waiting for what is done already lets nothing else run
 
     def _remove(self, route: Route) -> None:
         """Take nothing more from a route; connections that it brought are served to their end."""
