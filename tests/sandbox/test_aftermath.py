@@ -56,6 +56,7 @@ def test_killing_a_part_ends_all_of_it(box, victim):
         status = running.wait(PATIENCE)
         told = running.stderr.read()
         running.stderr.close()
+        assert not launch.report().confined
     assert (status, b"nothing runs" in told) == (
         (-signal.SIGKILL, False) if victim == "launcher" else (78, True)
     )

@@ -18,6 +18,8 @@ from veln_hook.sandbox.interface import Limits
 
 def test_its_exit_status_is_the_command_s(box):
     assert box.run("sh", "-c", "exit 3").returncode == 3
+    assert box.run("sh", "-c", "exit 78").returncode == 78
+    assert box.report.confined
     assert box.run("true").returncode == 0
 
 

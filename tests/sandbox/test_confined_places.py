@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -91,6 +92,21 @@ def test_what_is_readable_in_a_hidden_place_cannot_be_written(box, tmp_path):
     assert tool.read_text() == "tool"
 
 
+def test_what_is_readable_in_a_writable_place_cannot_be_written_where_mounts_can_say_so(box):
+    if box.rung in SUPERVISED:
+        pytest.skip("Landlock can't take back what it grants on a directory")
+    inside = box.work / "kept" / "inside"
+    inside.mkdir(parents=True)
+    box.run("sh", "-c", "echo x > kept/new; rmdir kept/inside; mv kept away", read=(str(box.work / "kept"),))
+    assert [path.name for path in (box.work / "kept").iterdir()] == ["inside"]
+
+
+def test_the_working_directory_is_writable_within_a_writable_place(box):
+    (box.work / "below").mkdir()
+    assert box.run("sh", "-c", "echo x > file", cwd=str(box.work / "below")).returncode == 0
+    assert (box.work / "below" / "file").exists()
+
+
 def test_links_in_hidden_places_to_what_is_readable_still_lead_there(box, tmp_path):
     real = tmp_path / "real"
     real.mkdir()
@@ -102,6 +118,40 @@ def test_links_in_hidden_places_to_what_is_readable_still_lead_there(box, tmp_pa
         # Landlock goes by what is opened; the link itself lies there as before.
         assert box.python(READ, str(real / "file"), read=read) == "text"
     assert box.python(READ, str(link / "file"), read=read) == "text"
+
+
+def test_the_launcher_needs_nothing_in_there(box):
+    """Not even the interpreter that it runs in, which lies in somebody's home often enough."""
+    assert box.run("sh", "-c", "getent hosts name.example; echo ran", read=()).stdout == b"ran\n"
+
+
+def test_standard_streams_can_be_opened_once_more_as_they_are_open(box, open_place):
+    (open_place / "out").touch()
+    (open_place / "in").write_text("input")
+    command = "cat /dev/stdin > copied; echo told > /dev/stderr; (echo changed > /dev/stdin) 2> /dev/null"
+    with (
+        box.launch("sh", "-c", command, own_processes=True) as launch,
+        open(open_place / "in") as stdin,
+        open(open_place / "out", "w") as stderr,
+    ):
+        subprocess.run(launch.argv, check=False, stdin=stdin, stderr=stderr)
+    assert (box.work / "copied").read_text() == "input"
+    assert (open_place / "out").read_text() == "told\n"
+    assert (open_place / "in").read_text() == "input"
+
+
+def test_a_terminal_of_others_cannot_be_opened(box):
+    master, other = os.openpty()
+    try:
+        name = os.ttyname(other)
+        assert box.python(READ.replace("read()", "fileno()"), name, terminal=True) == "refused"
+        box.run("sh", "-c", 'echo hello > "$1"', "sh", name, terminal=True)
+        os.set_blocking(master, False)
+        with pytest.raises(BlockingIOError):
+            os.read(master, 10)
+    finally:
+        os.close(master)
+        os.close(other)
 
 
 def test_devices_are_the_harmless_ones(box):
@@ -130,6 +180,46 @@ def test_a_socket_outside_cannot_be_reached_by_its_path(box, open_place, tmp_pat
             assert box.python(code, str(directory / "socket")) == "refused"
             with pytest.raises(BlockingIOError):
                 listener.accept()
+
+
+def test_a_socket_with_a_relative_name_cannot_be_reached_either(box, open_place):
+    code = (
+        "import socket, sys\n"
+        "s = socket.socket(socket.AF_UNIX)\n"
+        "s.bind('relative'); s.listen(); print('listening', flush=True); sys.stdin.read()"
+    )
+    server = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=open_place, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert server.stdout.readline() == b"listening\n"
+        attempt = "import socket, sys\ntry: socket.socket(socket.AF_UNIX).connect(sys.argv[1]); print('in')\n"
+        attempt += "except OSError: print('refused')"
+        assert box.python(attempt, str(open_place / "relative")) == "refused"
+    finally:
+        server.communicate()
+
+
+def test_sockets_may_come_and_go_meanwhile(box, open_place):
+    if box.rung is Rung.BUBBLEWRAP:
+        pytest.skip(
+            "bubblewrap gives up where one is gone that it is to cover; it is started five times, not for ever"
+        )
+    code = (
+        "import os, socket, sys\n"
+        "print('on', flush=True)\n"
+        "while True:\n"
+        "    for name in map(str, range(50)):\n"
+        "        s = socket.socket(socket.AF_UNIX); s.bind(name); os.unlink(name); s.close()\n"
+    )
+    coming = subprocess.Popen([sys.executable, "-c", code], cwd=open_place, stdout=subprocess.PIPE)
+    try:
+        assert coming.stdout.readline() == b"on\n"
+        for _ in range(5):
+            assert box.run("true").returncode == 0
+    finally:
+        coming.kill()
+        coming.communicate()
 
 
 def test_processes_of_others_are_out_of_sight(box):

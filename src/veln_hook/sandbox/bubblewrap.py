@@ -41,7 +41,9 @@ def start(task: Task, plan: Layout, file: str, descriptors: list[int]) -> int:
     opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     inherited = [opened, *descriptors]
     launcher = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
-    inside = [sys.executable, "-I", "-S", launcher, "--inside", ",".join(map(str, inherited))]
+    # Without ``site`` it is no part of a virtual environment, whose own directory needn't be in there.
+    python = os.path.realpath(sys.executable)
+    inside = [python, "-I", "-S", launcher, "--inside", ",".join(map(str, inherited))]
     argv = [program, *_arguments(task, plan), "--", *inside, *task.command]
     pid = os.fork()
     if pid == 0:

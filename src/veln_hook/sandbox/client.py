@@ -70,10 +70,10 @@ class Launch:
         """Return what the launcher wrote down; an empty report where it ended before it could."""
         try:
             with open(self._report, encoding="ascii") as file:
-                timed_out, rows = refusals.read(file.read(_MAX_REPORT_BYTES))
+                told = refusals.read(file.read(_MAX_REPORT_BYTES))
         except (OSError, ValueError):
             return Report()
-        return Report(tuple(Refusal(*row) for row in rows), timed_out)
+        return Report(tuple(Refusal(*row) for row in told.rows), told.timed_out, told.confined)
 
     def close(self) -> None:
         """Remove the private directory, and with it what the command left in its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _signal
+import errno
 import os
 import resource
 import struct
@@ -35,14 +36,30 @@ def become(task: Task, environment: dict[str, str]) -> int:
         _signal.signal(getattr(_signal, name), _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
     program = task.command[0]
+    problem = _execute(program, task, environment)
+    os.write(2, f"veln-hook: {program}: {problem.strerror}\n".encode(errors="replace"))
+    return NOT_FOUND if isinstance(problem, (FileNotFoundError, NotADirectoryError)) else NOT_EXECUTABLE
+
+
+def _execute(program: str, task: Task, environment: dict[str, str]) -> OSError:
+    """Execute a program, which is looked for on PATH unless it has a slash; return why it can't be.
+
+    ``os.execvpe`` does the same, and imports a module for it that need not be readable in here.
+    """
+    places = [""] if "/" in program else environment.get("PATH", os.defpath).split(":")
+    problem: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     try:
         os.chdir(task.cwd)
-        if "/" in program:
-            os.execve(program, task.command, environment)  # noqa: S606 - it is what was asked for
-        os.execvpe(program, task.command, environment)  # noqa: S606
     except OSError as error:
-        os.write(2, f"veln-hook: {program}: {error.strerror}\n".encode(errors="replace"))
-        return NOT_FOUND if isinstance(error, (FileNotFoundError, NotADirectoryError)) else NOT_EXECUTABLE
+        return error
+    for place in places:
+        try:
+            os.execve(os.path.join(place, program), task.command, environment)  # noqa: S606 - it was asked for
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            problem = error  # another directory may have one that can be executed
+    return problem
 
 
 def limit(task: Task) -> None:
@@ -113,6 +130,8 @@ def forbid(task: Task, plan: Layout, *, own_files: bool, private: list[str]) -> 
                 rules.allow(path, landlock.READ_WRITE)
     else:
         _carve(task, plan, rules, private)
+    for descriptor in (0, 1, 2):
+        rules.allow_open_file(descriptor)
     rules.restrict()
 
 
@@ -133,8 +152,6 @@ def _carve(task: Task, plan: Layout, rules: landlock.Ruleset, private: list[str]
     devices = [*layout.DEVICES, *(("tty",) if task.terminal else ())]
     for name in devices:
         rules.allow(f"/dev/{name}", landlock.DEVICE)
-    for name in ("ptmx", "pts"):
-        rules.allow(f"/dev/{name}", landlock.DEVICE | landlock.READ)
 
 
 def close_all(keep: tuple[int, ...] = ()) -> None:

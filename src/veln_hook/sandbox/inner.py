@@ -44,8 +44,8 @@ class Inner:
             task: The task.
             plan: Its places.
             wall: How it is confined.
-            control: To the launcher: "signal N" and "continue" come from it, "failed TEXT", "stopped",
-                "exit N" and "killed N" go to it. At its end everything here ends.
+            control: To the launcher: "signal N" and "continue" come from it; "raised", "stopped",
+                "failed TEXT", "exit N" and "killed N" go to it. At its end everything here ends.
             route: To the gate, if there is one.
         """
         self._task = task
@@ -68,12 +68,13 @@ class Inner:
         """
         try:
             self._wall.raise_up(self._task, self._plan, self._route, self._refusals)
+            self._say("raised")
             birth = self._start()
             self._serve(birth)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may go on
             self._failure = self._failure or f"{type(error).__name__}: {error}"
         self._wall.end_all()
-        told.write(report, self._refusals, timed_out=self._timed_out)
+        told.write(report, self._refusals, timed_out=self._timed_out, confined=not self._failure)
         if self._failure:
             self._say(f"failed {self._failure}")
         elif self._status is not None and os.WIFSIGNALED(self._status):

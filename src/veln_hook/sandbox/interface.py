@@ -108,3 +108,5 @@ class Report:
 
     refusals: tuple[Refusal, ...] = ()
     timed_out: bool = False
+    confined: bool = False
+    """Whether the command ran, and to its end: the wall was raised and held."""

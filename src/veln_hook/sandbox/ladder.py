@@ -23,6 +23,7 @@ from veln_hook.sandbox.interface import Confinement, Limits, Rung
 _SECONDS = 20.0
 _LINUX = (Rung.NAMESPACES, Rung.BUBBLEWRAP, Rung.NETNS_SUPERVISOR, Rung.SUPERVISOR)
 _WORKS = "works"
+_SHORT_PLACES = ("/tmp", "/var/tmp")  # noqa: S108 - a directory of its own is made there
 _NO_RUNGS = {"win32": "there is none for Windows: use WSL2"}
 _ADVICE_APPARMOR = (
     "'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0' allows the strongest one, "
@@ -35,8 +36,8 @@ _ADVICE_KERNEL = (
 
 # Run inside: prints what it could do of what it must not be able to do.
 _ATTEMPTS = """
-import json, socket, sys
-port, unix, secret, outside = sys.argv[1:]
+import json, os, socket, sys
+port, directory, secret, outside = sys.argv[1:]
 done = []
 def attempt(name, action):
     try:
@@ -47,8 +48,9 @@ def attempt(name, action):
 def tcp():
     socket.create_connection(("127.0.0.1", int(port)), 5).close()
 def path():
+    os.chdir(directory)
     with socket.socket(socket.AF_UNIX) as s:
-        s.connect(unix)
+        s.connect("socket")
 def read():
     if open(secret).read():
         return
@@ -117,19 +119,18 @@ def _candidates() -> tuple[Rung, ...]:
 
 def _problem(rung: Rung) -> str:
     """Return why a rung isn't one here; empty if it is."""
-    with tempfile.TemporaryDirectory(prefix="veln-hook-probe-") as directory:
+    with tempfile.TemporaryDirectory(prefix="veln-hook-probe-", dir=_short_place()) as directory:
         # Readable as a whole, so that what is to be hidden by name doesn't vanish with all of /tmp.
         inside = os.path.join(directory, "inside")
         os.mkdir(inside)
         secret = os.path.join(inside, "secret")
         with open(secret, "w", encoding="ascii") as file:
             file.write("secret")
-        unix = os.path.join(directory, "socket")
         outside = os.path.join(directory, "outside")
         with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as path:
             tcp.bind(("127.0.0.1", 0))
             tcp.listen()
-            path.bind(unix)
+            path.bind(os.path.join(directory, "socket"))
             path.listen()
             confinement = Confinement(
                 cwd=inside,
@@ -138,9 +139,14 @@ def _problem(rung: Rung) -> str:
                 hide=(secret,),
                 limits=Limits(seconds=_SECONDS),
             )
-            arguments = [str(tcp.getsockname()[1]), unix, secret, outside]
+            arguments = [str(tcp.getsockname()[1]), directory, secret, outside]
             command = [sys.executable, "-I", "-S", "-c", _ATTEMPTS, *arguments]
             return _outcome(confinement, command, rung)
+
+
+def _short_place() -> str | None:
+    """Return where a path is short enough for a socket's name (unix(7)); ``None``: the usual place."""
+    return next((place for place in _SHORT_PLACES if os.access(place, os.W_OK | os.X_OK)), None)
 
 
 def _outcome(confinement: Confinement, command: list[str], rung: Rung) -> str:

@@ -6,6 +6,7 @@ It has no "except": what is not granted is refused, and a grant covers everythin
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 
 from veln_hook.sandbox import system
@@ -31,7 +32,7 @@ _CREATE_RULESET_VERSION = 1
 _RULE_PATH_BENEATH = 1
 _DIRECTORY = 0o040000
 _TYPE = 0o170000
-_SYMLINK = 0o120000
+_SYMLINK, _REGULAR, _CHARACTER_DEVICE = 0o120000, 0o100000, 0o020000
 
 
 class _Attributes(ctypes.Structure):
@@ -85,14 +86,35 @@ class Ruleset:
             return
         try:
             kind = os.fstat(descriptor).st_mode & _TYPE
-            if kind == _SYMLINK:
-                return  # what it leads to is granted or not by itself
-            if kind != _DIRECTORY:
-                rights &= _ON_FILES
-            rule = _PathBeneath(rights & self._rights, descriptor)
-            system.call("landlock_add_rule", self._descriptor, _RULE_PATH_BENEATH, ctypes.byref(rule), 0)
+            if kind != _SYMLINK:  # what one leads to is granted or not by itself
+                self._add(descriptor, rights if kind == _DIRECTORY else rights & _ON_FILES)
         finally:
             os.close(descriptor)
+
+    def allow_open_file(self, number: int) -> None:
+        """Let the file behind an open descriptor be opened once more, as it is open now (``/dev/stderr``).
+
+        One that is a directory, or not open, is left out.
+
+        Raises:
+            OSError: The kernel refuses the rule.
+        """
+        try:
+            if os.fstat(number).st_mode & _TYPE not in (_REGULAR, _CHARACTER_DEVICE):
+                return
+            mode = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
+            descriptor = os.open(f"/proc/self/fd/{number}", os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            rights = {os.O_RDONLY: _READ_FILE, os.O_WRONLY: _WRITE_FILE | _TRUNCATE}
+            self._add(descriptor, rights.get(mode, _READ_FILE | _WRITE_FILE | _TRUNCATE) | _IOCTL_DEV)
+        finally:
+            os.close(descriptor)
+
+    def _add(self, descriptor: int, rights: int) -> None:
+        rule = _PathBeneath(rights & self._rights, descriptor)
+        system.call("landlock_add_rule", self._descriptor, _RULE_PATH_BENEATH, ctypes.byref(rule), 0)
 
     def restrict(self) -> None:
         """Put it in force for this thread and its children, for ever.

@@ -39,9 +39,13 @@ class Layout:
         ]
         self.writes = sorted(set(_existing(task.write)) - {os.path.realpath(path) for path in gone})
         """Files and directories that can be written."""
-        reads = set(_existing([*task.read, task.cwd])) - {os.path.realpath(path) for path in gone}
-        self.reads = sorted(path for path in reads if covers(self.hidden, path) and path not in self.writes)
-        """What lies in a hidden place and can be read nevertheless."""
+        reads = set(_existing(task.read)) - {os.path.realpath(path) for path in gone}
+        cwd = os.path.realpath(task.cwd)
+        if cwd not in map(os.path.realpath, gone) and not covers(self.writes, cwd):
+            reads.add(cwd)
+        shut = [*self.hidden, *self.writes]
+        self.reads = sorted(path for path in reads if covers(shut, path) and path not in self.writes)
+        """What lies in a hidden place and can be read, or in a writable one and can't be written."""
         self.links = sorted(set(self._links([*task.read, *task.write, task.cwd])))
         """Symbolic links in hidden places that lead to something readable, and what they say."""
 
@@ -100,15 +104,33 @@ def without(root: str, excluded: list[str]) -> Iterator[str]:
 def socket_paths() -> list[str]:
     """Return the paths of all UNIX sockets that exist and belong to this network namespace.
 
-    A socket can be connected to through a read-only mount (unix(7)), so each one must be covered.
+    A socket can be connected to through a read-only mount (unix(7)), so each one must be covered. The kernel
+    tells names as they were bound; those that don't begin at the root do so in some process' directory.
     """
     found = set()
+    relative = set()
     with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
         for line in table:
             columns = line.rstrip("\n").split(None, 7)
             if len(columns) == 8 and columns[7].startswith("/"):  # noqa: PLR2004 - the columns of proc(5)
                 found.add(os.path.realpath(columns[7]))
+            elif len(columns) == 8 and not columns[7].startswith("@"):  # noqa: PLR2004
+                relative.add(columns[7])
+    if relative:
+        found.update(os.path.realpath(os.path.join(cwd, name)) for cwd in _directories() for name in relative)
     return sorted(path for path in found if os.path.exists(path))
+
+
+def _directories() -> set[str]:
+    """Return the working directories of all processes that let themselves be asked."""
+    found = set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                found.add(os.readlink(f"/proc/{name}/cwd"))
+            except OSError:
+                pass  # another user's, or it ended
+    return found
 
 
 def _homes(home: str) -> Iterator[str]:

@@ -76,7 +76,7 @@ def map_user(pid: int) -> None:
     """
     try:
         for table in ("uid_map", "gid_map"):
-            with open(f"{_PROC}/self/{table}", encoding="ascii") as file:
+            with open(f"{_PROC}/self/{table}", encoding="utf-8") as file:
                 rows = [line.split() for line in file]
             _write(f"{_PROC}/{pid}/{table}", "".join(f"{row[0]} {row[0]} {row[2]}\n" for row in rows))
     except PermissionError:
@@ -87,7 +87,7 @@ def map_user(pid: int) -> None:
 
 
 def _is_mapped(pid: int) -> bool:
-    with open(f"{_PROC}/{pid}/uid_map", encoding="ascii") as file:
+    with open(f"{_PROC}/{pid}/uid_map", encoding="utf-8") as file:
         return bool(file.read())
 
 
@@ -184,7 +184,7 @@ class Mounts:
                 target = path
             else:
                 target = "/dev/shm/.resolv.conf"  # noqa: S108 - ours alone
-            with open(target, "w", encoding="ascii") as file:
+            with open(target, "w", encoding="utf-8") as file:
                 file.write(_RESOLVER_TEXT)
         except OSError:
             return  # names are then not found, which is what they are here to be
@@ -198,10 +198,13 @@ class Mounts:
     def _cover(self) -> None:
         """Put something empty over what must not be seen or connected to."""
         for path in [*self._plan.hides, *self._sockets]:
-            if os.path.isdir(path):
-                self._mount(_TMPFS, path, _TMPFS, _MS_RDONLY | _MS_NOSUID | _MS_NODEV, "mode=0555")
-            elif os.path.lexists(path):
-                self._move(self._copy("/dev/null"), path)
+            try:
+                if os.path.isdir(path):
+                    self._mount(_TMPFS, path, _TMPFS, _MS_RDONLY | _MS_NOSUID | _MS_NODEV, "mode=0555")
+                elif os.path.lexists(path):
+                    self._move(self._copy("/dev/null"), path)
+            except FileNotFoundError:
+                pass  # it has gone this moment; sockets come and go
 
     def _copy(self, path: str) -> int:
         """Return a descriptor of a copy of the mounts at a path."""

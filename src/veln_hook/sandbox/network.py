@@ -7,6 +7,7 @@ none; names are asked for here, too. So a refusal can be told by host, and nothi
 from __future__ import annotations
 
 import _socket
+import fcntl
 import os
 import struct
 
@@ -42,8 +43,6 @@ def raise_loopback() -> None:
     Raises:
         OSError: The namespace gives no such rights.
     """
-    import fcntl  # noqa: PLC0415 - only this rung needs it
-
     plain = Socket(_socket.AF_INET, _socket.SOCK_DGRAM)
     request = struct.pack(_INTERFACE_REQUEST, b"lo", 0)
     _, flags = struct.unpack(_INTERFACE_REQUEST, fcntl.ioctl(plain.fileno(), _SIOCGIFFLAGS, request))
@@ -100,7 +99,7 @@ class Recorder:
     """Stands where a gate would: refuses every name and every connection, and notes it."""
 
     def __init__(self, sockets: list[tuple[str, Socket]], refusals: Refusals) -> None:
-        self._kinds = {made.fileno(): (kind, made) for kind, made in sockets if kind != "proxy"}
+        self._kinds = {made.fileno(): (kind, made) for kind, made in sockets}
         self._refusals = refusals
         for _, made in self._kinds.values():
             made.setblocking(False)
@@ -175,7 +174,7 @@ def process_of(protocol: str, port: int) -> str:
     """Return the name of the process that has a socket with this local port; empty if it can't be told."""
     wanted = f":{port:04X}"
     try:
-        with open(f"/proc/self/net/{protocol}", encoding="ascii") as table:
+        with open(f"/proc/self/net/{protocol}", encoding="utf-8") as table:
             inodes = {row[9] for row in map(str.split, table) if row[1].endswith(wanted) and row[9] != "0"}
         marks = {f"socket:[{inode}]" for inode in inodes}
         for process in os.listdir("/proc"):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Socket = _socket.socket
 
 CANNOT_CONFINE = 78
+# A socket outside that is to be covered can vanish before bubblewrap gets there, which then gives up.
+_BUBBLEWRAP_ATTEMPTS = 5
 _KILLED = "the process that holds the wall was killed"
 _FROM_TERMINAL = 0  # si_code is above it for what the kernel sends (sigaction(2))
 _NEVER_PASSED_ON = ("SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU")
@@ -26,6 +28,10 @@ _NEVER_PASSED_ON = ("SIGCONT", "SIGTSTP", "SIGTTIN", "SIGTTOU")
 
 class Refused(Exception):  # noqa: N818 - what it says on the command line
     """The wall can't be raised, or fell; the message says why."""
+
+
+class NotRaised(Refused):
+    """The wall could not be raised, and the command was never started."""
 
 
 def run(task: Task, name: str) -> int:
@@ -39,17 +45,26 @@ def run(task: Task, name: str) -> int:
         Refused: It isn't confined, and nothing of it runs any more.
     """
     system.prctl(system.PR_SET_CHILD_SUBREAPER, 1)
-    wanted = set(_signal.valid_signals())
-    _signal.pthread_sigmask(_signal.SIG_SETMASK, wanted)
+    _signal.pthread_sigmask(_signal.SIG_SETMASK, _signal.valid_signals())
+    attempts = _BUBBLEWRAP_ATTEMPTS if task.rung == "bubblewrap" else 1
+    while True:
+        attempts -= 1
+        try:
+            return _run_once(task, name)
+        except NotRaised:
+            if not attempts:
+                raise
+
+
+def _run_once(task: Task, name: str) -> int:
     control, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     try:
         inner = _start(task, name, control, theirs)
     except OSError as error:
         raise Refused(str(error)) from None
     theirs.close()
-    outer = _Outer(task, control, inner, wanted)
     try:
-        return outer.serve()
+        return _Outer(task, control, inner).serve()
     finally:
         control.close()
         descendants.end_all()
@@ -131,12 +146,13 @@ def _route(task: Task) -> Socket | None:
 
 
 class _Outer:
-    def __init__(self, task: Task, control: Socket, inner: int, signals: set[int]) -> None:
+    def __init__(self, task: Task, control: Socket, inner: int) -> None:
         self._terminal = task.terminal
         self._control = control
         self._control.setblocking(False)
         self._inner = inner
-        self._signals = signal_descriptor(signals)
+        self._raised = False
+        self._signals = signal_descriptor(set(_signal.valid_signals()))
         self._kept = {int(getattr(_signal, name)) for name in _NEVER_PASSED_ON}
 
     def serve(self) -> int:
@@ -156,7 +172,7 @@ class _Outer:
             if status is not None:
                 return status
             if ended:
-                raise Refused(_KILLED)
+                raise self._refused(_KILLED)
 
     def _hear(self) -> int | None:
         """Deal with what the process that holds the wall says; return the exit status once there is one."""
@@ -165,7 +181,9 @@ class _Outer:
                 word, _, rest = self._control.recv(MAX_BYTES).decode("utf-8", "replace").partition(" ")
             except BlockingIOError:
                 return None
-            if word == "stopped":
+            if word == "raised":
+                self._raised = True
+            elif word == "stopped":
                 os.kill(os.getpid(), _signal.SIGSTOP)
                 self._tell("continue")
             elif word == "exit":
@@ -173,7 +191,10 @@ class _Outer:
             elif word == "killed":
                 return self._die_by(int(rest))
             else:
-                raise Refused(rest or _KILLED)
+                raise self._refused(rest or _KILLED)
+
+    def _refused(self, why: str) -> Refused:
+        return Refused(why) if self._raised else NotRaised(why)
 
     def _signalled(self) -> bool:
         """Deal with one signal; say whether it tells that the process that holds the wall ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+_CONFINED, _REFUSED, _TIMED_OUT = "confined", "refused", "timed-out"
 _MAX_ROWS = 256
 _MAX_WORD = 255
 
@@ -36,33 +37,44 @@ def _word(text: str) -> str:
     return "".join(char if "!" <= char <= "~" else "?" for char in text[:_MAX_WORD])
 
 
-def write(descriptor: int, refusals: Refusals, *, timed_out: bool) -> None:
-    """Write a report to an open file: a line "timed-out", if so, and a line for each row.
+class Told:
+    """What a report says: see ``interface.Report``; ``rows`` are host, port, process and count."""
+
+    def __init__(self) -> None:
+        self.confined = False
+        self.timed_out = False
+        self.rows: list[tuple[str, int | None, str, int]] = []
+
+
+def write(descriptor: int, refusals: Refusals, *, timed_out: bool, confined: bool) -> None:
+    """Write a report to an open file: lines of one word, if they are true, and a line for each row.
 
     Raises:
         OSError: It can't be written.
     """
-    lines = ["timed-out"] if timed_out else []
+    lines = [word for word, true in ((_TIMED_OUT, timed_out), (_CONFINED, confined)) if true]
     for host, port, process, count in refusals.rows():
-        lines.append(f"refused {count} {'-' if port is None else port} {host or '?'} {process or '-'}")
-    if lines:
-        os.write(descriptor, "".join(f"{line}\n" for line in lines).encode("ascii"))
+        lines.append(f"{_REFUSED} {count} {'-' if port is None else port} {host or '?'} {process or '-'}")
+    os.write(descriptor, "".join(f"{line}\n" for line in lines).encode("ascii"))
 
 
-def read(text: str) -> tuple[bool, list[tuple[str, int | None, str, int]]]:
-    """Read back what ``write`` wrote: whether it timed out, and the rows.
+def read(text: str) -> Told:
+    """Read back what ``write`` wrote.
 
     Raises:
         ValueError: It is something else.
     """
-    timed_out = False
-    rows = []
+    told = Told()
     for line in text.splitlines():
-        if line == "timed-out":
-            timed_out = True
-            continue
-        word, count, port, host, process = line.split(" ")
-        if word != "refused":
-            raise ValueError(f"{word!r} in a report")
-        rows.append((host, None if port == "-" else int(port), "" if process == "-" else process, int(count)))
-    return timed_out, rows
+        if line == _TIMED_OUT:
+            told.timed_out = True
+        elif line == _CONFINED:
+            told.confined = True
+        else:
+            word, count, port, host, process = line.split(" ")
+            if word != _REFUSED:
+                raise ValueError(f"{word!r} in a report")
+            told.rows.append(
+                (host, None if port == "-" else int(port), "" if process == "-" else process, int(count))
+            )
+    return told

@@ -66,6 +66,7 @@ class NamespaceWall(Wall):
         system.prctl(system.PR_SET_DUMPABLE, 0)
         sockets = network.listeners(names=self._mounts is not None)
         if route is None:
+            sockets.pop(0)[1].close()
             self._recorder = network.Recorder(sockets, refusals)
             return
         self._route = route

@@ -14,9 +14,9 @@ from veln_hook.sandbox import refusals
 PORTS = st.none() | st.integers(0, 65535)
 
 
-def told(noted: refusals.Refusals, *, timed_out: bool = False):
+def told(noted: refusals.Refusals, *, timed_out: bool = False, confined: bool = True) -> refusals.Told:
     with tempfile.TemporaryFile() as file:
-        refusals.write(file.fileno(), noted, timed_out=timed_out)
+        refusals.write(file.fileno(), noted, timed_out=timed_out, confined=confined)
         os.lseek(file.fileno(), 0, os.SEEK_SET)
         return refusals.read(file.read().decode("ascii"))
 
@@ -26,18 +26,18 @@ def test_attempts_are_counted_by_host_port_and_process():
     for _ in range(3):
         noted.add("evil.example", None, "python")
     noted.add("evil.example", 443, "python")
-    assert told(noted) == (False, [("evil.example", None, "python", 3), ("evil.example", 443, "python", 1)])
+    assert told(noted).rows == [("evil.example", None, "python", 3), ("evil.example", 443, "python", 1)]
 
 
-@given(st.lists(st.tuples(st.text(), PORTS, st.text())), st.booleans())
-def test_whatever_the_names_are_the_report_reads_back(attempts, timed_out):
+@given(st.lists(st.tuples(st.text(), PORTS, st.text())), st.booleans(), st.booleans())
+def test_whatever_the_names_are_the_report_reads_back(attempts, timed_out, confined):
     noted = refusals.Refusals()
     for host, port, process in attempts:
         noted.add(host, port, process)
-    was_timed_out, rows = told(noted, timed_out=timed_out)
-    assert was_timed_out == timed_out
-    assert [count for *_, count in rows] == [count for *_, count in noted.rows()]
-    for host, _, process, _ in rows:
+    back = told(noted, timed_out=timed_out, confined=confined)
+    assert (back.timed_out, back.confined) == (timed_out, confined)
+    assert [count for *_, count in back.rows] == [count for *_, count in noted.rows()]
+    for host, _, process, _ in back.rows:
         assert (host + process).isascii()
         assert (host + process).isprintable()
         assert " " not in host + process
