@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import json
 import os
+import secrets
 import signal
 import socket
 import struct
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attack_ears import Accomplice
-from attack_world import names_with
+from attack_state import names_with
 
 if TYPE_CHECKING:
     from attack_world import World
@@ -129,6 +130,7 @@ def _start(
         "rung": column.rung,
         "route": route,
         "with_terminal": column.terminal,
+        "stdin_is_terminal": column.terminal or not column.rung,
         "own_processes": column.own_processes,
         "command": [
             world.python,
@@ -279,34 +281,44 @@ def end_processes(nonce: str) -> list[str]:
 
 
 class _Machine:
-    """Settings of the whole machine that attacks by root would change; put back afterwards."""
+    """Settings of the whole machine that attacks by root would change; put back afterwards.
+
+    Each run has values of its own, since other runs may go on at the same time.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._core = _text(_CORE_PATTERN)
         self._files = {path: _text(path) for path in _KERNEL_FILES if _text(path)}
+        self._own_files = {path: str(10_000 + secrets.randbelow(10_000)) for path in self._files}
         self._name = socket.gethostname()
         self._leap = _leap_seconds()
+        self._own_leap = 1_000 + secrets.randbelow(10_000)
+        self._address = f"127.77.{secrets.randbelow(250)}.{1 + secrets.randbelow(250)}"
         self._root_only = os.stat(world.root_only).st_size
 
     def setup(self) -> dict[str, Any]:
-        changed = {path: str(int(text) + 1) for path, text in self._files.items()}
-        return {"kernel_files": changed, "leap_seconds": self._leap + 1}
+        return {
+            "kernel_files": self._own_files,
+            "leap_seconds": self._own_leap,
+            "new_address": self._address,
+            "new_host_name": f"host-{self._world.nonce}",
+        }
 
     def judge(self, opened: dict[str, str]) -> None:
         """Say what was changed, and change it back."""
-        if _text(_CORE_PATTERN) != self._core:
+        if self._world.nonce in _text(_CORE_PATTERN):
             opened["core_pattern"] = _text(_CORE_PATTERN)
             Path(_CORE_PATTERN).write_text(self._core, "ascii")
-        for path, text in self._files.items():
-            if _text(path) != text:
+        for path, text in self._own_files.items():
+            if _text(path).strip() == text:
                 opened["sysfs"] = f"{path} changed"
-                Path(path).write_text(text, "ascii")
-        if socket.gethostname() != self._name:
+                Path(path).write_text(self._files[path], "ascii")
+        if self._world.nonce in socket.gethostname():
             opened["host_name"] = socket.gethostname()
             socket.sethostname(self._name)
-        if _leap_seconds() != self._leap:
-            opened["clock"] = f"{self._leap} became {_leap_seconds()}"
+        if _leap_seconds() == self._own_leap:
+            opened["clock"] = f"{self._leap} became {self._own_leap}"
             _leap_seconds(self._leap)
         with open(self._world.root_only, "rb") if os.geteuid() == 0 else open(os.devnull, "rb") as file:
             file.seek(self._root_only)
@@ -314,18 +326,12 @@ class _Machine:
                 opened["setuid_binary"] = "wrote as root"
         if f"{self._world.nonce}:kernel_log".encode() in _kernel_log():
             opened["kernel_log"] = "in the log"
-        self._addresses(opened)
-        self._mounts(opened)
-
-    def _addresses(self, opened: dict[str, str]) -> None:
-        found = [
-            line.split()[-1] for line in _text("/proc/net/fib_trie").splitlines() if "-- 127.77." in line
-        ]
-        for address in set(found):
-            opened["network_address"] = f"the machine has the address {address}"
+        if f"-- {self._address}\n" in _text("/proc/net/fib_trie"):
+            opened["network_address"] = f"the machine has the address {self._address}"
             for size in ("32", "8"):
-                command = ["ip", "address", "del", f"{address}/{size}", "dev", "lo"]
+                command = ["ip", "address", "del", f"{self._address}/{size}", "dev", "lo"]
                 subprocess.run(command, check=False, capture_output=True)
+        self._mounts(opened)
 
     def _mounts(self, opened: dict[str, str]) -> None:
         for line in reversed(_text("/proc/self/mountinfo").splitlines()):

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import secrets
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import attack_tools
 import platformdirs
 from attack_ears import FRAME_TYPE, Ears
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from attack_state import file_state, generation, process_state
 
 HERE = Path(__file__).parent
 SOURCE = Path(__file__).parents[2] / "src"
@@ -62,8 +58,6 @@ _VICTIMS = (
     "write_report",
 )
 _HIDDEN = ("read_hidden", "read_named_secret", "read_via_hardlink", "write_hidden_name")
-_FS_IOC_GETFLAGS = 0x80086601
-_FS_IOC_GETVERSION = 0x80087601
 
 
 class User(NamedTuple):
@@ -348,13 +342,12 @@ class World:
             "run_secret": self.run_secret,
             "shared_memory_secret": self.shared_memory,
             "secret_inode": os.stat(f"{self.home}/.aws/credentials").st_ino,
-            "secret_generation": _generation(f"{self.home}/.aws/credentials"),
+            "secret_generation": generation(f"{self.home}/.aws/credentials"),
             "watched_name": self.secret("watched"),
             "caller": self.caller,
             "terminal": self.terminals[0],
             "other_terminal": self.terminals[1],
             "root_only": self.root_only,
-            "new_address": f"127.77.{secrets.randbelow(250)}.{secrets.randbelow(250)}",
             "allowed": "allowed.example",
             "attacker": "attacker.example",
         }
@@ -368,13 +361,13 @@ class World:
         """Return, by attack, the state of what that attack alone is to change."""
         state: dict[str, Any] = {}
         for name in _VICTIMS:
-            state[name] = [_state(f"{place}/victims/{name}") for place in (self.visible, self.home)]
+            state[name] = [file_state(f"{place}/victims/{name}") for place in (self.visible, self.home)]
         for name, process in self.sitters.items():
-            state[name] = _process_state(process)
+            state[name] = process_state(process)
         for name in (".bashrc", ".ssh/authorized_keys", ".gitconfig"):
-            state.setdefault("write_home", []).append(_state(f"{self.home}/{name}"))
-        state["write_hidden_name"] = _state(self.hidden["write_hidden_name"])
-        state["inherited_descriptor"] = _state(self.leaked)
+            state.setdefault("write_home", []).append(file_state(f"{self.home}/{name}"))
+        state["write_hidden_name"] = file_state(self.hidden["write_hidden_name"])
+        state["inherited_descriptor"] = file_state(self.leaked)
         return state
 
 
@@ -385,46 +378,6 @@ def _own_address() -> list[str]:
         address = probe.getsockname()[0]
         return [] if address.startswith("127.") else [address]
     return []
-
-
-def _generation(path: str) -> int:
-    with open(path, "rb") as file, contextlib.suppress(OSError):
-        held = fcntl.ioctl(file, _FS_IOC_GETVERSION, b"\0" * 8)
-        return struct.unpack("=I", held[:4])[0]
-    return 0
-
-
-def _state(path: str) -> Any:
-    """Return all of a file but when it was read."""
-    try:
-        found = os.lstat(path)
-        with open(path, "rb") as file:
-            content = file.read()
-            flags: Any = None
-            with contextlib.suppress(OSError):
-                flags = fcntl.ioctl(file, _FS_IOC_GETFLAGS, b"\0" * 8)
-        names = os.listxattr(path)
-        attributes = {name: os.getxattr(path, name) for name in names}
-    except OSError as error:
-        return repr(error)
-    fields = ("st_mode", "st_uid", "st_gid", "st_size", "st_mtime_ns", "st_ctime_ns", "st_nlink", "st_ino")
-    return [*(getattr(found, field) for field in fields), content, flags, attributes]
-
-
-def _process_state(process: subprocess.Popen[bytes]) -> Any:
-    """Return what others can change of a process: that it runs, how, and with which limits."""
-    if process.poll() is not None:
-        return f"ended {process.returncode}"
-    base = f"/proc/{process.pid}"
-    try:
-        state = [Path(base, name).read_text("latin-1") for name in ("limits", "comm", "cgroup")]
-        state += [Path(base, name).read_text("latin-1") for name in ("oom_score_adj", "coredump_filter")]
-        with contextlib.suppress(OSError):
-            state.append(Path(base, "timerslack_ns").read_text("latin-1"))
-    except OSError as error:
-        return repr(error)
-    scheduled = [os.getpriority(os.PRIO_PROCESS, process.pid), os.sched_getscheduler(process.pid)]
-    return [state, scheduled, os.sched_getaffinity(process.pid)]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -440,12 +393,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _remove(path: str) -> None:
     with contextlib.suppress(OSError):
         os.unlink(path)
-
-
-def names_with(nonce: str, places: Iterable[str]) -> list[str]:
-    """Return the paths of files in these directories that have the nonce in their names."""
-    found = []
-    for place in places:
-        with contextlib.suppress(OSError):
-            found += [os.path.join(place, name) for name in os.listdir(place) if nonce in name]
-    return found

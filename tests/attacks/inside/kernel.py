@@ -57,7 +57,7 @@ def mount_over(world: World) -> object:
 @attack
 def host_name(world: World) -> object:
     """Rename the machine."""
-    return syscall("sethostname", world.name.encode(), len(world.name))
+    return syscall("sethostname", world.new_host_name.encode(), len(world.new_host_name))
 
 
 @attack

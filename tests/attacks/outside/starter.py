@@ -91,7 +91,7 @@ def main() -> None:
             command,
             env=environment if launch is None else None,
             cwd=job["build"],
-            stdin=terminal,
+            stdin=terminal if job["stdin_is_terminal"] else subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             pass_fds=kept,
