@@ -255,6 +255,17 @@ def read_all(sock: socket.socket) -> bytes:
     return bytes(data)
 
 
+def read_exactly(sock: socket.socket, count: int) -> bytes:
+    """Read that many bytes; MSG_WAITALL doesn't, of a socket with a timeout."""
+    data = b""
+    while len(data) < count:
+        more = sock.recv(count - len(data))
+        if not more:
+            raise EOFError(data)
+        data += more
+    return data
+
+
 def read_to_reset(sock: socket.socket) -> None:
     """Read until the connection is reset; an end is an error."""
     with pytest.raises(ConnectionResetError):

@@ -26,7 +26,7 @@ def drip(sock: socket.socket, data: bytes) -> None:
             sock.settimeout(0.02)
             if not sock.recv(1):
                 return
-        except socket.timeout:  # noqa: UP041 - not yet TimeoutError in Python 3.9
+        except socket.timeout:
             continue
         except ConnectionError:
             return

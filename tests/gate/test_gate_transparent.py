@@ -7,7 +7,7 @@ import struct
 from ipaddress import IPv4Address, ip_network
 
 import pytest
-from gate_world import SECONDS, client_hello, echo, keep, query, read_all, respond, wait_for
+from gate_world import SECONDS, client_hello, echo, keep, query, read_all, read_exactly, respond, wait_for
 from test_gate_tunnel import ALERT, talk
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -30,8 +30,8 @@ class Lookup:
             self._sock.send(message)
             return self._sock.recv(4096)
         self._sock.sendall(len(message).to_bytes(2, "big") + message)
-        size = int.from_bytes(self._sock.recv(2, socket.MSG_WAITALL), "big")
-        return self._sock.recv(size, socket.MSG_WAITALL)
+        size = int.from_bytes(read_exactly(self._sock, 2), "big")
+        return read_exactly(self._sock, size)
 
     def code(self, name: str, kind: int = 1) -> tuple[int, int]:
         """Return the response code and the number of answers."""
@@ -193,7 +193,7 @@ def test_a_listed_port_passes_other_protocols(make_world, serve, name_of):
     world = make_world("allowed.test:8443")
     sock = connect_fake(world, name_of(world, "allowed.test"), 8443)
     sock.sendall(b"plain")
-    assert sock.recv(5, socket.MSG_WAITALL) == b"plain"
+    assert read_exactly(sock, 5) == b"plain"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import socket
 import ssl
 
 import pytest
-from gate_world import SECONDS, client_hello, echo, keep, read_all, read_to_reset, wait_for
+from gate_world import SECONDS, client_hello, echo, keep, read_all, read_exactly, read_to_reset, wait_for
 
 ALERT = b"\x15\x03\x03\x00\x02\x02\x31"
 
@@ -79,24 +79,34 @@ def test_a_retried_hello_of_the_same_host_passes(make_world, serve_tls, authorit
     assert server.received == b"hello"
 
 
-def retry_request(hello: bytes, authority) -> bytes:
-    """Return the real HelloRetryRequest of a server that has no key share in common with the client."""
-    context = authority.server_context("allowed.test")
-    context.set_ecdh_curve("secp384r1")
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    incoming.write(hello)
-    with contextlib.suppress(ssl.SSLWantReadError):
-        context.wrap_bio(incoming, outgoing, server_side=True).do_handshake()
-    return outgoing.read()
+@pytest.fixture
+def retry_request(authority):
+    """Return what a server that has no key share in common with a client really answers its hello."""
+
+    def answer(hello: bytes) -> bytes:
+        context = authority.server_context("allowed.test")
+        context.set_ecdh_curve("secp384r1")
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        incoming.write(hello)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            context.wrap_bio(incoming, outgoing, server_side=True).do_handshake()
+        return outgoing.read()
+
+    return answer
 
 
-@pytest.mark.parametrize("early", [b"", b"\x14\x03\x03\x00\x01\x01"])
-@pytest.mark.parametrize("patience", ["pipelined", "polite"])
-def test_a_retried_hello_of_another_host_does_not_pass(make_world, serve, authority, early, patience):
+WARNING = b"\x15\x03\x03\x00\x02\x01\x70"
+
+
+@pytest.mark.parametrize("between", [(b"", b""), (b"", b"\x14\x03\x03\x00\x01\x01"), (WARNING * 2, b"")])
+@pytest.mark.parametrize("polite", [False, True])
+def test_a_retried_hello_of_another_host_does_not_pass(make_world, serve, retry_request, between, polite):
+    warned, early = between
     first = client_hello("allowed.test")
     second = early + first.replace(b"allowed.test", b"exfiltr.test")
-    retry = retry_request(first, authority)
+    retry = retry_request(first)
     assert retry.startswith(b"\x16\x03\x03")
+    retry = warned + retry
 
     def ask_again(server, sock):
         while len(server.received) < len(first):
@@ -107,13 +117,44 @@ def test_a_retried_hello_of_another_host_does_not_pass(make_world, serve, author
     server = serve(ask_again, "allowed.test")
     world = make_world("allowed.test")
     _, _, sock = world.tunnel("allowed.test:443")
-    sock.sendall(first + second if patience == "pipelined" else first)
-    assert sock.recv(len(retry), socket.MSG_WAITALL) == retry
-    if patience == "polite":
+    sock.sendall(first if polite else first + second)
+    assert read_exactly(sock, len(retry)) == retry
+    if polite:
         sock.sendall(second)
     assert read_all(sock) == ALERT
     assert world.refused() == [("exfiltr.test", 443)]
     assert server.received == first
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"\x15\x03\x03\x00\x02\x02\x28", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x15\x03", b"\x16"],
+)
+def test_whatever_else_a_server_answers_is_handed_on(make_world, serve, answer):
+    def refuse(server, sock):
+        sock.recv(65536)
+        sock.sendall(answer)
+
+    serve(refuse, "allowed.test")
+    world = make_world("allowed.test")
+    _, _, sock = world.tunnel("allowed.test:443")
+    sock.sendall(client_hello("allowed.test"))
+    sock.shutdown(socket.SHUT_WR)
+    assert read_all(sock) == answer
+    assert world.egress.refusals() == ()
+
+
+def test_a_server_hello_in_pieces_is_not_handed_on(make_world, serve):
+    pieces = b"\x16\x03\x03\x00\x01\x02" + b"\x16\x03\x03\x00\x50" + bytes(80)
+    server = serve(
+        lambda server, sock: (sock.recv(65536), sock.sendall(pieces), keep(server, sock)), "allowed.test"
+    )
+    world = make_world("allowed.test")
+    _, _, sock = world.tunnel("allowed.test:443")
+    sock.sendall(client_hello("allowed.test"))
+    assert read_all(sock) == ALERT
+    assert world.refused() == [("allowed.test", 443)]
+    assert server.received == b""
 
 
 def with_extension(hello: bytes, kind: int, data: bytes) -> bytes:
@@ -214,7 +255,7 @@ def test_an_ipv6_address_is_reached(make_world):
         far, _ = listener.accept()
         with far:
             far.settimeout(SECONDS)
-            assert far.recv(5, socket.MSG_WAITALL) == b"plain"
+            assert read_exactly(far, 5) == b"plain"
     wait_for(world.egress.reached)
     assert world.reached() == [("::1", port)]
 

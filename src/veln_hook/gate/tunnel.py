@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from veln_hook.gate.hello import HANDSHAKE, SERVER_HELLO_START, HelloError, is_retry, read_hello
 from veln_hook.gate.hosts import HTTPS_PORT, is_address
 from veln_hook.gate.refusing import hidden_name, no_name, no_tls, other_name
-from veln_hook.gate.stream import CutOffError, first_to_speak, join
+from veln_hook.gate.stream import first_to_speak, join
 
 if TYPE_CHECKING:
     from veln_hook.gate.hosts import Target
     from veln_hook.gate.limits import Limits
     from veln_hook.gate.stream import Stream
 
-_HANDSHAKE = bytes((HANDSHAKE,))
+_HANDSHAKE, _ALERT = bytes((HANDSHAKE,)), b"\x15"
+_ALERT_BYTES = 5 + 2  # RFC 8446 section 6; a longer one has no meaning
 
 
 async def tunnel(client: Stream, server: Stream, target: Target, limits: Limits) -> None:
@@ -53,17 +54,33 @@ async def _greet(client: Stream, server: Stream, target: Target, limits: Limits)
     client.watch.limit(limits.hello_seconds)
     await server.write(await _checked_hello(client, target))
     client.watch.limit(limits.hello_seconds)
-    while len(server.ahead()) < SERVER_HELLO_START and server.ahead()[:1] in (b"", _HANDSHAKE):
-        if not await server.fill():
-            raise CutOffError
-    start = await server.read()
     try:
-        retry = is_retry(start[:SERVER_HELLO_START])
+        retry = await _asks_again(server, client)
     except HelloError:
         raise no_tls(target) from None
-    await client.write(start)
     if retry:
         await server.write(await _checked_hello(client, target, again=True))
+
+
+async def _asks_again(server: Stream, client: Stream) -> bool:
+    """Hand the server's first handshake message on as far as it has come; tell whether it is a retry request.
+
+    Warnings may come before it: that it doesn't know the name, for one (RFC 6066 section 3).
+    """
+    while True:
+        ahead = server.ahead()
+        size = _ALERT_BYTES if ahead.startswith(_ALERT) else SERVER_HELLO_START
+        if ahead and not ahead.startswith((_ALERT, _HANDSHAKE)):
+            size = 0  # no TLS: it is for the client to make sense of
+        if len(ahead) < size or not ahead:
+            if not await server.fill():
+                return False  # the end, which is handed on as well
+        elif size == _ALERT_BYTES:
+            await client.write(await server.exactly(size))
+        else:
+            retry = is_retry(ahead[:SERVER_HELLO_START])
+            await client.write(await server.read())
+            return retry
 
 
 async def _checked_hello(client: Stream, target: Target, *, again: bool = False) -> bytes:
