@@ -9,14 +9,14 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
-from veln_hook.sandbox import refusals
-from veln_hook.sandbox.interface import Refusal, Report
+from veln_hook.sandbox import macos, refusals
+from veln_hook.sandbox.interface import Refusal, Report, Rung
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from veln_hook.sandbox.interface import Confinement, Rung
+    from veln_hook.sandbox.interface import Confinement
 
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
 
@@ -50,24 +50,40 @@ class Launch:
                 confined command (``routing``): the number of a connected one, inherited by whoever starts
                 ``argv`` (``pass_fds``), or the path of one that listens. Without it the command has no
                 network at all.
+
+        Raises:
+            ValueError: The rung is macOS' and a route is given, or a path can't stand in its profile.
+            OSError: Nothing can be written to a temporary directory.
         """
         self._directory = tempfile.mkdtemp(prefix="veln-hook-sandbox-")
         self._task = os.path.join(self._directory, "task")
         self._report = os.path.join(self._directory, "report")
+        self._rung = rung
+        scratch = os.path.join(self._directory, "scratch")
+        if rung is Rung.SEATBELT:
+            if route is not None:
+                raise ValueError("there is no route on macOS")
+            self.argv = _seatbelt(confinement, command, scratch)
+            """What to start instead of the command."""
+            return
         task = {
             **confinement.plain(),
             "rung": rung.value,
             "route": route,
             "report": self._report,
-            "scratch": os.path.join(self._directory, "scratch"),
+            "scratch": scratch,
         }
         with open(self._task, "wb") as file:
             file.write(marshal.dumps(task))
         self.argv = [sys.executable, "-I", "-S", LAUNCHER, self._task, *command]
-        """What to start instead of the command."""
 
     def report(self) -> Report:
-        """Return what the launcher wrote down; an empty report where it ended before it could."""
+        """Return what the launcher wrote down; an empty report where it ended before it could.
+
+        macOS has no launcher, and tells nothing: the command counts as confined.
+        """
+        if self._rung is Rung.SEATBELT:
+            return Report(confined=True)
         try:
             with open(self._report, encoding="ascii") as file:
                 told = refusals.read(file.read(_MAX_REPORT_BYTES))
@@ -86,3 +102,18 @@ class Launch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _seatbelt(confinement: Confinement, command: Sequence[str], scratch: str) -> list[str]:
+    """Return the command under a profile of macOS' sandbox, in its directory, with its environment only.
+
+    Untried on hardware (``macos``). Limits are not set; what it leaves running goes on, under the profile.
+    """
+    home, temporary = os.path.join(scratch, "home"), os.path.join(scratch, "tmp")
+    for directory in (home, temporary):
+        os.makedirs(directory, 0o700)
+    environment = {**confinement.environment, "HOME": home, "TMPDIR": temporary}
+    text = macos.profile(confinement, private=(home, temporary))
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    change = ["/bin/sh", "-c", 'cd -- "$0" && exec "$@"', confinement.cwd]
+    return ["/usr/bin/env", "-i", *variables, *change, *macos.command(text, command)]
