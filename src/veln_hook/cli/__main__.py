@@ -46,10 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     try:
-        from veln_hook.cli.dispatch import dispatch  # noqa: PLC0415 - what fails here is told below
+        from veln_hook.cli.dispatch import dispatch, load, needed  # noqa: PLC0415 - what fails here is told
+
+        commands = load(needed(words))
     except Exception as error:  # noqa: BLE001 - a dependency of another shape can raise anything
         return _damaged(error, words)
-    return dispatch(words)
+    try:
+        return dispatch(words, commands)
+    except ImportError as error:  # what only some commands need is imported by them
+        return _damaged(error, words)
 
 
 def _damaged(error: Exception, words: Sequence[str]) -> int:

@@ -13,7 +13,8 @@ import re
 from typing import TYPE_CHECKING
 
 from veln_hook import clock
-from veln_hook.cli.parsing import add_index_options, release, span
+from veln_hook.cli import asking
+from veln_hook.cli.parsing import release, span
 from veln_hook.errors import StoreError, UsageError
 from veln_hook.guard import Guard
 from veln_hook.model import (
@@ -61,7 +62,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sha256", metavar="HEX", default="", help="a file that no index lists: its hash")
     parser.add_argument("--filename", metavar="NAME", default="", help="and its name")
-    add_index_options(parser)
+    asking.add_index_options(parser)
 
 
 def run(invocation: Invocation) -> ExitStatus:
@@ -109,7 +110,7 @@ def _judge_listed(
     invocation: Invocation, policy: Policy, store: Store, project: str, version: str
 ) -> list[Verdict]:
     args, console = invocation.args, invocation.console
-    with invocation.client(policy, store, fresh=True) as client:
+    with asking.client(invocation, policy, store, fresh=True) as client:
         console.progress(f"asking for {project} {version} ...")
         verdicts = client.release(project, version)
     if args.file:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from veln_hook.cli.parsing import add_index_options
+from veln_hook.cli import asking
 from veln_hook.errors import UsageError
 from veln_hook.model import Decision, ExitStatus, exit_status
 from veln_hook.report.json_form import verdict_object
@@ -34,7 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="tell every file that fits, not only the chosen one"
     )
-    add_index_options(parser)
+    asking.add_index_options(parser)
 
 
 def run(invocation: Invocation) -> ExitStatus:
@@ -45,7 +45,7 @@ def run(invocation: Invocation) -> ExitStatus:
     policy = invocation.policy()
     wanted: list[Verdict] = []
     missing = False
-    with invocation.store(policy) as store, invocation.client(policy, store) as client:
+    with invocation.store(policy) as store, asking.client(invocation, policy, store) as client:
         for asked in client.read(args.requirements, args.requirement):
             console.progress(f"asking for {asked.text} ...")
             try:

@@ -4,54 +4,74 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from veln_hook.cli import (
-    approvals,
-    approve,
-    audit,
-    check,
-    doctor,
-    explain,
-    log,
-    policy,
-    review,
-    run,
-    scan,
-    status,
-)
 from veln_hook.cli.console import Console
 from veln_hook.cli.invocation import Invocation
-from veln_hook.cli.parsing import make_parser
+from veln_hook.cli.parsing import FLAGS, make_parser
 from veln_hook.errors import UsageError, VelnHookError
 from veln_hook.model import ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 COMMANDS = (
-    ("status", status),
-    ("doctor", doctor),
-    ("check", check),
-    ("explain", explain),
-    ("scan", scan),
-    ("audit", audit),
-    ("review", review),
-    ("approve", approve),
-    ("approvals", approvals),
-    ("log", log),
-    ("policy", policy),
-    ("run", run),
+    "status",
+    "doctor",
+    "check",
+    "explain",
+    "scan",
+    "audit",
+    "review",
+    "approve",
+    "approvals",
+    "log",
+    "policy",
+    "run",
 )
+"""Each is a module beside this one."""
 
 
-def dispatch(argv: Sequence[str]) -> int:
-    """Parse, run, and turn whatever is raised into one error and its exit status.
+def needed(argv: Sequence[str]) -> tuple[str, ...]:
+    """Return the commands whose arguments must be known to parse a command line.
+
+    It is the one that is meant. Where that isn't plain, as with ``--help``, it is all of them.
 
     Args:
         argv: What follows ``veln-hook``.
     """
-    parser = make_parser(COMMANDS)
+    for word in argv:
+        if word in COMMANDS:
+            return (word,)
+        if word not in FLAGS:
+            break
+    return COMMANDS
+
+
+def load(names: Iterable[str] = COMMANDS) -> list[tuple[str, Any]]:
+    """Import the modules of commands, and with each what it needs, which is most of a command's start.
+
+    Args:
+        names: Of ``COMMANDS``.
+
+    Returns:
+        Names and modules (``parsing.Command``).
+    """
+    return [(name, import_module(f"veln_hook.cli.{name}")) for name in names]
+
+
+def dispatch(argv: Sequence[str], commands: Sequence[tuple[str, Any]]) -> int:
+    """Parse, run, and turn whatever is raised into one error and its exit status.
+
+    Args:
+        argv: What follows ``veln-hook``.
+        commands: What ``load`` returned, at least for those that are ``needed``.
+
+    Raises:
+        ImportError: Something that is imported where it is needed only isn't there.
+    """
+    parser = make_parser(commands)
     # What follows "--" is another program's.
     ours = argv[: argv.index("--")] if "--" in argv else argv
     console = _console(
@@ -72,7 +92,7 @@ def dispatch(argv: Sequence[str]) -> int:
     except VelnHookError as error:
         console.error(error)
         status = int(ExitStatus.BROKEN)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except (KeyboardInterrupt, BrokenPipeError, ImportError):
         console.clear()
         raise
     except Exception as error:  # noqa: BLE001 - a bug of ours ends as one error, too, and in its own status

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from veln_hook import clock
-from veln_hook.cli.parsing import add_index_options, release
+from veln_hook.cli import asking
+from veln_hook.cli.parsing import release
 from veln_hook.model import Candidate, ExitStatus
 from veln_hook.policy.decide import decide
 from veln_hook.policy.durations import format_duration
@@ -30,7 +31,7 @@ USAGE = "explain [options] NAME==VERSION"
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``explain``."""
     parser.add_argument("release", metavar="NAME==VERSION", help="the release")
-    add_index_options(parser)
+    asking.add_index_options(parser)
 
 
 def run(invocation: Invocation) -> ExitStatus:
@@ -39,7 +40,7 @@ def run(invocation: Invocation) -> ExitStatus:
     project, version = release(invocation.args.release)
     policy = invocation.policy()
     now = clock.now()
-    with invocation.store(policy) as store, invocation.client(policy, store, fresh=True) as client:
+    with invocation.store(policy) as store, asking.client(invocation, policy, store, fresh=True) as client:
         console.progress(f"asking for {project} {version} ...")
         verdicts = client.release(project, version)
         approvals = store.approvals(project)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from veln_hook.adapters.pip.fetching import FetchingClient
-from veln_hook.cli.parsing import index_options
 from veln_hook.policy.loading import load_policy
-from veln_hook.store import open_store
 
 if TYPE_CHECKING:
     import argparse
@@ -44,29 +40,10 @@ class Invocation:
         Raises:
             StoreError: It can't be used.
         """
+        from veln_hook.store import open_store  # noqa: PLC0415 - ``run`` needs none
+
         store = open_store(policy.store_url)
         try:
             yield store
         finally:
             store.close()
-
-    @contextlib.contextmanager
-    def client(self, policy: Policy, store: Store, *, fresh: bool = False) -> Iterator[FetchingClient]:
-        """Ask this interpreter's pip for the time of a block.
-
-        Args:
-            policy: The settings in force.
-            store: What is remembered.
-            fresh: Don't take pages from pip's cache.
-
-        Raises:
-            VelnHookError: There is no pip that can be asked.
-        """
-        interactive = not self.console.as_json and sys.stdin is not None and sys.stdin.isatty()
-        self.console.progress("loading pip ...")
-        client = FetchingClient(policy, store, index_options(self.args), fresh=fresh, interactive=interactive)
-        try:
-            yield client
-        finally:
-            self.console.clear()
-            client.close()

@@ -11,7 +11,6 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from veln_hook import __version__
-from veln_hook.adapters.pip.client import IndexOptions
 from veln_hook.errors import UsageError
 from veln_hook.policy.durations import parse_duration
 from veln_hook.report.wording import printable
@@ -55,7 +54,7 @@ def make_parser(commands: Sequence[tuple[str, Any]]) -> Parser:
     """Return the parser of the whole command line.
 
     Args:
-        commands: Names, and modules that fit ``Command``.
+        commands: Names, and modules that fit ``Command``; those that this command line may be about.
     """
     parser = Parser(
         prog="veln-hook",
@@ -85,6 +84,10 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     _add_common(parser, default=argparse.SUPPRESS)
 
 
+FLAGS = frozenset(("--json", "-q", "--quiet", "--no-color"))
+"""What may stand before a command, and takes no value."""
+
+
 def _add_common(parser: argparse.ArgumentParser, *, default: Any) -> None:
     group = parser.add_argument_group("output")
     group.add_argument("--json", action="store_true", default=default, help="one JSON object on stdout")
@@ -93,33 +96,6 @@ def _add_common(parser: argparse.ArgumentParser, *, default: Any) -> None:
     )
     group.add_argument(
         "--no-color", action="store_true", default=default, help="no colours; so does the variable NO_COLOR"
-    )
-
-
-def add_index_options(parser: argparse.ArgumentParser) -> None:
-    """Add pip's options for where to look; without them, pip's own configuration counts."""
-    group = parser.add_argument_group("where to look (as pip's options; default: pip's configuration)")
-    group.add_argument("-i", "--index-url", metavar="URL", default="", help="the index")
-    group.add_argument("--extra-index-url", metavar="URL", action="append", default=[], help="one more index")
-    group.add_argument(
-        "-f",
-        "--find-links",
-        metavar="PLACE",
-        action="append",
-        default=[],
-        help="a page or directory of files",
-    )
-    group.add_argument("--no-index", action="store_true", help="only --find-links")
-
-
-def index_options(args: argparse.Namespace) -> IndexOptions:
-    """Return what ``add_index_options`` added."""
-    return IndexOptions(
-        index_url=args.index_url,
-        extra_index_urls=tuple(args.extra_index_url),
-        find_links=tuple(args.find_links),
-        no_index=args.no_index,
-        pre=getattr(args, "pre", False),
     )
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from veln_hook import clock
 from veln_hook.archive.texts import read_texts
+from veln_hook.cli import asking
 from veln_hook.cli.examining import Examiner
 from veln_hook.cli.explain import place
-from veln_hook.cli.parsing import add_index_options, release
+from veln_hook.cli.parsing import release
 from veln_hook.errors import ArchiveError, IndexUnavailableError, UsageError
 from veln_hook.index import strip_credentials
 from veln_hook.model import Candidate, Decision, ExitStatus
@@ -65,7 +66,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="tell every finding, not only what is WARN or worse"
     )
-    add_index_options(parser)
+    asking.add_index_options(parser)
 
 
 def run(invocation: Invocation) -> ExitStatus:
@@ -76,7 +77,7 @@ def run(invocation: Invocation) -> ExitStatus:
         raise UsageError(f"--html {args.html} is a directory", advice="Name the file to write.")
     policy = invocation.policy()
     reviews = []
-    with invocation.store(policy) as store, invocation.client(policy, store, fresh=True) as client:
+    with invocation.store(policy) as store, asking.client(invocation, policy, store, fresh=True) as client:
         examiner = Examiner(policy, store)
         try:
             console.progress(f"asking for {project} {version} ...")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
+from veln_hook.cli import asking
 from veln_hook.cli.examining import (
     Examiner,
     add_report_options,
@@ -20,7 +21,7 @@ from veln_hook.cli.examining import (
     finish_report,
     tell_contents,
 )
-from veln_hook.cli.parsing import add_index_options, release
+from veln_hook.cli.parsing import release
 from veln_hook.errors import UsageError
 from veln_hook.model import Archive, ExitStatus, exit_status
 
@@ -49,7 +50,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "(default: what an install here would take without fetching)",
     )
     add_report_options(parser)
-    add_index_options(parser)
+    asking.add_index_options(parser)
 
 
 def run(invocation: Invocation) -> ExitStatus:
@@ -130,7 +131,7 @@ class _Against:
 
     def _fetched(self, project: str, archive: Archive) -> Baseline:
         invocation, version = self._invocation, self._version
-        with invocation.client(self._policy, self._store, fresh=True) as client:
+        with asking.client(invocation, self._policy, self._store, fresh=True) as client:
             invocation.console.progress(f"fetching {project} {version} to compare with ...")
             offer = client.like(client.offers(project), version, archive.filename, project=project)
             with tempfile.TemporaryDirectory(prefix="veln-hook-") as directory:

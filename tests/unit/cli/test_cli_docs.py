@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from veln_hook import errors
-from veln_hook.cli.dispatch import COMMANDS
+from veln_hook.cli.dispatch import COMMANDS, load
 from veln_hook.cli.parsing import make_parser
 from veln_hook.errors import VelnHookError
 from veln_hook.model import ExitStatus
@@ -34,7 +34,7 @@ def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser
 def options() -> list[str]:
     found = {
         option
-        for parser in parsers(make_parser(COMMANDS))
+        for parser in parsers(make_parser(load()))
         for action in parser._actions
         for option in action.option_strings
     }
@@ -48,13 +48,13 @@ def test_each_option_is_documented(option):
     )
 
 
-@pytest.mark.parametrize("name", [name for name, _ in COMMANDS])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_its_heading(name):
     assert f"\n## {name}\n" in CLI
 
 
 def test_each_action_is_documented():
-    for parser in parsers(make_parser(COMMANDS)):
+    for parser in parsers(make_parser(load())):
         assert re.search(
             rf"^    {parser.prog}\b|^## {parser.prog.split()[-1]}$|`{parser.prog}`", CLI, re.MULTILINE
         )

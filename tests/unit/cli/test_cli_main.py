@@ -13,7 +13,7 @@ import pytest
 
 from veln_hook import paths
 from veln_hook.cli.__main__ import main
-from veln_hook.cli.dispatch import COMMANDS
+from veln_hook.cli.dispatch import COMMANDS, load
 from veln_hook.cli.parsing import make_parser, release, span
 from veln_hook.errors import UsageError
 from veln_hook.model import (
@@ -126,14 +126,14 @@ def test_a_span_is_longer_than_nothing(text):
 
 
 def test_every_command_tells_its_help(run):
-    for name, _ in COMMANDS:
+    for name in COMMANDS:
         status, out, err = run(name, "--help")
         assert (status, err) == (0, "")
         assert out.startswith(f"usage: veln-hook {name}")
 
 
 def test_common_options_stand_before_or_after_the_command():
-    parser = make_parser(COMMANDS)
+    parser = make_parser(load())
     for argv in (["--json", "-q", "log"], ["log", "--json", "-q"], ["--json", "log", "-q"]):
         args = parser.parse_args(argv)
         assert (args.json, args.quiet, args.no_color) == (True, True, False)

@@ -11,7 +11,7 @@ import pytest
 from veln_hook.cli import run, sandbox_probes
 from veln_hook.cli.confining import Wishes, confine
 from veln_hook.cli.console import Console
-from veln_hook.cli.dispatch import COMMANDS
+from veln_hook.cli.dispatch import load
 from veln_hook.cli.parsing import make_parser
 from veln_hook.cli.probing import Machine
 from veln_hook.errors import UsageError
@@ -53,7 +53,7 @@ def hidden(confined) -> set[str]:
 
 
 def parse(*words: str) -> argparse.Namespace:
-    return make_parser(COMMANDS).parse_args(["run", *words])
+    return make_parser(load()).parse_args(["run", *words])
 
 
 @pytest.mark.parametrize("dashes", [(), ("--",)])
