@@ -50,6 +50,8 @@ def scrub(environ: Mapping[str, str], keep: Iterable[str] = ()) -> Scrubbed:
 
 
 def _goes(name: str, value: str) -> bool:
+    if os.path.isabs(value) and names_certificates(name):
+        return holds_secret(value)
     return is_credential_name(name) or bool(_DOORS.match(_plain(name))) or holds_secret(value)
 
 
@@ -130,6 +132,21 @@ def is_credential_name(name: str) -> bool:
     """
     plain = _plain(name)
     return bool(_CREDENTIAL.search(plain)) and not _NO_CREDENTIAL.fullmatch(plain)
+
+
+_CERTIFICATES = re.compile(
+    # AWS_CA_BUNDLE, CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE, NODE_EXTRA_CA_CERTS, VAULT_CACERT, npm_config_cafile,
+    # CARGO_HTTP_CAINFO, NIX_SSL_CERT_FILE: but not PIP_CLIENT_CERT, which has its key beside it.
+    r"(?:\w+_)?(?:CA_?BUNDLE|CA_?CERTS?(?:_FILE|_PATH)?|CA_?(?:FILE|INFO|PATH)|SSL_CERT_(?:FILE|DIR))|PIP_CERT"
+)
+
+
+def names_certificates(name: str) -> bool:
+    """Tell whether a variable of this name says where the certificates of trusted authorities lie.
+
+    They are public, and behind a proxy that opens TLS nothing is reached without them.
+    """
+    return bool(_CERTIFICATES.fullmatch(_plain(name)))
 
 
 # --- values -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from veln_hook.sandbox.environment import holds_secret, is_credential_name, scrub
+from veln_hook.sandbox.environment import holds_secret, is_credential_name, names_certificates, scrub
 from veln_hook.source.vocabulary import is_credential_name as is_credential_name_in_code
 
 BUILD = {
@@ -242,6 +242,35 @@ def test_the_user_has_the_last_word():
     scrubbed = scrub(environ, keep=["HF_TOKEN", "DATABASE_URL", "ABSENT"])
     assert scrubbed.environment == {"HF_TOKEN": environ["HF_TOKEN"], "DATABASE_URL": environ["DATABASE_URL"]}
     assert scrubbed.removed == ("SSH_AUTH_SOCK", "hf_token")
+
+
+CERTIFICATES = """
+AWS_CA_BUNDLE CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE VAULT_CACERT CONSUL_CAPATH NOMAD_CACERT REQUESTS_CA_BUNDLE
+CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR NIX_SSL_CERT_FILE NODE_EXTRA_CA_CERTS GIT_SSL_CAINFO CARGO_HTTP_CAINFO
+npm_config_cafile PIP_CERT HTTPLIB2_CA_CERTS CI_SERVER_TLS_CA_FILE OAUTH_CA_BUNDLE
+""".split()  # noqa: SIM905 - as above
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_where_trusted_certificates_lie_is_no_secret(name):
+    environ = {name: "/home/me/corporate-ca.pem"}
+    assert names_certificates(name)
+    assert scrub(environ).environment == environ
+
+
+@pytest.mark.parametrize(
+    "name", ["PIP_CLIENT_CERT", "AWS_CA_BUNDLE_TOKEN", "AWS_PROFILE", "VAULT_CLIENT_KEY", "MOCA_BUNDLE_KEY"]
+)
+def test_other_names_are_not_taken_for_one_of_those(name):
+    assert not names_certificates(name)
+    assert scrub({name: "/home/me/file.pem"}).removed == (name,)
+
+
+@pytest.mark.parametrize(
+    "value", ["x", "AKIA" + "Q3EGXAMPLEABCDE7", "relative/ca.pem", "/x?sig=" + mixed(43)]
+)
+def test_what_is_no_path_is_judged_like_everything_else(value):
+    assert scrub({"AWS_CA_BUNDLE": value}).removed == ("AWS_CA_BUNDLE",)
 
 
 def test_names_to_keep_are_no_patterns():
