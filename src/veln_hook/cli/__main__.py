@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: What follows ``veln-hook``; by default this process's arguments.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that can't show a letter is no reason to fail
             stream.reconfigure(errors="backslashreplace")
@@ -42,6 +43,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     return status
+
+
+def _open_streams() -> None:
+    """Open the null device for each standard stream that was closed, as whoever calls us may have done.
+
+    Otherwise the next file that is opened takes its number, and passes for the standard stream of programs
+    that are started.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # so Python has it (sys.__stdin__)
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened == number:  # the lowest that is free, so nothing else has taken it
+                os.set_inheritable(opened, True)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(opened, mode, closefd=False))  # noqa: SIM115 - for as long as we run
 
 
 def _run(words: Sequence[str]) -> int:
@@ -63,9 +79,12 @@ def _damaged(error: Exception, words: Sequence[str]) -> int:
         "message": f"veln-hook is damaged and can't run here: {type(error).__name__}: {error}",
         "advice": f"Repair: {sys.executable} -m pip install --force-reinstall veln-hook",
     }
-    if "--json" in words:
-        command = next((word for word in words if not word.startswith("-")), "")
-        print(json.dumps({"schema": 1, "command": command, "results": [], "errors": [told]}, indent=2))
+    ours = words[: words.index("--")] if "--" in words else words
+    command = next((word for word in words if not word.startswith("-")), "")
+    if "--json" in ours:
+        out = sys.stderr if command == "run" else sys.stdout  # what it runs has standard output for itself
+        told_whole = {"schema": 1, "command": command, "results": [], "errors": [told]}
+        print(json.dumps(told_whole, indent=2), file=out)
     else:
         print(f"error: {told['message']}", file=sys.stderr)
         print(f"       {told['advice']} (docs/errors.md#damaged)", file=sys.stderr)

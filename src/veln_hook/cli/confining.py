@@ -7,6 +7,7 @@ secrets are hidden wherever they lie, unless they are named one by one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -93,12 +94,13 @@ def confine(wishes: Wishes, cwd: str, environ: Mapping[str, str], rung: Rung, *,
     scrubbed = environment.scrub(environ, wishes.keep)
     toolchains = [path for home in homes(environ) for path in hiding.toolchains(home, environ)]
     program = list(_program(wishes.command[0], cwd, environ))
+    certificates = list(_certificates(scrubbed.environment))
     return Confined(
         Confinement(
             cwd=cwd,
             environment=scrubbed.environment,
             write=tuple(dict.fromkeys(writes)),
-            read=tuple(dict.fromkeys((*toolchains, *around, *program, *named_read, *guarded))),
+            read=tuple(dict.fromkeys((*toolchains, *around, *program, *certificates, *named_read, *guarded))),
             hide=tuple(_but_named(secrets, named)),
             own_processes=True,
             terminal=terminal,
@@ -110,6 +112,8 @@ def confine(wishes: Wishes, cwd: str, environ: Mapping[str, str], rung: Rung, *,
 
 
 def _existing(path: str, option: str) -> str:
+    if not path:  # os.path.abspath would take it for the working directory
+        raise UsageError(f"{option} names nothing", advice="Name a directory or file, or leave it out.")
     absolute = os.path.abspath(path)
     if not os.path.exists(absolute):
         raise UsageError(
@@ -230,6 +234,23 @@ def _program(name: str, cwd: str, environ: Mapping[str, str]) -> Iterator[str]:
     prefix = os.path.dirname(os.path.dirname(os.path.abspath(path)))
     if _is_environment(prefix) and not is_wide(os.path.realpath(prefix), environ):
         yield prefix
+
+
+def _certificates(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the files of trusted certificates that variables name: a home may hold a company's."""
+    for name in filter(environment.names_certificates, environ):
+        path = environ[name]
+        if os.path.isabs(path) and os.path.isfile(path):
+            with contextlib.suppress(OSError), open(path, "rb") as file:
+                text = file.read(_MAX_CERTIFICATES + 1)
+                if len(text) > _MAX_CERTIFICATES:
+                    continue
+                if b"-----BEGIN CERTIFICATE-----" in text and b"PRIVATE KEY-----" not in text:  # RFC 7468
+                    yield path
+
+
+_MAX_CERTIFICATES = 4 << 20
+"""Bytes; the authorities that browsers trust take a quarter of a million."""
 
 
 def _but_named(secrets: Iterable[str], named: Sequence[str]) -> list[str]:

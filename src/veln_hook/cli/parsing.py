@@ -44,6 +44,13 @@ class Parser(argparse.ArgumentParser):
         # An abbreviation that works today is ambiguous when an option is added.
         super().__init__(**{**options, "allow_abbrev": False})
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse as argparse does, and tell words that a command doesn't know with that command's usage."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return parsed, unknown
+
     def error(self, message: str) -> NoReturn:
         """Raise a ``UsageError`` with the usage in one line as its advice."""
         usage = " ".join(self.format_usage().split())
@@ -90,7 +97,9 @@ FLAGS = frozenset(("--json", "-q", "--quiet", "--no-color"))
 
 def _add_common(parser: argparse.ArgumentParser, *, default: Any) -> None:
     group = parser.add_argument_group("output")
-    group.add_argument("--json", action="store_true", default=default, help="one JSON object on stdout")
+    group.add_argument(
+        "--json", action="store_true", default=default, help="one JSON object on stdout (run: on stderr)"
+    )
     group.add_argument(
         "-q", "--quiet", action="store_true", default=default, help="only what was asked for, and problems"
     )

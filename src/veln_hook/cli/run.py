@@ -87,14 +87,10 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
     words = args.command_line
     if words and words[0] == "--":  # argparse leaves it there, or not, by its version
         words = words[1:]
-    if not words:
+    if not words or not words[0]:
         raise UsageError("there is no command to run", advice=f"veln-hook {USAGE}")
-    for name in args.env:
-        if "=" in name:
-            raise UsageError(
-                "--env takes a name, not a value",
-                advice="Set the variable before.",
-            )
+    if any("=" in name or not name for name in args.env):
+        raise UsageError("--env takes a name, not a value", advice="Set the variable before.")
     return Wishes(
         command=tuple(words),
         allow=tuple(args.allow),
@@ -135,7 +131,10 @@ def run_on(
     try:
         here = os.getcwd()
     except OSError as error:
-        raise UsageError(f"the working directory can't be told: {error.strerror}") from error
+        raise UsageError(
+            f"the working directory can't be told: {error.strerror}",
+            advice="Change into a directory that is there.",
+        ) from error
     confined = confine(wishes, here, os.environ, rung, terminal=foreground.has_terminal())
     with ExitStack() as stack:
         if gate is None and _needs_gate(allowed, learn=wishes.learn):
@@ -248,7 +247,10 @@ def _object(
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
     if not 0 < seconds < float("inf"):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds

@@ -76,7 +76,7 @@ def test_options_before_the_command_are_ours():
     assert (wishes.keep, wishes.write, wishes.read) == (("A",), ("w",), ("r",))
 
 
-@pytest.mark.parametrize("words", [(), ("--",), ("-q", "--")])
+@pytest.mark.parametrize("words", [(), ("--",), ("-q", "--"), ("--", "")])
 def test_without_a_command_nothing_is_run(words):
     with pytest.raises(UsageError, match="there is no command to run"):
         run.wishes_of(parse(*words))
@@ -92,6 +92,8 @@ def test_a_variable_is_named_not_set():
     with pytest.raises(UsageError, match="--env takes a name") as error:
         run.wishes_of(parse("--env", "TOKEN=hunter2", "--", "true"))
     assert "hunter2" not in str(error.value)
+    with pytest.raises(UsageError, match="--env takes a name"):
+        run.wishes_of(parse("--env", "", "--", "true"))
 
 
 def test_an_allowed_host_needs_the_gate_and_nothing_else_does(project, monkeypatch):
@@ -162,6 +164,12 @@ def test_an_option_opens_no_whole_system(project, option, place):
 
 
 @pytest.mark.parametrize("option", ["read", "write"])
+def test_no_place_at_all_is_not_the_working_directory(project, option):
+    with pytest.raises(UsageError, match=f"--{option} names nothing"):
+        worked_out(project, **{option: ("",)})
+
+
+@pytest.mark.parametrize("option", ["read", "write"])
 def test_a_place_that_is_missing_is_told(project, option):
     with pytest.raises(UsageError, match=f"--{option} absent: no such file"):
         worked_out(project, **{option: ("absent",)})
@@ -224,6 +232,38 @@ def test_the_program_is_read_with_its_environment(home, project):
     read = worked_out(project, str(program)).confinement.read
     assert {str(program), str(home / "envs" / "tool")} <= set(read)
     assert str(home / "envs") not in read
+
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+KEY = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    "content, is_read", [(CERTIFICATE, True), (CERTIFICATE + KEY, False), ("password", False), ("", False)]
+)
+def test_trusted_certificates_are_read_where_they_lie(project, monkeypatch, content, is_read):
+    bundle = project.parent / "company.pem"
+    bundle.write_text(content)
+    for name in ("REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(bundle))
+        found = worked_out(project)
+        assert found.confinement.environment[name] == str(bundle)
+        assert (str(bundle) in found.confinement.read) is is_read
+        monkeypatch.delenv(name)
+
+
+def test_certificates_that_are_no_file_open_nothing(home, project, monkeypatch):
+    (home / "certificates").mkdir()
+    for name, value in (
+        ("SSL_CERT_DIR", str(home / "certificates")),
+        ("SSL_CERT_FILE", str(home / "absent")),
+        ("NODE_EXTRA_CA_CERTS", "relative.pem"),
+        ("GIT_SSL_CAINFO", "/dev/zero"),
+    ):
+        monkeypatch.setenv(name, value)
+    (project / "relative.pem").write_text(CERTIFICATE)
+    read = worked_out(project).confinement.read
+    assert not {str(home / "certificates"), str(home / "absent"), "relative.pem", "/dev/zero"} & set(read)
 
 
 # --- the environment ---------------------------------------------------------------------------------------
