@@ -8,7 +8,7 @@ import os
 
 def end_all() -> None:
     """Kill and reap every descendant of this process, which must be their subreaper (prctl(2))."""
-    while True:
+    while _has_children():
         for pid in _descendants():
             try:
                 os.kill(pid, _signal.SIGKILL)
@@ -17,11 +17,30 @@ def end_all() -> None:
             except PermissionError:
                 pass  # its user is another one: a program that changed it before it was confined
         try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
+
+
+def end(pid: int) -> None:
+    """Kill and reap one child; what it leaves is ours then."""
+    try:
+        # As long as it hasn't been reaped, its number is nobody else's.
+        if os.waitpid(pid, os.WNOHANG)[0] == 0:
+            os.kill(pid, _signal.SIGKILL)
+            os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass  # it has been reaped
+
+
+def _has_children() -> bool:
+    """Reap what has ended; say whether something hasn't."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _descendants() -> list[int]:

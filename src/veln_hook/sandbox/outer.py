@@ -67,6 +67,7 @@ def _run_once(task: Task, name: str) -> int:
         return _Outer(task, control, inner).serve()
     finally:
         control.close()
+        descendants.end(inner)
         descendants.end_all()
 
 
@@ -227,6 +228,7 @@ class _Outer:
     def _die_by(self, number: int) -> int:
         """Wait for what is left to end, then end by the same signal."""
         self._control.close()
+        descendants.end(self._inner)
         descendants.end_all()
         _signal.signal(number, _signal.SIG_DFL) if number not in (_signal.SIGKILL, _signal.SIGSTOP) else None
         import resource  # noqa: PLC0415 - rarely needed
