@@ -13,14 +13,21 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from confined import PATIENCE
 
+from support import envs
+from veln_hook.sandbox import layout
 from veln_hook.sandbox.interface import Rung
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 SRC = str(HERE.parents[1] / "src")
@@ -307,6 +314,74 @@ def test_an_allowed_name_is_reached_over_tls_and_nothing_else(command, make_serv
     assert "allowed.test " not in told
 
 
+# pip brings requests along, so it is at hand without a network.
+REQUESTS = """
+try:
+    import requests
+except ImportError:
+    from pip._vendor import requests
+import sys
+for trust_env, *urls in (True, *sys.argv[1:]), (False, sys.argv[1]):
+    session = requests.Session()
+    session.trust_env = trust_env  # with it, proxies and REQUESTS_CA_BUNDLE are looked up
+    session.verify = trust_env or "ca.pem"
+    for url in urls:
+        try:
+            answer = session.get(url, timeout=20)
+            print(answer.status_code, answer.text.strip())
+        except (requests.ConnectionError, OSError) as error:
+            print("no", type(error).__name__)
+"""
+
+
+@pytest.fixture(scope="module")
+def installed_requests(tmp_path_factory) -> str:
+    """The interpreter of a virtual environment with the newest requests."""
+    home = envs.Home(tmp_path_factory.mktemp("requests"))
+    env = envs.fresh_env(home.path / "venv", envs.newest_pair(), home, hooked=False)
+    env.run_pip("install", "requests", online=True, check=True)
+    return str(env.python)
+
+
+@pytest.mark.parametrize("which", ["vendored", pytest.param("installed", marks=pytest.mark.online)])
+def test_requests_reaches_an_allowed_host_over_tls_untouched_and_nothing_else(
+    command, make_server, request, which
+):
+    python = sys.executable if which == "vendored" else request.getfixturevalue("installed_requests")
+    if (
+        which == "vendored"
+        and subprocess.run([python, "-c", "import pip._vendor.requests"], check=False).returncode
+    ):
+        pytest.skip("this Python has no pip that brings requests along")
+    wanted, other = make_server("127.0.0.1", "DNS:allowed.test"), make_server("127.0.0.2", "DNS:other.test")
+    # Each trusts one certificate only, the server's own: whoever opened TLS in between would be noticed.
+    company = command.home / "company-ca.pem"
+    for place in (company, command.project / "ca.pem"):
+        place.write_bytes(wanted.certificate.read_bytes())
+    urls = [
+        "https://allowed.test/path?query",
+        "https://other.test/",
+        "http://other.test/",
+        f"https://127.0.0.2:{other.port}/",
+        f"https://127.0.0.1:{wanted.port}/",
+        "https://8.8.8.8/",
+    ]
+    done = command.run(
+        *("--allow", "allowed.test", "--", python, "-I", "-c", REQUESTS, *urls),
+        names={"allowed.test": ("127.0.0.1", wanted.port), "other.test": ("127.0.0.2", other.port)},
+        REQUESTS_CA_BUNDLE=str(company),
+    )
+    answers = done.stdout.decode().splitlines()
+    directly = "no ConnectionError" if command.rung is Rung.BUBBLEWRAP else "200 hello"  # see below
+    assert (answers[0], answers[-1]) == ("200 hello", directly), done.stderr
+    assert [answer[:3] for answer in answers[1:-1]] == ["no ", "403", "no ", "no ", "no "]
+    times = 1 if command.rung is Rung.BUBBLEWRAP else 2
+    assert [text.partition(b"\r\n")[0] for text in wanted.received] == [b"GET /path?query HTTP/1.1"] * times
+    assert all(b"User-Agent: python-requests/" in text for text in wanted.received)
+    assert (wanted.accepted, other.accepted) == (times, 0)
+    assert b"--allow other.test" in done.stderr
+
+
 def test_a_program_that_knows_no_proxy_reaches_an_allowed_name(command, make_server):
     if command.rung is Rung.BUBBLEWRAP:
         pytest.skip("no port below 1024 can be had in there, so names lead nowhere")
@@ -492,9 +567,27 @@ def test_it_writes_here_and_where_it_is_let(command, tmp_path):
     assert (tmp_path / "outside" / "file").exists()
 
 
-def test_what_others_run_unasked_is_not_written(command):
+@pytest.fixture
+def open_place(command) -> Iterator[Path]:
+    """A project where nothing is hidden: not in a home, nor among the temporary directories."""
+    candidates = [*map(Path, ("/opt", "/srv", "/var/lib", "/usr/local")), HERE]
+    hidden = (*layout.PRIVATE_PLACES, os.path.expanduser("~"))
+    places = [
+        place for place in candidates if os.access(place, os.W_OK) and not layout.covers(hidden, str(place))
+    ]
+    if not places:
+        pytest.skip("nothing outside of homes and temporary directories can be written")
+    with tempfile.TemporaryDirectory(prefix="veln-hook-test-", dir=places[0]) as made:
+        command.project = Path(made)
+        yield command.project
+
+
+@pytest.mark.parametrize("place", ["home", "open"])
+def test_what_others_run_unasked_is_not_written(command, request, place):
     if command.rung not in LAID_OUT:
         pytest.skip("Landlock can't take a part out of what may be written (docs/cli.md)")
+    if place == "open":
+        request.getfixturevalue("open_place")
     subprocess.run(["git", "init", "-q", command.project], check=True, env=command.environ)
     for directory in (".vscode", "env"):
         (command.project / directory).mkdir()
@@ -514,7 +607,10 @@ def test_what_others_run_unasked_is_not_written(command):
     assert (command.project / ".vscode" / "settings.json").exists()
 
 
-def test_what_it_changed_of_that_is_told(command):
+@pytest.mark.parametrize("place", ["home", "open"])
+def test_what_it_changed_of_that_is_told(command, request, place):
+    if place == "open":
+        request.getfixturevalue("open_place")
     subprocess.run(["git", "init", "-q", command.project], check=True, env=command.environ)
     (command.project / ".vscode").mkdir()
     (command.project / ".venv" / "lib" / "python3.9" / "site-packages").mkdir(parents=True)
