@@ -6,11 +6,11 @@ import contextlib
 import fcntl
 import os
 import struct
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterable
 
 _FS_IOC_GETFLAGS = 0x80086601
