@@ -58,7 +58,7 @@ DAMAGES = {
     "commands no syntax": break_module("veln_hook/adapters/pip/commands.py"),
     "finder empty": of_another_type("veln_hook/adapters/pip/finder.py"),
     "policy raises": raise_in("veln_hook/policy/loading.py"),
-    "guard missing": remove("veln_hook/guard.py"),
+    "guard missing": remove("veln_hook/guard/orchestrator.py"),
     "pluggy missing": remove("pluggy"),
     "pluggy no syntax": break_module("pluggy/__init__.py"),
     "packaging empty": of_another_type("packaging/version.py"),

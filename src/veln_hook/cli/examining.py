@@ -47,13 +47,13 @@ class Examiner(Guard):
             The verdict and what it was compared with; what the code does, if that could be told.
         """
         now = self.now()
-        look = self._look(archive, now)
+        look = self.archives.look(archive, now)
         if baseline is None and remembered and look.facts is not None:
-            baseline = self._baseline(archive, now)
+            baseline = self.archives.baseline(archive, now)
         if baseline is not None:
             context = replace(look.context, baseline=baseline.facts, baseline_version=baseline.version)
             look = look._replace(context=context)
-        verdict = self._judged(look)
+        verdict = self.archives.judged(look)
         return Contents(archive.path, verdict, baseline.version if baseline else ""), look.facts
 
     def same_release(self, project: str, version: str) -> Baseline | None:

@@ -7,7 +7,7 @@ from guard_records import AGE, INDEX, OTHER, SHA, START, approval, candidate
 
 from veln_hook import __version__
 from veln_hook.errors import StoreError
-from veln_hook.model import Confidence, Decision, Finding, Severity, Source
+from veln_hook.model import Confidence, Decision, Finding, Observation, Severity, Source
 from veln_hook.policy.settings import CoolingPolicy, Policy, PolicyException
 from veln_hook.store import ArchiveMemory
 
@@ -176,8 +176,10 @@ def test_min_observations_counts_this_machines_own_sight(machine):
     verdict = guard.check_candidate(candidate())
     assert verdict.decision is Decision.HOLD
     assert "seen by 1 of the 2 machines" in verdict.rulings[0].finding.message
-    other = guard._observation(candidate(), INDEX, START)._replace(machine="another")
-    machine.store.observe([other])
+    seen = candidate()
+    machine.store.observe(
+        [Observation(seen.project, seen.version, seen.filename, SHA, INDEX, START, machine="another")]
+    )
     assert guard.check_candidate(candidate()).decision is Decision.ALLOW
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from guard_records import AGE, INDEX, OLD, START, able, approval, candidate
 
-import veln_hook.guard
+import veln_hook.guard.archives
 from support.builders import make_sdist, make_wheel
 from veln_hook.archive import describe_archive, describe_tree
 from veln_hook.errors import StoreError
@@ -54,7 +54,7 @@ def compares():
 @pytest.fixture
 def check(machine, compares, monkeypatch):
     """Judge an archive in a run of its own."""
-    monkeypatch.setattr(veln_hook.guard, "would_hold_if_new", lambda facts: bool(facts.capabilities))
+    monkeypatch.setattr(veln_hook.guard.archives, "would_hold_if_new", lambda facts: bool(facts.capabilities))
 
     def checking(archive, policy=None):
         guard = machine.guard(policy)
