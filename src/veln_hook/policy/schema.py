@@ -198,7 +198,7 @@ KEYS: tuple[Key, ...] = (
         "Whether builds are confined: never, where the machine can, or always.", _same,
         "VELN_HOOK_SANDBOX_BUILDS"),
     Key("sandbox.allow_hosts", "list of hosts", values.list_of(values.host), "`[]`", "fewer", _higher, _HOSTS,
-        "Hosts a confined command may reach besides the indexes.", _comma_list),
+        "The only hosts that builds and `veln-hook run` may reach; never a package index.", _comma_list),
     Key("store.url", "URL", values.store_url, '`""`', "no order", _differs, _HOSTS,
         "Where observations and approvals lie: empty for SQLite, or `postgresql://...`.", _same,
         "VELN_HOOK_STORE_URL"),
