@@ -5,7 +5,11 @@ An attack that isn't named here gets through without the sandbox, or the control
 
 from __future__ import annotations
 
-EXPECTED_OPEN: dict[str, dict[str, str]] = {}
+_LATE = {
+    "path_unix_late": "a socket that somebody outside binds once the command runs, in a place that it can see, is not "
+    "covered; only Landlock from ABI 9 on knows about connecting to one"
+}
+EXPECTED_OPEN: dict[str, dict[str, str]] = {"namespaces": _LATE, "bubblewrap": _LATE}
 """By rung: attack and why it can't be stopped there; `docs/threat-model.md` says the same."""
 
 _ROOT = "only root can do this anywhere"

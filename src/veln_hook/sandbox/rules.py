@@ -33,6 +33,7 @@ _NEW_TIME = 0x80  # with unshare only; in clone's flags it is part of a signal's
 _SET_IDS = 0o6000  # S_ISUID, S_ISGID
 _O_CREAT, _O_TMPFILE, _O_TRUNC, _O_ACCMODE = 0x40, 0x400000, 0x200, 0x3
 
+_F_SETLEASE, _F_NOTIFY = 1024, 1026
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 _FORBIDDEN = (
     *("setns", "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "open_tree_attr"),
@@ -145,11 +146,19 @@ def common(ioctls: tuple[int, ...] = ()) -> Rules:
             program.jump_if(bpf.EQUAL, request, forbidden)
         program.jump("allow")
 
+    def fcntl(program: bpf.Program) -> None:
+        program.load(bpf.argument(1))
+        # A lease or a notice on a file that can only be read holds up, or tells of, everybody else.
+        for command in (_F_SETLEASE, _F_NOTIFY):
+            program.jump_if(bpf.EQUAL, command, forbidden)
+        program.jump("allow")
+
     rules.refuse(_FORBIDDEN, errno.EPERM)
     rules.refuse(_MISSING, errno.ENOSYS)
     rules.check("clone", clone)
     rules.check("unshare", unshare)
     rules.check("ioctl", ioctl)
+    rules.check("fcntl", fcntl)
     return rules
 
 

@@ -23,6 +23,8 @@ _NEW_LISTENER = 1 << 3  # SECCOMP_FILTER_FLAG_NEW_LISTENER
 # open for reading only (ioctl_iflags(2)).
 _FILE_ATTRIBUTES = (0x40086602, 0x40046602, 0x401C5820)
 
+_PRIO_PROCESS, _IOPRIO_WHO_PROCESS = 0, 1
+
 _FASTOPEN = 0x20000000  # MSG_FASTOPEN: connects while it sends
 
 _SOL_IP, _SOL_SOCKET, _SOL_TCP, _SOL_IPV6, _SOL_NETLINK = 0, 1, 6, 41, 270
@@ -56,6 +58,13 @@ _SHARED = (
 """Refused with ENOSYS where the host's IPC namespace is shared: other processes' memory and queues are no
 files, so that no rule about files covers them."""
 
+_WATCHES = ("inotify_init", "inotify_init1", "fanotify_init")
+"""Refused with ENOSYS, as by a kernel without them, so that programs look for changes themselves: a watch on
+a directory tells the names in it, and Landlock doesn't restrict it."""
+
+_OF_PROCESSES = ("sched_setscheduler", "sched_setparam", "sched_setattr")
+"""Refused with EPERM for any but the calling thread: they reach all processes of the user."""
+
 _IN_MEMORY = ("openat2", "setxattrat", "removexattrat", "file_setattr")
 """Refused with ENOSYS: their flags or names are in memory, or no program needs them yet."""
 
@@ -78,10 +87,11 @@ def make(*, truncate: bool) -> rules.Rules:
     """
     table = rules.common(_FILE_ATTRIBUTES)
     table.refuse(_FOREIGN, errno.EPERM)
-    table.refuse((*_SHARED, *_IN_MEMORY), errno.ENOSYS)
+    table.refuse((*_SHARED, *_WATCHES, *_IN_MEMORY), errno.ENOSYS)
     table.notify(("connect", "bind", *_METADATA, *(("truncate",) if truncate else ())))
     _check_sockets(table)
     _check_options(table)
+    _check_others(table)
     rules.check_modes(table, truncate=truncate)
     busy = table.error(errno.EBUSY)
 
@@ -148,6 +158,45 @@ def _check_sockets(table: rules.Rules) -> None:
     table.check("socketpair", socketpair)
     for name, flags in (("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)):
         table.check(name, sending(flags))
+
+
+def _check_others(table: rules.Rules) -> None:
+    """Refuse what reaches processes that are not the command's, which it can name without a PID namespace."""
+    forbidden = table.error(errno.EPERM)
+
+    def of_itself(index: int, other: str) -> Callable[[bpf.Program], None]:
+        def part(program: bpf.Program) -> None:
+            program.load(bpf.argument(index))
+            program.jump_if(bpf.EQUAL, 0, "allow")
+            program.jump(other)
+
+        return part
+
+    def of_one_process(kind: int) -> Callable[[bpf.Program], None]:
+        def part(program: bpf.Program) -> None:
+            program.load(bpf.argument(0))
+            program.jump_if(bpf.EQUAL, kind, f"one of kind {kind}")
+            program.jump(forbidden)
+            program.label(f"one of kind {kind}")
+            of_itself(1, forbidden)(program)
+
+        return part
+
+    def prlimit(program: bpf.Program) -> None:
+        program.load(bpf.argument(0))
+        program.jump_if(bpf.EQUAL, 0, "allow")
+        for half in (bpf.argument(2), bpf.argument(2) + 4):
+            program.load(half)
+            program.jump_if(bpf.ANY_BIT, 0xFFFFFFFF, forbidden)
+        program.jump("allow")  # it only asks
+
+    for name in _OF_PROCESSES:
+        table.check(name, of_itself(0, forbidden))
+    # Libraries set the affinity of threads that they start, by number.
+    table.check("sched_setaffinity", of_itself(0, "notify"))
+    table.check("setpriority", of_one_process(_PRIO_PROCESS))
+    table.check("ioprio_set", of_one_process(_IOPRIO_WHO_PROCESS))
+    table.check("prlimit64", prlimit)
 
 
 def _check_options(table: rules.Rules) -> None:

@@ -20,7 +20,7 @@ from veln_hook.sandbox.gate_end import GateEnd
 from veln_hook.sandbox.internet import Internet4And6
 from veln_hook.sandbox.places import Places
 from veln_hook.sandbox.refused_names import RefusedNames
-from veln_hook.sandbox.target import Target
+from veln_hook.sandbox.target import Target, descends
 from veln_hook.sandbox.unix import Unix
 
 TYPE_CHECKING = False  # read by type checkers; typing isn't imported
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 64
 _TYPE_BITS = 0xF
 _MAX_ADDRESS = 128
+_MAX_MASK = 8192  # bytes: more processors than the kernel can be built for
 _INTERNET = (_socket.AF_INET, _socket.AF_INET6)
 
 
@@ -66,9 +67,11 @@ class Supervisor:
         self._internet = Internet4And6(self._sockets, GateEnd(route), self._names, refusals)
         self._unix = Unix(self._sockets, places, refusals, root)
         self._metadata = metadata.Metadata(places)
+        self._root = root
         self._handlers: dict[int, Callable[[notify.Notification, Target], None]] = {}
         for name, handler in (("socket", self._socket), ("connect", self._connect), ("bind", self._bind)):
             self._handlers[system.number(name) or -1] = handler
+        self._handlers[system.number("sched_setaffinity") or -1] = self._affinity
         for name in metadata.CALLS:
             self._handlers[system.number(name) or -1] = self._changing(name)
         self.proxy_port = self._internet.proxy_port
@@ -191,6 +194,19 @@ class Supervisor:
         call.known.named = True
         self._sockets.release(call.known)
         call.done(call.known)
+
+    def _affinity(self, call: notify.Notification, target: Target) -> None:
+        """Set which processors a thread runs on, if it is the command's (sched_setaffinity(2))."""
+        thread, length = call.integer(0), call.integer(1)
+        if not 0 <= length <= _MAX_MASK:
+            raise OSError(errno.EINVAL, "length of a mask")
+        mask = int.from_bytes(target.memory(call.arguments[2], length), "little")
+        process = Target(thread).process()
+        if process == os.getpid() or not descends(process, (self._root, os.getpid())):
+            raise OSError(errno.EPERM, "a process outside")
+        call.check()
+        os.sched_setaffinity(thread, [number for number in range(8 * length) if mask >> number & 1])
+        call.succeed()
 
     def _changing(self, name: str) -> Callable[[notify.Notification, Target], None]:
         return lambda call, target: self._metadata.handle(name, call, target)

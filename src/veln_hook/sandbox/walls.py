@@ -119,15 +119,21 @@ class SupervisorWall(Wall):
         self._task: Task
         self._route: Socket | None
         self._refusals: Refusals
+        self._group = 0
 
     def raise_up(self, task: Task, plan: Layout, route: Socket | None, refusals: Refusals) -> None:
         self._task, self._route, self._refusals = task, route, refusals
+        # A signal to the launcher's whole group must leave somebody who ends the command.
+        self._group = os.getpgrp()
+        os.setpgid(0, 0)
         system.prctl(system.PR_SET_DUMPABLE, 0)
         system.prctl(system.PR_SET_CHILD_SUBREAPER, 1)
         for name in ("home", "tmp"):
             os.makedirs(os.path.join(task.scratch, name), 0o700, exist_ok=True)
 
     def enter(self, task: Task, plan: Layout, birth: Socket) -> dict[str, str]:
+        if task.terminal:
+            os.setpgid(0, self._group)
         if self._empty_network:
             # Else the files by which its user is mapped belong to root.
             system.prctl(system.PR_SET_DUMPABLE, 1)
