@@ -117,34 +117,46 @@ def _candidates() -> tuple[Rung, ...]:
 
 def _problem(rung: Rung) -> str:
     """Return why a rung isn't one here; empty if it is."""
-    with tempfile.TemporaryDirectory(prefix="veln-hook-probe-", dir=_short_place()) as directory:
-        # Readable as a whole, so that what is to be hidden by name doesn't vanish with all of /tmp.
-        inside = os.path.join(directory, "inside")
-        os.mkdir(inside)
-        secret = os.path.join(inside, "secret")
-        with open(secret, "w", encoding="ascii") as file:
-            file.write("secret")
-        outside = os.path.join(directory, "outside")
-        with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as path:
-            tcp.bind(("127.0.0.1", 0))
-            tcp.listen()
-            path.bind(os.path.join(directory, "socket"))
-            path.listen()
-            confinement = Confinement(
-                cwd=inside,
-                environment={"PATH": os.defpath},
-                read=(directory, sys.prefix, sys.base_prefix),
-                hide=(secret,),
-                limits=Limits(seconds=_SECONDS),
-            )
-            arguments = [str(tcp.getsockname()[1]), directory, secret, outside]
-            command = [sys.executable, "-I", "-S", "-c", _ATTEMPTS, *arguments]
-            return _outcome(confinement, command, rung)
+    try:
+        with _scratch() as directory:
+            return _attempted(rung, directory)
+    except OSError as error:
+        return str(error)
 
 
-def _short_place() -> str | None:
-    """Return where a path is short enough for a socket's name (unix(7)); ``None``: the usual place."""
-    return next((place for place in _SHORT_PLACES if os.access(place, os.W_OK | os.X_OK)), None)
+def _attempted(rung: Rung, directory: str) -> str:
+    # Readable as a whole, so that what is to be hidden by name doesn't vanish with all of /tmp.
+    inside = os.path.join(directory, "inside")
+    os.mkdir(inside)
+    secret = os.path.join(inside, "secret")
+    with open(secret, "w", encoding="ascii") as file:
+        file.write("secret")
+    outside = os.path.join(directory, "outside")
+    with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as path:
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen()
+        path.bind(os.path.join(directory, "socket"))
+        path.listen()
+        confinement = Confinement(
+            cwd=inside,
+            environment={"PATH": os.defpath},
+            read=(directory, sys.prefix, sys.base_prefix),
+            hide=(secret,),
+            limits=Limits(seconds=_SECONDS),
+        )
+        arguments = [str(tcp.getsockname()[1]), directory, secret, outside]
+        command = [sys.executable, "-I", "-S", "-c", _ATTEMPTS, *arguments]
+        return _outcome(confinement, command, rung)
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return a directory whose path is short enough for a socket's name (unix(7)), if there can be one."""
+    for place in _SHORT_PLACES:
+        try:
+            return tempfile.TemporaryDirectory(prefix="veln-hook-probe-", dir=place)
+        except OSError:
+            continue  # not there, or not to be written
+    return tempfile.TemporaryDirectory(prefix="veln-hook-probe-")
 
 
 def _outcome(confinement: Confinement, command: list[str], rung: Rung) -> str:
