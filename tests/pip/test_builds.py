@@ -43,6 +43,11 @@ def sink() -> Iterator[Sink]:
     made.close()
 
 
+def _told(lines: int) -> int:
+    """Return how many lines tell of hosts: none with bubblewrap, where nobody hears which names are asked for."""
+    return 0 if machines.rung() == "bubblewrap" else lines
+
+
 def assert_learned_nothing(done: dict[str, Any]) -> None:
     """Assert that one attempt came to nothing; writing into a place of its own is no harm."""
     assert [name for name in done["did"] if not name.startswith("write")] == [], done
@@ -77,8 +82,8 @@ def test_a_hostile_backend_reaches_nothing_and_learns_nothing(
     for done in seen:
         assert_learned_nothing(done)
     line = "veln-hook: the build of demo 1.0 tried to reach attacker.example"
-    assert result.out.count(line) == 1, result
-    assert 'allow it with sandbox.allow_hosts = ["attacker.example"] in the policy' in result.out
+    assert result.out.count(line) == _told(1), result
+    assert "allow_hosts" not in result.out, "it was not needed, so nobody is invited to allow it"
 
 
 def _contents(wheel: Path) -> dict[str, bytes]:
@@ -114,7 +119,7 @@ def test_what_a_build_requirement_tried_is_told(
     result = shared.run_pip("install", "-q", "-t", str(target), "demo", index=index, policy=LET_THROUGH)
     assert result.returncode == 0, result
     line = "veln-hook: the build of helper 1.0 tried to reach attacker.example"
-    assert result.out.count(line) == 1, result
+    assert result.out.count(line) == _told(1), result
 
 
 @pytest.mark.parametrize("isolation", [True, False])
@@ -256,7 +261,7 @@ def test_a_hostile_setup_py_reaches_nothing_and_learns_nothing(
     assert PASSWORD not in result.out
     for value in SECRETS.values():
         assert value not in result.out
-    assert "veln-hook: the build of demo 1.0 tried to reach attacker.example" in result.out
+    assert ("veln-hook: the build of demo 1.0 tried to reach attacker.example" in result.out) == _told(1)
 
 
 @pytest.mark.parametrize("feature", ["inprocess-build-deps", "venv-isolation"])
@@ -275,19 +280,6 @@ def test_other_ways_of_isolating_builds(
     result = shared_env.run_pip(*command, index=index, policy=LET_THROUGH)
     assert result.returncode == 0, result
     assert (target / "demo-1.0.dist-info").is_dir()
-
-
-def test_a_sandbox_that_cant_be_set_up_is_said(
-    shared: Env, index: IndexServer, tmp_path: Path, target: Path
-) -> None:
-    """Its status is 78, and so is a build's that ends like it."""
-    index.html_for_pip22 = True
-    files = {"hostile.py": "import os\nos._exit(78)\n"}
-    index.add(make_sdist(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files=files), upload_time=OLD)
-    result = shared.run_pip("install", "-t", str(target), "demo", index=index, policy=LET_THROUGH)
-    assert result.returncode == 78, result
-    assert "HOLD  demo 1.0 was not built: its sandbox could not be set up" in result.out, result
-    assert "Traceback" not in result.out
 
 
 def test_the_environment_of_a_project_in_its_own_directory_stays_as_it_is(

@@ -120,7 +120,6 @@ def test_a_listed_host_is_reached_and_no_other(
     assert seen[other][0] == 403, seen
     line = f"veln-hook: the build of demo 1.0 tried to reach 127.0.0.1:{ports[1]}"
     assert result.out.count(line) == 1, result
-    assert f'allow it with sandbox.allow_hosts = ["127.0.0.1:{ports[1]}"] in the policy' in result.out
     assert list(env.home.tmp.iterdir()) == []
 
 
@@ -135,7 +134,7 @@ def test_the_index_is_never_reached_by_a_build(
     seen = json.loads((env.site_packages / "seen.json").read_text())
     assert [status for status, _ in seen.values()] == [403], seen
     assert "veln-hook: the build of demo 1.0 tried to reach 127.0.0.1" in result.out
-    assert "belongs into build-system.requires" in result.out
+    assert "allow_hosts" not in result.out
 
 
 def test_without_the_extra_it_is_said_which(

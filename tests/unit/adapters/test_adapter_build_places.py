@@ -69,7 +69,7 @@ def test_what_pip_unpacked_is_written_as_a_whole(tree, environ):
     part = tree / "part"
     part.mkdir()
     source = SourceTree(str(tree), "demo", own=False)
-    assert set(writable(_command(part), source, environ)) == {str(part), str(tree)}
+    assert writable(_command(part), source, environ) == (str(tree),)
 
 
 def test_a_link_out_of_the_tree_is_no_place_to_build_in(tree, tmp_path, environ):

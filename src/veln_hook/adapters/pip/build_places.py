@@ -105,7 +105,7 @@ def writable(command: BuildCommand, source: SourceTree, environ: Mapping[str, st
     if not is_within(cwd, source.root):
         raise PlaceError(f"{source.name} would be built in {cwd}, which is outside its source {source.root}")
     # What pip unpacked goes when it ends, and parts of it may be built from the whole.
-    wanted = [cwd, *([] if source.own else [source.root]), *map(os.path.realpath, command.write)]
+    wanted = [cwd if source.own else source.root, *map(os.path.realpath, command.write)]
     for place in wanted:
         if is_wide(place, environ):
             raise PlaceError(

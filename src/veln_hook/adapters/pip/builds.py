@@ -1,7 +1,7 @@
 """Builds run in the sandbox: without network, credentials or a way to write elsewhere.
 
-``note`` remembers the source trees that pip prepares, ``judge`` says what becomes of those that this
-machine can't confine, and ``run_build`` starts the build itself at the point ``call_subprocess``.
+``note`` remembers the source trees that pip prepares, ``find`` tells how this machine can confine them, and
+``run_build`` starts the build itself at the point ``call_subprocess``.
 
 Rules of this module: what a build could have influenced is never believed to be harmless (paths are resolved,
 names are printed as such), and where a build should be confined and can't be, it doesn't start.
@@ -10,7 +10,6 @@ names are printed as such), and where a build should be confined and can't be, i
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,35 +17,27 @@ from urllib.parse import urlsplit
 
 from veln_hook.adapters.pip import build_command, build_network, build_places
 from veln_hook.adapters.pip.build_places import PlaceError, SourceTree
+from veln_hook.adapters.pip.build_refusals import tell_no_network, tell_refusals
 from veln_hook.adapters.pip.run import Run, StoppedError, current, refusal, stopping
-from veln_hook.model import Candidate, Confidence, ExitStatus, Finding, Severity, Source
-from veln_hook.policy import values
-from veln_hook.policy.decide import UNCONFINED_BUILD, decide
+from veln_hook.model import Candidate, ExitStatus, Source
 from veln_hook.report.wording import printable
 from veln_hook.sandbox import environment, ladder
 from veln_hook.sandbox.client import Launch
-from veln_hook.sandbox.interface import Confinement
+from veln_hook.sandbox.interface import Confinement, Rung
+from veln_hook.sandbox.ladder import Ladder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from veln_hook.adapters.pip.build_command import BuildCommand
     from veln_hook.adapters.pip.build_network import BuildGate
-    from veln_hook.model import Verdict
-    from veln_hook.sandbox.interface import Refusal
-    from veln_hook.sandbox.ladder import Ladder
-
-logger = logging.getLogger("veln_hook")
+    from veln_hook.sandbox.interface import Report
 
 _GIT_TRUSTS = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
 """Inside, files of other users can belong to nobody, which git takes for somebody else's repository."""
 
 _KEPT = ("PATH", "PYTHONPATH", "PYTHONNOUSERSITE")
 """Variables by which pip tells a build where its requirements are."""
-_PYPI_HOSTS = frozenset(("pypi.org", "files.pythonhosted.org", "pypi.python.org"))
-_HTTP_PORTS = (80, 443)
-_MAX_TOLD = 5
-"""Hosts that one build's refusals are told of; the rest is counted."""
 
 _ladder: list[Ladder] = []
 """What this machine can do, once it was tried."""
@@ -68,37 +59,18 @@ def note(run: Run, req: Any, name: str) -> None:
         run.sources.append(SourceTree(root, name or req.name or os.path.basename(root), own))
 
 
-def judge(run: Run, verdict: Verdict) -> Verdict:
-    """Return the verdict about something that would be built, where its build can't be confined.
+def find(rungs: Collection[Rung] | None = None) -> Ladder:
+    """Return what this machine can do, which is tried once in a process.
 
     Args:
-        run: The run.
-        verdict: About an sdist or a source tree, by its contents.
-
-    Returns:
-        The same verdict if the sandbox works, if the policy wants none, or if nothing will be built.
+        rungs: Only these are tried, now and for the rest of the process; all of them if not given.
     """
-    policy = run.guard.policy
-    if policy.sandbox.builds == "off" or not verdict.passes:
-        return verdict
-    found = _find()
-    if found.rung is not None:
-        return verdict
-    subject = verdict.subject
-    finding = Finding(
-        signal=UNCONFINED_BUILD,
-        severity=Severity.HIGH,
-        confidence=Confidence.HIGH,
-        message="its build code would run unconfined, as no sandbox works here"
-        f"{found.advice and f'; {found.advice}'}",
-        reach="build",
-        evidence="; ".join(f"{probe.rung.value}: {probe.reason}" for probe in found.probes),
-    )
-    findings = [*(ruling.finding for ruling in verdict.rulings), finding]
-    approvals = run.store.approvals(subject.project) if run.store is not None and subject.project else ()
-    judged = decide(subject, findings, policy=policy, approvals=approvals, now=run.guard.now())
-    run.guard.log([judged], stage="archive")
-    return judged
+    if rungs is not None:
+        probes = ladder.find(every=True).probes
+        _ladder[:] = [Ladder(tuple(probe for probe in probes if probe.rung in rungs))]
+    elif not _ladder:
+        _ladder.append(ladder.find())
+    return _ladder[0]
 
 
 def run_build(
@@ -117,22 +89,23 @@ def run_build(
         build = _prepare(prefix, words, inspect.signature(original).bind(*args, **kwargs))
     if build is None:
         return original(*args, **kwargs)
+    failed = True
     try:
-        return original(*build.call.args, **build.call.kwargs)
+        result = original(*build.call.args, **build.call.kwargs)
+        failed = False
     except Exception as error:
-        if _status(error) == ExitStatus.BROKEN:  # what the launcher ends with if it can't raise the wall
-            message = (
-                f"HOLD  {printable(build.source.name)} was not built: its sandbox could not be set up\n"
-                "      a line of its output says why; 'veln-hook doctor' tells what this machine allows"
-            )
-            raise refusal(prefix, message, ExitStatus.BROKEN) from error
+        # The exit status tells nothing: a build may end with any.
+        if _status(error) is not None and not build.launch.report().confined:
+            raise _fallen(prefix, build) from error
         raise
     finally:
         report = build.launch.report()
         build.launch.close()
         with stopping(prefix):
-            refusals = report.refusals if build.gate is None else (*report.refusals, *build.gate.refusals())
-            _tell_refusals(build.run, build.source.name, refusals)
+            _tell(build, report, failed=failed)
+    if not report.confined:
+        raise _fallen(prefix, build)  # pip was told to go on whatever the status
+    return result
 
 
 class _Build(NamedTuple):
@@ -140,6 +113,7 @@ class _Build(NamedTuple):
 
     run: Run
     source: SourceTree
+    rung: Rung
     launch: Launch
     gate: BuildGate | None
     call: inspect.BoundArguments
@@ -156,7 +130,7 @@ def _prepare(prefix: str, words: Sequence[str], call: inspect.BoundArguments) ->
     if run.off or run.guard.policy.sandbox.builds == "off":
         return None
     source = _source_of(run, command)
-    rung = _find().rung
+    rung = find().rung
     if rung is None:
         if source is None:
             raise StoppedError(
@@ -178,7 +152,7 @@ def _prepare(prefix: str, words: Sequence[str], call: inspect.BoundArguments) ->
     if "command_desc" in call.signature.parameters:
         given.setdefault("command_desc", shlex.join(command.words))
     given[next(iter(call.signature.parameters))] = launch.argv
-    return _Build(run, source, launch, gate, call)
+    return _Build(run, source, rung, launch, gate, call)
 
 
 def _confinement(command: BuildCommand, source: SourceTree, environ: dict[str, str]) -> Confinement:
@@ -192,6 +166,37 @@ def _confinement(command: BuildCommand, source: SourceTree, environ: dict[str, s
         write=write,
         read=build_places.readable(command, source, environ, write),
         hide=build_places.hidden(os.environ),
+    )
+
+
+def _fallen(prefix: str, build: _Build) -> Exception:
+    """Return the error for a build whose wall could not be raised, or fell while it ran."""
+    name = printable(build.source.name)
+    # Said at once, too: where pip builds a wheel, it keeps what an error says to itself.
+    build.run.notice(
+        f"veln-hook: the sandbox of the build of {name} could not be set up, or was ended from outside; "
+        "what the build printed may say why"
+    )
+    message = (
+        f"HOLD  {name} was not built: its sandbox failed\n"
+        "      try again; 'veln-hook doctor' tells what this machine allows"
+    )
+    return refusal(prefix, message, ExitStatus.BROKEN)
+
+
+def _tell(build: _Build, report: Report, *, failed: bool) -> None:
+    refusals = report.refusals if build.gate is None else (*report.refusals, *build.gate.refusals())
+    if failed and report.confined and build.rung is Rung.BUBBLEWRAP and not refusals:
+        tell_no_network(
+            build.run, build.source.name
+        )  # names are asked for in vain there, and nobody hears them
+    tell_refusals(
+        build.run,
+        build.source.name,
+        refusals,
+        allowed=build.run.guard.policy.sandbox.allow_hosts,
+        index_hosts=_index_hosts(build.run),
+        failed=failed,
     )
 
 
@@ -218,67 +223,6 @@ def _index_hosts(run: Run) -> set[str]:
         for url in (subject.index, subject.url)
     ]
     return {host for host in (urlsplit(url).hostname for url in urls) if host}
-
-
-def _tell_refusals(run: Run, name: str, refusals: Sequence[Refusal]) -> None:
-    """Print what a build tried to reach, a line for each host, once a run: a build is several commands."""
-    hosts = by_host(refusals)
-    fresh = [host for host in hosts if ("refused", f"{name} {host}") not in run.told]
-    run.told.update(("refused", f"{name} {host}") for host in fresh)
-    for host in fresh[:_MAX_TOLD]:
-        run.notice(refusal_line(name, hosts[host], _index_hosts(run)))
-    if len(fresh) > _MAX_TOLD:
-        count = len(fresh) - _MAX_TOLD
-        run.notice(printable(f"veln-hook: the build of {name} tried to reach {count} more hosts"))
-
-
-def by_host(refusals: Sequence[Refusal]) -> dict[str, list[Refusal]]:
-    """Sort what was refused by host, in the order of the first attempts."""
-    hosts: dict[str, list[Refusal]] = {}
-    for refused in refusals:
-        hosts.setdefault(refused.host, []).append(refused)
-    return hosts
-
-
-def refusal_line(name: str, refusals: Sequence[Refusal], index_hosts: Iterable[str] = ()) -> str:
-    """Return the line that tells of a host that the build of a release tried to reach.
-
-    Args:
-        name: What was built.
-        refusals: At least one, all of one host; their words are the build's own.
-        index_hosts: Hosts that no policy opens to a build, besides PyPI's.
-    """
-    host = refusals[0].host
-    ports = {refused.port for refused in refusals if refused.port is not None}
-    place = f"{_bracketed(host)}:{next(iter(ports))}" if len(ports) == 1 else host
-    processes = dict.fromkeys(refused.process for refused in refusals if refused.process)
-    who = ", ".join([*processes, f"{sum(refused.count for refused in refusals)}x"])
-    if host in _PYPI_HOSTS.union(index_hosts):
-        advice = "; what it needs to be built belongs into build-system.requires of its pyproject.toml"
-    else:
-        advice = _advice(host, ports)
-    return printable(f"veln-hook: the build of {name} tried to reach {place} ({who}) and was refused{advice}")
-
-
-def _advice(host: str, ports: set[int]) -> str:
-    name = _bracketed(host)
-    entries = {name if port in _HTTP_PORTS else f"{name}:{port}" for port in ports} or {name}
-    try:
-        allowed = ", ".join(f'"{values.host(entry)}"' for entry in sorted(entries))
-    except values.InvalidValueError:
-        return ""  # no host that a policy could name
-    return f"; allow it with sandbox.allow_hosts = [{allowed}] in the policy"
-
-
-def _bracketed(host: str) -> str:
-    """Return a host as it stands before a port (RFC 3986, 3.2.2)."""
-    return f"[{host}]" if ":" in host else host
-
-
-def _find() -> Ladder:
-    if not _ladder:
-        _ladder.append(ladder.find())
-    return _ladder[0]
 
 
 def _status(error: Exception) -> object:

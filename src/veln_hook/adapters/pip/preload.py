@@ -18,6 +18,7 @@ from veln_hook.adapters.pip import (
     build_command,
     build_network,
     build_places,
+    build_refusals,
     builds,
     carry,
     children,
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 _MODULES = (
-    *(build_command, build_network, build_places, builds, carry, children, commands, finder, install, pages),
-    *(prepare, previous, run),
+    *(build_command, build_network, build_places, build_refusals, builds, carry, children, commands, finder),
+    *(install, pages, prepare, previous, run),
 )
 
 

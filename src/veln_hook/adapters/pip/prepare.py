@@ -82,7 +82,7 @@ def check_file(run: Run, path: str, candidate: Candidate | None, origin: Origin 
         archive = describe_archive(real, origin=origin, candidate=candidate)
         judged = run.guard.check_archive(archive)
         if archive.kind is ArchiveKind.SDIST and origin is Origin.FETCHED:
-            judged = builds.judge(run, judged)
+            judged = run.guard.check_build(judged, builds.find)
         known = identity, judged
         run.archives[real] = known
     verdict: Verdict = known[1]
@@ -130,7 +130,7 @@ def _check_requirement(run: Run, req: Any) -> None:
         if candidate is not None and candidate.source not in (Source.VCS, Source.LOCAL_DIRECTORY):
             return  # an sdist, judged before it was unpacked
         judged = run.guard.check_archive(describe_tree(str(tree), candidate=candidate))
-        verdict = builds.judge(run, judged)
+        verdict = run.guard.check_build(judged, builds.find)
         if candidate is not None:
             run.unpacked.add(candidate.url)
         if not verdict.passes:
