@@ -56,6 +56,16 @@ def target(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def unconfined() -> dict[str, str]:
+    """Variables by which builds run outside the sandbox.
+
+    For tests of the guard whose build code leaves a mark: inside, it could leave none where a test can look, and
+    that there is no mark would tell nothing.
+    """
+    return {"VELN_HOOK_SANDBOX_BUILDS": "off"}
+
+
+@pytest.fixture
 def young(index: IndexServer, tmp_path: Path) -> IndexServer:
     """An index whose only release of demo is twelve minutes old."""
     index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=YOUNG)

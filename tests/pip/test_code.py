@@ -218,18 +218,18 @@ def test_credentials_and_redirects_are_pips_own(
 
 
 def test_sdists_and_what_is_built_of_them_are_read(
-    shared: Env, html22: IndexServer, tmp_path: Path, target: Path
+    shared: Env, html22: IndexServer, tmp_path: Path, target: Path, unconfined: dict[str, str]
 ) -> None:
     marker = tmp_path / "ran"
     html22.add(make_sdist(tmp_path, "demo", "1.0", files=PLAIN, marker=marker), upload_time=OLD)
-    result = shared.run_pip("install", "-t", str(target), "demo", index=html22)
+    result = shared.run_pip("install", "-t", str(target), "demo", index=html22, env=unconfined)
     assert result.returncode == 0, result
     assert marker.exists()
     assert _scans(shared.home) == [("demo", "1.0", "allow")] * 2, "the sdist and the wheel"
     marker.unlink()
     evil = {"evil.py": STEALS["evil/__init__.py"]}
     html22.add(make_sdist(tmp_path, "evil", "1.0", files=evil, marker=marker), upload_time=OLD)
-    held = shared.run_pip("install", "-t", str(tmp_path / "b"), "evil", index=html22)
+    held = shared.run_pip("install", "-t", str(tmp_path / "b"), "evil", index=html22, env=unconfined)
     assert_held(held, tmp_path / "b", status=77, words="HOLD  evil 1.0")
     assert not marker.exists()
 

@@ -84,27 +84,21 @@ def test_dry_run_says_that_contents_were_not_judged(
 
 @pytest.mark.parametrize("feature", ["venv-isolation", "inprocess-build-deps"])
 def test_build_isolation_features(
-    env: Env, index: IndexServer, tmp_path: Path, target: Path, feature: str
+    env: Env, index: IndexServer, tmp_path: Path, unconfined: dict[str, str], feature: str
 ) -> None:
-    marker = tmp_path / "ran"
+    marker, target = tmp_path / "ran", tmp_path / "target"
     index.add(make_wheel(tmp_path, "helper", "3.0"), upload_time=YOUNG)
     index.add(make_sdist(tmp_path, "demo", "2.0", marker=marker, build_requires=["helper"]), upload_time=OLD)
-    result = env.run_pip("install", "-t", str(target), f"--use-feature={feature}", "demo", index=index)
+    command = ["install", "-t", str(target), f"--use-feature={feature}", "demo"]
+    result = env.run_pip(*command, index=index, env=unconfined)
     if "invalid choice" in result.out or "no such" in result.out:
         pytest.skip(f"this pip has no {feature}")
     assert_held(result, target, words="HOLD  helper 3.0")
     assert not marker.exists()
     assert not index.downloads["helper-3.0-py3-none-any.whl"]
-    passed = env.run_pip(
-        "install",
-        "-t",
-        str(target),
-        f"--use-feature={feature}",
-        "demo",
-        index=index,
-        env={"VELN_HOOK_COOLING_MIN_AGE": "0"},
-    )
+    passed = env.run_pip(*command, index=index, env={**unconfined, "VELN_HOOK_COOLING_MIN_AGE": "0"})
     assert passed.returncode == 0, passed
+    assert marker.exists()
 
 
 def test_lock_files(env: Env, index: IndexServer, tmp_path: Path, target: Path) -> None:

@@ -27,12 +27,13 @@ def test_a_remote_page_that_names_a_local_file_gives_it_no_age(
 
 
 def test_another_spelling_of_the_version_does_not_free_the_sdist(
-    shared_env: Env, index: IndexServer, tmp_path: Path
+    shared_env: Env, index: IndexServer, tmp_path: Path, unconfined: dict[str, str]
 ) -> None:
     marker = tmp_path / "ran"
     index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=YOUNG)
     index.add(make_sdist(tmp_path, "demo", "2.0.0", marker=marker), upload_time=OLD)
-    result = shared_env.run_pip("install", "-t", str(tmp_path / "t"), "demo", index=index)
+    command = ["install", "-t", str(tmp_path / "t"), "demo"]
+    result = shared_env.run_pip(*command, index=index, env=unconfined)
     assert result.returncode == 75, result
     assert not marker.exists()
 

@@ -93,7 +93,7 @@ def test_an_archive_that_would_overwrite_us_is_blocked(env: Env, index: IndexSer
 
 
 def test_a_locally_built_wheel_from_the_cache_is_held_with_its_sdist(
-    shared: Env, index: IndexServer, tmp_path: Path
+    shared: Env, index: IndexServer, tmp_path: Path, unconfined: dict[str, str]
 ) -> None:
     index.html_for_pip22 = True
     marker = tmp_path / "ran"
@@ -104,7 +104,7 @@ def test_a_locally_built_wheel_from_the_cache_is_held_with_its_sdist(
     assert marker.exists()
     marker.unlink()
     downloads = index.downloads[sdist.name]
-    held = shared.run_pip("install", "--target", str(tmp_path / "b"), "demo", index=index)
+    held = shared.run_pip("install", "--target", str(tmp_path / "b"), "demo", index=index, env=unconfined)
     assert held.returncode == 75, held
     assert not marker.exists()
     assert index.downloads[sdist.name] == downloads
@@ -115,53 +115,54 @@ def test_a_locally_built_wheel_from_the_cache_is_held_with_its_sdist(
         str(tmp_path / "c"),
         "demo",
         index=index,
-        env={"VELN_HOOK_COOLING_MIN_AGE": "0"},
+        env={**unconfined, "VELN_HOOK_COOLING_MIN_AGE": "0"},
     )
     assert cooled.returncode == 0, cooled
     assert (tmp_path / "c" / "demo.py").exists()
     assert not marker.exists(), "the wheel was built again, so it did not come from pip's cache"
 
 
-def test_a_held_sdist_never_runs(shared: Env, index: IndexServer, tmp_path: Path, target: Path) -> None:
+def test_a_held_sdist_never_runs(
+    shared: Env, index: IndexServer, tmp_path: Path, target: Path, unconfined: dict[str, str]
+) -> None:
     index.html_for_pip22 = True
     marker = tmp_path / "ran"
     index.add(make_sdist(tmp_path, "demo", "2.0", marker=marker), upload_time=YOUNG)
     for arguments in (["demo"], ["demo==2.0"], ["--no-binary", ":all:", "demo"]):
-        result = shared.run_pip("install", "--target", str(target), *arguments, index=index)
+        result = shared.run_pip("install", "--target", str(target), *arguments, index=index, env=unconfined)
         assert result.returncode == 75, result
         assert not marker.exists(), f"its build code ran: pip install {' '.join(arguments)}"
     assert index.downloads["demo-2.0.tar.gz"] == 0
 
 
 def test_a_held_wheel_does_not_make_pip_build_the_sdist(
-    shared: Env, index: IndexServer, tmp_path: Path, target: Path
+    shared: Env, index: IndexServer, tmp_path: Path, target: Path, unconfined: dict[str, str]
 ) -> None:
     index.html_for_pip22 = True
     marker = tmp_path / "ran"
     index.add(make_sdist(tmp_path, "demo", "2.0", marker=marker), upload_time=OLD)
     index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=YOUNG)
-    result = shared.run_pip("install", "--target", str(target), "demo", index=index)
+    result = shared.run_pip("install", "--target", str(target), "demo", index=index, env=unconfined)
     assert result.returncode == 75, result
     assert not marker.exists()
     assert not index.downloads
 
 
 def test_a_young_build_requirement_is_held(
-    shared: Env, index: IndexServer, tmp_path: Path, target: Path
+    shared: Env, index: IndexServer, tmp_path: Path, target: Path, unconfined: dict[str, str]
 ) -> None:
     index.html_for_pip22 = True
     marker = tmp_path / "ran"
     index.add(make_wheel(tmp_path, "helper", "3.0"), upload_time=YOUNG)
     index.add(make_sdist(tmp_path, "demo", "1.0", marker=marker, build_requires=["helper"]), upload_time=OLD)
-    result = shared.run_pip("install", "--target", str(target), "demo", index=index)
+    result = shared.run_pip("install", "--target", str(target), "demo", index=index, env=unconfined)
     assert result.returncode == 75, result
     assert "HOLD  helper 3.0" in result.out, result
     assert not marker.exists()
     assert index.downloads["helper-3.0-py3-none-any.whl"] == 0
     assert not target.exists()
-    passed = shared.run_pip(
-        "install", "--target", str(target), "demo", index=index, env={"VELN_HOOK_COOLING_MIN_AGE": "0"}
-    )
+    cooled = {**unconfined, "VELN_HOOK_COOLING_MIN_AGE": "0"}
+    passed = shared.run_pip("install", "--target", str(target), "demo", index=index, env=cooled)
     assert passed.returncode == 0, passed
     assert marker.exists()
 

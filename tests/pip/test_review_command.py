@@ -37,7 +37,7 @@ def acme(index: IndexServer, tmp_path: Path) -> IndexServer:
     return index
 
 
-def hook(env, *args, **options):
+def hook(env, /, *args, **options):
     return env.run_script("veln-hook", *args, **options)
 
 
@@ -83,17 +83,17 @@ def test_json_and_the_other_baselines(env, acme):
     assert {finding["signal"] for finding in one["findings"] if finding["new"]} == {"new-dependency"}
 
 
-def test_no_code_is_run_and_each_file_can_be_chosen(env, index, tmp_path):
+def test_no_code_is_run_and_each_file_can_be_chosen(env, index, tmp_path, unconfined):
     marker = tmp_path / "ran"
     index.add(make_sdist(tmp_path, "acme", "1.0", marker=marker), upload_time=OLD)
     index.add(make_wheel(tmp_path, "acme", "1.0", tag="cp39-cp39-win_amd64"), upload_time=OLD)
-    result = hook(env, "review", "acme==1.0", index=index)
+    result = hook(env, "review", "acme==1.0", index=index, env=unconfined)
     assert result.returncode == 0, result
     assert "acme-1.0.tar.gz" in result.out
     assert "there is no release before it that passes" in result.out
     result = hook(env, "review", "acme==1.0", "--file", "acme-1.0-cp39-cp39-win_amd64.whl", index=index)
     assert "win_amd64" in result.out.splitlines()[0]
-    result = hook(env, "review", "acme==1.0", "--all-files", "--json", index=index)
+    result = hook(env, "review", "acme==1.0", "--all-files", "--json", index=index, env=unconfined)
     assert len(json.loads(result.stdout)["results"]) == 2
     assert not marker.exists()
 
