@@ -10,7 +10,7 @@ import argparse
 import os
 import signal
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
 from veln_hook import paths
@@ -60,8 +60,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(invocation: Invocation) -> int:
-    """Run the command; return its exit status, or die by the signal that it died by.
+def run(invocation: Invocation) -> NoReturn:
+    """Run the command, then end this process as it ended: with its exit status, or by the same signal.
 
     Raises:
         UsageError: It can't be run in this way.
@@ -75,7 +75,9 @@ def run(invocation: Invocation) -> int:
         reasons = "; ".join(f"{probe.rung.value}: {probe.reason}" for probe in found.probes)
         message = f"no sandbox works here, so nothing was run{reasons and f' ({reasons})'}"
         raise SandboxError(message, advice=found.advice or None)
-    return run_on(found.rung, wishes, policy, invocation.console)
+    status = run_on(found.rung, wishes, policy, invocation.console)
+    invocation.console.finish()
+    foreground.end_at_once(status)
 
 
 def wishes_of(args: argparse.Namespace) -> Wishes:
@@ -117,7 +119,7 @@ class _Ended(NamedTuple):
 def run_on(
     rung: Rung, wishes: Wishes, policy: Policy, console: Console, *, gate: Egress | None = None
 ) -> int:
-    """Run the command in one way of confining it; otherwise as ``run``.
+    """Run the command in one way of confining it; return its exit status, or die by the signal it died by.
 
     Args:
         rung: One that works here.
@@ -125,6 +127,9 @@ def run_on(
         policy: For the hosts that it allows, and those of its indexes.
         console: For what is told afterwards.
         gate: Stands in for the one that would be made; it is not closed.
+
+    Raises:
+        UsageError: It can't be run in this way.
     """
     allowed = tuple(dict.fromkeys((*policy.sandbox.allow_hosts, *wishes.allow)))
     indexes = {host for host in (urlsplit(index.url).hostname for index in policy.indexes) if host}
