@@ -6,7 +6,7 @@ import _socket
 import os
 import struct
 
-from veln_hook.sandbox import confine, descendants, landlock, namespaces, network, seccomp, system
+from veln_hook.sandbox import attempts, confine, descendants, landlock, namespaces, network, seccomp, system
 from veln_hook.sandbox.routing import MAX_BYTES
 
 TYPE_CHECKING = False  # read by type checkers; typing is not imported
@@ -57,12 +57,14 @@ class NamespaceWall(Wall):
         self._mounts = mounts
         self._proxy: int | None = None
         self._recorder: network.Recorder | None = None
+        self._attempts: attempts.Attempts | None = None
         self._route: Socket | None = None
 
     def raise_up(self, task: Task, plan: Layout, route: Socket | None, refusals: Refusals) -> None:
         if self._mounts is not None:
             self._mounts.make()
             network.raise_loopback()
+            self._attempts = _attempts(refusals)
         system.prctl(system.PR_SET_DUMPABLE, 0)
         sockets = network.listeners(names=self._mounts is not None)
         if route is None:
@@ -82,15 +84,26 @@ class NamespaceWall(Wall):
         return confine.private_environment(task, plan.home, None, self._proxy)
 
     def filenos(self) -> list[int]:
+        own = [] if self._attempts is None else [self._attempts.fileno()]
         if self._recorder is not None:
-            return self._recorder.filenos()
-        return [] if self._route is None else [self._route.fileno()]
+            return [*own, *self._recorder.filenos()]
+        return own if self._route is None else [*own, self._route.fileno()]
 
     def handle(self, descriptor: int) -> bool:
+        if self._attempts is not None and descriptor == self._attempts.fileno():
+            self._attempts.handle()
+            return True
         if self._recorder is not None:
             self._recorder.handle(descriptor)
             return True
         return self._route is not None and _answer(self._route)
+
+
+def _attempts(refusals: Refusals) -> attempts.Attempts | None:
+    try:
+        return attempts.Attempts(refusals)
+    except OSError:
+        return None  # a kernel without packet sockets: what was tried is stopped, and not told
 
 
 def _answer(route: Socket) -> bool:
