@@ -162,7 +162,8 @@ def test_a_standard_stream_that_is_closed_is_nobody_else_s(python, descriptor, t
 def test_a_working_directory_that_is_gone_is_told_in_words(python, tmp_path, words):
     gone = tmp_path / "gone"
     gone.mkdir()
-    code = f"import os; os.rmdir({str(gone)!r}); {START}"
+    # Installed programs have their own directory first in sys.path, not the working directory.
+    code = f"import os, sys; sys.path.pop(0); os.rmdir({str(gone)!r}); {START}"
     told = python(code, *words, cwd=gone)
     assert "Traceback" not in told.stderr
     assert told.returncode == (0 if words[0] == "policy" else 2)
