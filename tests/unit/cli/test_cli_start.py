@@ -24,9 +24,10 @@ def python(tmp_path):
 
     (tmp_path / "home" / "project").mkdir(parents=True)
 
-    def call(code: str, *arguments: str, shell: str = '"$@"', cwd: Path | None = None):
+    def call(code: str | Path, *arguments: str, shell: str = '"$@"', cwd: Path | None = None):
+        program = [str(code)] if isinstance(code, Path) else ["-c", code]
         return subprocess.run(
-            ["sh", "-c", f"exec {shell}", "sh", sys.executable, "-c", code, *arguments],
+            ["sh", "-c", f"exec {shell}", "sh", sys.executable, *program, *arguments],
             cwd=cwd or tmp_path / "home" / "project",
             env={
                 "HOME": str(tmp_path / "home"),
@@ -162,9 +163,10 @@ def test_a_standard_stream_that_is_closed_is_nobody_else_s(python, descriptor, t
 def test_a_working_directory_that_is_gone_is_told_in_words(python, tmp_path, words):
     gone = tmp_path / "gone"
     gone.mkdir()
-    # Installed programs have their own directory first in sys.path, not the working directory.
-    code = f"import os, sys; sys.path.pop(0); os.rmdir({str(gone)!r}); {START}"
-    told = python(code, *words, cwd=gone)
+    # A file, as installed programs are: with -c Python itself looks for the working directory.
+    program = tmp_path / "program"
+    program.write_text(f"import os; os.rmdir({str(gone)!r}); {START}")
+    told = python(program, *words, cwd=gone)
     assert "Traceback" not in told.stderr
     assert told.returncode == (0 if words[0] == "policy" else 2)
 
