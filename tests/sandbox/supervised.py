@@ -220,6 +220,10 @@ def gate(kind: type[Gate] = Gate) -> Iterator[Gate]:
         serving.ours.close()
 
 
+def family(address: str) -> int:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 class Stranger(threading.Thread):
     """A server outside: notes what reaches it."""
 
