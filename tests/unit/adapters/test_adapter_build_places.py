@@ -15,12 +15,10 @@ from veln_hook.adapters.pip.build_places import (
     PlaceError,
     SourceTree,
     hidden,
-    is_wide,
-    is_within,
     readable,
-    repository,
     writable,
 )
+from veln_hook.sandbox.surroundings import is_wide, is_within, repository
 
 BUILD = "build_wheel"
 

@@ -7,7 +7,6 @@ writable raises, and the build doesn't start.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import site
@@ -21,25 +20,13 @@ from urllib.request import url2pathname
 
 from veln_hook import paths
 from veln_hook.sandbox import hiding
-
-try:
-    import pwd
-except ImportError:  # Windows
-    pwd = None  # type: ignore[assignment]
+from veln_hook.sandbox.surroundings import homes, is_wide, is_within, repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from veln_hook.adapters.pip.build_command import BuildCommand, Scheme
 
-_WIDE = frozenset(
-    f"/{name}"
-    for name in (
-        *("", "bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc", "root"),
-        *("run", "sbin", "srv", "sys", "tmp", "usr", "usr/lib", "usr/local", "var", "var/tmp", "dev/shm"),
-    )
-)
-"""Directories that are never one build's own (hier(7))."""
 _BUILD_ENVIRONMENT = "pip-build-env-"
 """How the temporary directory of a build environment is called (pip._internal.utils.temp_dir)."""
 _PARTS = ("bin", "lib", "lib64", "include", "share", "pyvenv.cfg")
@@ -59,32 +46,6 @@ class SourceTree(NamedTuple):
     """What it is called in messages."""
     own: bool
     """The user's own directory, rather than something that pip unpacked or cloned."""
-
-
-def homes(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the real paths of the user's home, as the environment and as the system have it."""
-    found = [environ.get("HOME", ""), os.path.expanduser("~")]
-    if pwd is not None:
-        with contextlib.suppress(KeyError):  # a user without an entry, as in many containers
-            found.append(pwd.getpwuid(os.getuid()).pw_dir)
-    return tuple(
-        dict.fromkeys(os.path.realpath(path) for path in found if os.path.isabs(path) and path != "/")
-    )
-
-
-def is_within(path: str, directory: str) -> bool:
-    """Whether a path is a directory or lies below it; both real paths."""
-    return path == directory or path.startswith(directory.rstrip(os.sep) + os.sep)
-
-
-def is_wide(path: str, environ: Mapping[str, str]) -> bool:
-    """Whether a directory holds more than one build's things: a home, what is above it, a system directory.
-
-    Args:
-        path: Real path.
-        environ: For HOME.
-    """
-    return path in _WIDE or any(is_within(home, path) for home in homes(environ))
 
 
 def writable(command: BuildCommand, source: SourceTree, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -210,45 +171,6 @@ def hidden(environ: Mapping[str, str]) -> tuple[str, ...]:
         found += hiding.secrets(home, environ)
     # No device: PIP_CONFIG_FILE=/dev/null is how a configuration is switched off.
     return tuple(dict.fromkeys(path for path in found if os.path.isfile(path) or os.path.isdir(path)))
-
-
-def repository(directory: str, environ: Mapping[str, str]) -> list[str]:
-    """Return what git reads of the working tree that a directory lies in; nothing if it lies in none.
-
-    Args:
-        directory: Real path.
-        environ: For HOME.
-    """
-    at = directory
-    while at != os.path.dirname(at):
-        marker = os.path.join(at, ".git")
-        if os.path.lexists(marker):
-            # The marker besides: where the tree is written, it isn't, for git runs what stands in it.
-            return [*([] if is_wide(at, environ) else [at]), marker, *_linked_repository(marker)]
-        at = os.path.dirname(at)
-    return []
-
-
-def _linked_repository(marker: str) -> Iterator[str]:
-    """Yield where a worktree's or a submodule's files are (gitrepository-layout(5))."""
-    if not os.path.isfile(marker):
-        return
-    try:
-        with open(marker, encoding="utf-8", errors="surrogateescape") as file:
-            key, _, value = file.read(4096).partition(":")
-        if key != "gitdir":
-            return
-        place = os.path.join(os.path.dirname(marker), value.strip())
-        # Only what is a repository's: the file may be anybody's, and could name any directory.
-        if not os.path.isfile(os.path.join(place, "HEAD")):
-            return
-        yield place
-        with open(os.path.join(place, "commondir"), encoding="utf-8", errors="surrogateescape") as file:
-            common = os.path.join(place, file.read(4096).strip())
-        if os.path.isfile(os.path.join(common, "HEAD")) and os.path.isdir(os.path.join(common, "objects")):
-            yield common
-    except OSError:
-        return
 
 
 def _interpreter(program: str) -> list[str]:

@@ -25,6 +25,7 @@ from veln_hook.sandbox import environment, ladder
 from veln_hook.sandbox.client import Launch
 from veln_hook.sandbox.interface import Confinement, Rung
 from veln_hook.sandbox.ladder import Ladder
+from veln_hook.sandbox.surroundings import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -206,8 +207,7 @@ def _source_of(run: Run, command: BuildCommand) -> SourceTree | None:
         source
         for source in run.sources
         # By the path as it was given: where a link in the tree leads is looked at later.
-        if build_places.is_within(command.cwd, source.root)
-        or build_places.is_within(os.path.realpath(command.cwd), source.root)
+        if is_within(command.cwd, source.root) or is_within(os.path.realpath(command.cwd), source.root)
     ]
     return max(known, key=lambda source: len(source.root), default=None)
 
