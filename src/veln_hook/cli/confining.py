@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Optional
 
 from veln_hook import paths
@@ -84,7 +85,8 @@ def confine(wishes: Wishes, cwd: str, environ: Mapping[str, str], rung: Rung, *,
     named_read = tuple(_existing(path, "--read") for path in wishes.read)
     named_write = tuple(_existing(path, "--write") for path in wishes.write)
     named = tuple(map(os.path.realpath, (*named_read, *named_write)))
-    secrets = _secrets(environ)
+    by_home = {home: hiding.secrets(home, environ) for home in homes(environ)}
+    secrets = _secrets(by_home)
     writes = [*_working_directory(cwd, named_write, secrets, environ), *named_write]
     _refuse_too_much(named_read, named_write, environ)
     guarded = _guarded(cwd, named_write, environ) if cwd in writes else []
@@ -92,7 +94,7 @@ def confine(wishes: Wishes, cwd: str, environ: Mapping[str, str], rung: Rung, *,
     if rung in _OWN_FILES:
         secrets += [path for path in _git_settings(cwd, around) if environment.file_holds_secret(path)]
     scrubbed = environment.scrub(environ, wishes.keep)
-    toolchains = [path for home in homes(environ) for path in hiding.toolchains(home, environ)]
+    toolchains = [path for home in by_home for path in hiding.toolchains(home, environ, by_home[home])]
     program = list(_program(wishes.command[0], cwd, environ))
     certificates = list(_certificates(scrubbed.environment))
     return Confined(
@@ -122,11 +124,9 @@ def _existing(path: str, option: str) -> str:
     return absolute
 
 
-def _secrets(environ: Mapping[str, str]) -> list[str]:
-    found = [str(paths.state_dir())]
-    for home in homes(environ):
-        found += hiding.secrets(home, environ)
-    return [path for path in dict.fromkeys(found) if os.path.exists(path)]
+def _secrets(by_home: Mapping[str, Iterable[str]]) -> list[str]:
+    found = dict.fromkeys((str(paths.state_dir()), *chain.from_iterable(by_home.values())))
+    return [path for path in found if os.path.exists(path)]
 
 
 def _working_directory(

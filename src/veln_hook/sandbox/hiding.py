@@ -22,7 +22,7 @@ from veln_hook import paths
 from veln_hook.sandbox import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     _Table = tuple[tuple[str, str], ...]
 
@@ -208,7 +208,9 @@ def secrets(home: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     return _outermost(place for place in found if _can_be_hidden(place) and not machine.needs(place))
 
 
-def toolchains(home: str, environ: Mapping[str, str]) -> tuple[str, ...]:
+def toolchains(
+    home: str, environ: Mapping[str, str], closed: Collection[str] | None = None
+) -> tuple[str, ...]:
     """Return what a build reads in hidden places, sorted: absolute paths, as they are named and resolved.
 
     The running interpreter with all it imports from, what PATH and its like name, and known installations of
@@ -218,9 +220,11 @@ def toolchains(home: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     Args:
         home: The user's home directory; need not exist.
         environ: The user's environment.
+        closed: What `secrets` tells of both, if that is known already: it takes as long as all the rest.
     """
     machine = _Machine(home, environ)
-    closed = secrets(home, environ)
+    if closed is None:
+        closed = secrets(home, environ)
     found: set[str] = set()
     for place in filter(os.path.isabs, set(_tool_places(machine))):
         named, real = os.path.normpath(place), os.path.realpath(place)

@@ -158,6 +158,7 @@ def test_nothing_that_is_opened_shows_a_secret(tmp_path, places, name):
         secrets(str(home), environ),
         [os.path.realpath(place) for place in toolchains(str(home), environ)],
     )
+    assert toolchains(str(home), environ, closed) == toolchains(str(home), environ)
     for place in real:
         assert not covered(home, [place])  # neither the home nor what is above it
         assert not covered(place, closed)
