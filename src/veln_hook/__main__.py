@@ -7,7 +7,11 @@ import sys
 
 if __name__ == "__main__":
     # As pip does: -m puts the working directory first, and a hostile project may hold a pluggy.py.
-    if sys.path and sys.path[0] in ("", os.getcwd()):
+    try:
+        here = os.getcwd()
+    except OSError:  # it was removed, and sys.path has it as ""
+        here = ""
+    if sys.path and sys.path[0] in ("", here):
         sys.path.pop(0)
 
     from veln_hook.cli.__main__ import main
