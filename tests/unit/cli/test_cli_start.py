@@ -104,7 +104,7 @@ def test_to_run_a_command_nothing_is_imported_that_judges_releases(python):
     assert done.returncode == 0, done
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "veln_hook.cli.confining" in imported
-    rooms = ("adapters.pip.client", "archive", "guard", "index", "signals", "source", "store")
+    rooms = ("adapters", "archive", "guard", "index", "signals", "source", "store")
     assert not imported & {f"veln_hook.{room}" for room in rooms}
     assert not imported & {"pip", "pluggy", "sqlite3", "h11"}
 
