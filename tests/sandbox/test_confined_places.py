@@ -125,6 +125,15 @@ def test_the_launcher_needs_nothing_in_there(box):
     assert box.run("sh", "-c", "getent hosts name.example; echo ran", read=()).stdout == b"ran\n"
 
 
+def test_a_program_is_found_whatever_way_its_path_takes(box, tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "shell").symlink_to("/bin/sh")
+    program = f"{tmp_path}/a/b/../../tools/shell"
+    ended = box.run(program, "-c", "echo ran", read=(str(tmp_path / "tools"),))
+    assert ended.stdout == b"ran\n", ended.stderr
+
+
 def test_standard_streams_can_be_opened_once_more_as_they_are_open(box, open_place):
     (open_place / "out").touch()
     (open_place / "in").write_text("input")

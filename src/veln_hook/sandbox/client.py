@@ -59,6 +59,7 @@ class Launch:
         self._task = os.path.join(self._directory, "task")
         self._report = os.path.join(self._directory, "report")
         self._rung = rung
+        command = [_resolved(command[0]), *command[1:]]
         scratch = os.path.join(self._directory, "scratch")
         if rung is Rung.SEATBELT:
             if route is not None:
@@ -102,6 +103,17 @@ class Launch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _resolved(program: str) -> str:
+    """Return a program's path without ``..``, which inside may lead through directories that aren't there.
+
+    Only its directory is resolved: the link to an interpreter is what makes a virtual environment.
+    """
+    directory, name = os.path.split(program)
+    if os.path.isabs(program) and ".." in directory.split(os.sep):
+        return os.path.join(os.path.realpath(directory), name)
+    return program
 
 
 def _seatbelt(confinement: Confinement, command: Sequence[str], scratch: str) -> list[str]:

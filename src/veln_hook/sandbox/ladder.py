@@ -145,7 +145,7 @@ def _attempted(rung: Rung, directory: str) -> str:
             limits=Limits(seconds=_SECONDS),
         )
         arguments = [str(tcp.getsockname()[1]), directory, secret, outside]
-        command = [sys.executable, "-I", "-S", "-c", _ATTEMPTS, *arguments]
+        command = [os.path.realpath(sys.executable), "-I", "-S", "-c", _ATTEMPTS, *arguments]
         return _outcome(confinement, command, rung)
 
 
