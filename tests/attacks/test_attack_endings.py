@@ -47,10 +47,11 @@ def _started(process: int) -> str:
 def _namespaces() -> dict[str, int]:
     """Return the namespaces that processes are in, and one process for each."""
     found = {}
-    for path in Path("/proc").glob("[0-9]*/ns/*"):
+    for process in map(int, filter(str.isdigit, os.listdir("/proc"))):
         with contextlib.suppress(OSError):
-            if _started(int(path.parts[2])):  # what has ended, and waits to be taken in, holds none
-                found[os.readlink(path)] = int(path.parts[2])
+            for path in Path(f"/proc/{process}/ns").iterdir():
+                if _started(process):  # what has ended, and waits to be taken in, holds none
+                    found[os.readlink(path)] = process
     return found
 
 
