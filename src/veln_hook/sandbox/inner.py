@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Socket = _socket.socket
 SIGNAL_RECORD = 128  # struct signalfd_siginfo of signalfd(2)
+_LAST_EVENTS = 1000
 _SFD_CLOEXEC, _SFD_NONBLOCK = 0o2000000, 0o4000
 
 
@@ -136,6 +137,20 @@ class Inner:
                 elif descriptor == birth.fileno():
                     self._hear(birth, poll)
                 elif not self._wall.handle(descriptor):
+                    poll.unregister(descriptor)
+        self._hear_the_last()
+
+    def _hear_the_last(self) -> None:
+        """Deal with what the command tried in its last moments, so that it is told."""
+        poll = select.poll()
+        for descriptor in self._wall.filenos():
+            poll.register(descriptor, select.POLLIN)
+        for _ in range(_LAST_EVENTS):
+            events = poll.poll(0)
+            if not events:
+                return
+            for descriptor, _ in events:
+                if not self._wall.handle(descriptor):
                     poll.unregister(descriptor)
 
     def _reap(self) -> None:
