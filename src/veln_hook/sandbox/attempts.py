@@ -1,7 +1,8 @@
 """What a command in an empty network tries where nobody listens: seen as packets, so that it can be told.
 
 Every address leads to loopback there (``network``), and what no socket takes is reset by the kernel without a
-word. A packet socket of the holder, which alone has the right to one, sees the attempts (packet(7)).
+word. Raw sockets of the holder, which alone has the right to them, see the attempts (raw(7)). Packet sockets
+would, too, but closing one takes the kernel ten milliseconds.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ TYPE_CHECKING = False  # read by type checkers; typing is not imported
 if TYPE_CHECKING:
     from veln_hook.sandbox.refusals import Refusals
 
-_IPV4 = 0x0800
-_TO_US = 0  # PACKET_HOST: what loopback delivers; it shows the same packet when it is sent, too
 _TCP, _UDP = 6, 17
 _DNS_PORT = 53
 _FAKE = (198, (18, 19))  # routing.FAKE_NETWORK: what the gate answers with, and hears of itself
@@ -57,31 +56,21 @@ class Attempts:
         """Begin to look.
 
         Raises:
-            OSError: This process may have no packet sockets.
+            OSError: This process may have no raw sockets.
         """
         self._refusals = refusals
-        self._socket = _socket.socket(_socket.AF_PACKET, _socket.SOCK_DGRAM, 0)
-        program = b"".join(struct.pack("=HBBI", *instruction) for instruction in _FILTER)
-        filters = _Fprog(len(_FILTER), program)
-        self._socket.setsockopt(_socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(filters))
-        self._socket.setblocking(False)
-        # Only now does it get packets: none has passed the filter by.
-        self._socket.bind(("lo", _IPV4))
+        self._sockets = {made.fileno(): made for made in (_raw(_TCP), _raw(_UDP))}
 
-    def fileno(self) -> int:
-        """Return the descriptor to poll for input."""
-        return self._socket.fileno()
+    def filenos(self) -> list[int]:
+        """Return the descriptors to poll for input."""
+        return list(self._sockets)
 
-    def handle(self) -> None:
-        """Note what is waiting."""
+    def handle(self, descriptor: int) -> None:
+        """Note what is waiting at one of them."""
         try:
-            packet, origin = self._socket.recvfrom(_LENGTH)
+            packet = self._sockets[descriptor].recv(_LENGTH)
         except OSError:
             return
-        if origin[2] == _TO_US:
-            self._note(packet)
-
-    def _note(self, packet: bytes) -> None:
         start = (packet[0] & 0xF) * 4
         if len(packet) < start + 4:
             return
@@ -92,3 +81,12 @@ class Attempts:
             return  # somebody listens, who notes it
         host = ".".join(map(str, address))
         self._refusals.add(host, port, process_of("tcp" if tcp else "udp", own))
+
+
+def _raw(protocol: int) -> _socket.socket:
+    made = _socket.socket(_socket.AF_INET, _socket.SOCK_RAW, protocol)
+    program = b"".join(struct.pack("=HBBI", *instruction) for instruction in _FILTER)
+    filters = _Fprog(len(_FILTER), program)
+    made.setsockopt(_socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(filters))
+    made.setblocking(False)
+    return made

@@ -84,14 +84,14 @@ class NamespaceWall(Wall):
         return confine.private_environment(task, plan.home, None, self._proxy)
 
     def filenos(self) -> list[int]:
-        own = [] if self._attempts is None else [self._attempts.fileno()]
+        own = [] if self._attempts is None else self._attempts.filenos()
         if self._recorder is not None:
             return [*own, *self._recorder.filenos()]
         return own if self._route is None else [*own, self._route.fileno()]
 
     def handle(self, descriptor: int) -> bool:
-        if self._attempts is not None and descriptor == self._attempts.fileno():
-            self._attempts.handle()
+        if self._attempts is not None and descriptor in self._attempts.filenos():
+            self._attempts.handle(descriptor)
             return True
         if self._recorder is not None:
             self._recorder.handle(descriptor)
@@ -103,7 +103,7 @@ def _attempts(refusals: Refusals) -> attempts.Attempts | None:
     try:
         return attempts.Attempts(refusals)
     except OSError:
-        return None  # a kernel without packet sockets: what was tried is stopped, and not told
+        return None  # a kernel without raw sockets: what was tried is stopped, and not told
 
 
 def _answer(route: Socket) -> bool:
