@@ -177,9 +177,12 @@ def main() -> int:
         around = measuring.surroundings(sys.executable)
         started = starts(options.rounds, work, environ)
         built = builds(options.build, options.build_rounds, work, environ) if options.build else []
+    verdicts = promises(started, built)
+    status = 1 if "exceeded" in verdicts.values() else 0
     if options.json:
-        print(measuring.report("sandbox", {**around, "rounds": options.rounds}, [*started, *built]))
-        return 0
+        extra = [{"promise": promise, "verdict": verdict} for promise, verdict in verdicts.items()]
+        print(measuring.report("sandbox", {**around, "rounds": options.rounds}, [*started, *built, *extra]))
+        return status
     print(f"{measuring.describe(around)}, {options.rounds} rounds\n")
     print(
         measuring.table(
@@ -189,7 +192,29 @@ def main() -> int:
     if built:
         heading = (f"build of {options.build}", "seconds", "wall, ratio", "CPU, ratio")
         print("\n" + measuring.table([heading, *(row(result, 1, 3) for result in built)]))
-    return 0
+    print()
+    for promise, verdict in verdicts.items():
+        print(f"{promise}: {verdict}")
+    return status
+
+
+def promises(started: list[dict[str, object]], built: list[dict[str, object]]) -> dict[str, str]:
+    """Return what is promised of the strongest rung of this machine, and what the figures say of it."""
+    rung = ladder.find().rung
+    told = {}
+    for results, key, limit, promise in (
+        (started, "wall_added", START_LIMIT_SECONDS, "a start on the rung {} adds at most 40 ms"),
+        (built, "wall_ratio", BUILD_LIMIT_RATIO, "a build on the rung {} takes at most 1.03 times as long"),
+    ):
+        for result in results:
+            figure = result[key]
+            if (
+                rung is not None
+                and result["variant"] == rung.value
+                and isinstance(figure, measuring.Estimate)
+            ):
+                told[promise.format(rung.value)] = figure.against(limit)
+    return told
 
 
 def row(result: Mapping[str, object], scale: float, digits: int) -> tuple[str, ...]:
