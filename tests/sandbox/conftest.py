@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confined import LINUX, Box, probes
+from run_commands import Command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,3 +28,8 @@ def box(rung: Rung, tmp_path: Path) -> Box:
     work = tmp_path / "work"
     work.mkdir()
     return Box(rung, work)
+
+
+@pytest.fixture
+def command(rung: Rung, tmp_path: Path) -> Command:
+    return Command(rung, tmp_path)
