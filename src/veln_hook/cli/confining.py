@@ -19,7 +19,8 @@ from veln_hook import paths
 from veln_hook.errors import UsageError
 from veln_hook.sandbox import environment, hiding, layout
 from veln_hook.sandbox.interface import Confinement, Limits, Rung
-from veln_hook.sandbox.surroundings import homes, is_wide, is_within, repository
+from veln_hook.sandbox.layout import is_within
+from veln_hook.sandbox.surroundings import homes, is_wide, repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

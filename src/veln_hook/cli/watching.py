@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.cli.confining import ENVIRONMENT_MARKS, STARTED_UNASKED, environments_in
+from veln_hook.sandbox.layout import covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -85,7 +86,7 @@ class Watch:
 
     def _is_opened(self, path: str) -> bool:
         real = os.path.realpath(path)
-        return any(real == place or real.startswith(place + os.sep) for place in self._opened)
+        return covers(self._opened, real)
 
 
 def _matches(directory: str, patterns: Iterable[str]) -> Iterator[str]:

@@ -126,8 +126,7 @@ def forbid(task: Task, plan: Layout, *, own_files: bool, private: list[str]) -> 
     if own_files:
         rules.allow("/", landlock.READ)
         for path in (*plan.hidden, plan.home, *plan.writes, "/dev"):
-            if path:
-                rules.allow(path, landlock.READ_WRITE)
+            rules.allow(path, landlock.READ_WRITE)
     else:
         _carve(task, plan, rules, private)
     for descriptor in (0, 1, 2):

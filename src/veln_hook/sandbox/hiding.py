@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 
 from veln_hook import paths
 from veln_hook.sandbox import environment
+from veln_hook.sandbox.layout import covers, is_within, outermost
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     _Table = tuple[tuple[str, str], ...]
 
@@ -205,7 +206,7 @@ def secrets(home: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     """
     machine = _Machine(home, environ)
     found = {os.path.realpath(place) for place in _secret_places(machine)}
-    return _outermost(place for place in found if _can_be_hidden(place) and not machine.needs(place))
+    return tuple(outermost(place for place in found if _can_be_hidden(place) and not machine.needs(place)))
 
 
 def toolchains(
@@ -231,9 +232,9 @@ def toolchains(
         if os.path.realpath(named) != real:  # "link/.." isn't what it looks like
             named = real
         refused = machine.is_wide(named) or machine.is_wide(real)
-        if os.path.exists(real) and not refused and not any(_is_within(real, secret) for secret in closed):
+        if os.path.exists(real) and not refused and not covers(closed, real):
             found.update(path for path in (named, real) if machine.is_hidden(path))
-    return _outermost(found)
+    return tuple(outermost(found))
 
 
 class _Machine:
@@ -267,20 +268,20 @@ class _Machine:
     def needs(self, place: str) -> bool:
         """Tell whether hiding a place would hide the home's own root or the interpreter that is to run."""
         needed = (*self.homes, *self.interpreter)
-        return place in _WIDE.split() or any(_is_within(path, place) for path in needed)
+        return place in _WIDE.split() or any(is_within(path, place) for path in needed)
 
     def is_wide(self, place: str) -> bool:
         """Tell whether a place is a home, lies above one, or holds everything of a kind."""
         return (
             place in self._wide
             or os.path.dirname(place) in (*_HOMES, "/run/user")
-            or any(_is_within(home, place) for home in self.homes)
-            or (_is_within(place, "/dev") and not _is_within(place, "/dev/shm"))  # noqa: S108 - a name
+            or any(is_within(home, place) for home in self.homes)
+            or (is_within(place, "/dev") and not is_within(place, "/dev/shm"))  # noqa: S108 - a name
         )
 
     def is_hidden(self, place: str) -> bool:
         """Tell whether the launcher hides a place that isn't opened."""
-        return any(_is_within(place, area) for area in self._hidden)
+        return covers(self._hidden, place)
 
 
 def _secret_places(machine: _Machine) -> Iterator[str]:
@@ -386,16 +387,3 @@ def _can_be_hidden(place: str) -> bool:
     except (OSError, ValueError):
         return False
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode)
-
-
-def _is_within(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")
-
-
-def _outermost(places: Iterable[str]) -> tuple[str, ...]:
-    """Return places, sorted, without those that lie below another."""
-    kept: list[str] = []
-    for place in sorted(set(places), key=lambda place: place.split("/")):
-        if not kept or not _is_within(place, kept[-1]):
-            kept.append(place)
-    return tuple(sorted(kept))

@@ -34,20 +34,19 @@ class Layout:
         """The private home directory, where it stands in for the real one; it need not exist."""
         self.hides = outermost(_existing(task.hide))
         """Files and directories that can't be read at all."""
-        gone = [
-            path for path in (*task.read, *task.write, task.cwd) if covers(self.hides, os.path.realpath(path))
-        ]
-        self.writes = sorted(set(_existing(task.write)) - {os.path.realpath(path) for path in gone})
+        self.writes = sorted(self._shown(task.write))
         """Files and directories that can be written."""
-        reads = set(_existing(task.read)) - {os.path.realpath(path) for path in gone}
-        cwd = os.path.realpath(task.cwd)
-        if cwd not in map(os.path.realpath, gone) and not covers(self.writes, cwd):
-            reads.add(cwd)
+        reads = self._shown(task.read)
+        reads.update(path for path in self._shown([task.cwd]) if not covers(self.writes, path))
         shut = [*self.hidden, *self.writes]
         self.reads = sorted(path for path in reads if covers(shut, path) and path not in self.writes)
         """What lies in a hidden place and can be read, or in a writable one and can't be written."""
         self.links = sorted(set(self._links([*task.read, *task.write, task.cwd])))
         """Symbolic links in hidden places that lead to something readable, and what they say."""
+
+    def _shown(self, paths: Iterable[str]) -> set[str]:
+        """Return the real paths of what exists and isn't to be hidden."""
+        return {path for path in _existing(paths) if not covers(self.hides, path)}
 
     def _links(self, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         for path in paths:
@@ -59,15 +58,21 @@ class Layout:
 def outermost(paths: Iterable[str]) -> list[str]:
     """Return sorted paths without those that lie in another one."""
     found: list[str] = []
-    for path in sorted(set(paths)):
-        if not covers(found, path):
+    # Part by part, so that what lies in a path comes right after it.
+    for path in sorted(set(paths), key=lambda path: path.split(os.sep)):
+        if not found or not is_within(path, found[-1]):
             found.append(path)
-    return found
+    return sorted(found)
+
+
+def is_within(path: str, directory: str) -> bool:
+    """Say whether a path is a directory or lies below it; both real paths."""
+    return path == directory or path.startswith(directory.rstrip(os.sep) + os.sep)
 
 
 def covers(places: Iterable[str], path: str) -> bool:
     """Say whether a path is one of these places or lies in one."""
-    return any(path == place or path.startswith(place.rstrip("/") + "/") for place in places)
+    return any(is_within(path, place) for place in places)
 
 
 def without(root: str, excluded: list[str]) -> Iterator[str]:

@@ -23,6 +23,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from veln_hook.sandbox.layout import is_within
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -144,7 +146,7 @@ def _network(port: int | None, own: Sequence[str]) -> list[str]:
 def _closed(hide: Sequence[str], write: Sequence[str]) -> list[str]:
     """Return what comes last: no rule above opens a hidden place, by its name or by another one."""
     # A hard link would be such a name, and so would a directory above that is renamed.
-    above = [path for path in _above(hide) if any(_is_within(path, directory) for directory in write)]
+    above = [path for path in _above(hide) if any(is_within(path, directory) for directory in write)]
     return [
         "(deny file-link)",
         *_rule("deny", "file-write-unlink", "literal", _both(above)),
@@ -198,7 +200,3 @@ def _above(places: Iterable[str]) -> list[str]:
             found.add(parent)
             parent = os.path.dirname(parent)
     return sorted(found)
-
-
-def _is_within(path: str, directory: str) -> bool:
-    return path == directory or path.startswith(directory.rstrip("/") + "/")

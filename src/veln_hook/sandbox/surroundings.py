@@ -9,6 +9,8 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from veln_hook.sandbox.layout import is_within
+
 try:
     import pwd
 except ImportError:  # Windows
@@ -36,11 +38,6 @@ def homes(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(os.path.realpath(path) for path in found if os.path.isabs(path) and path != "/")
     )
-
-
-def is_within(path: str, directory: str) -> bool:
-    """Whether a path is a directory or lies below it; both real paths."""
-    return path == directory or path.startswith(directory.rstrip(os.sep) + os.sep)
 
 
 def is_wide(path: str, environ: Mapping[str, str]) -> bool:

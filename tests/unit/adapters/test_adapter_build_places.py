@@ -18,7 +18,8 @@ from veln_hook.adapters.pip.build_places import (
     readable,
     writable,
 )
-from veln_hook.sandbox.surroundings import is_wide, is_within, repository
+from veln_hook.sandbox.layout import is_within
+from veln_hook.sandbox.surroundings import is_wide, repository
 
 BUILD = "build_wheel"
 

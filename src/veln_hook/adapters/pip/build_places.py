@@ -20,7 +20,8 @@ from urllib.request import url2pathname
 
 from veln_hook import paths
 from veln_hook.sandbox import hiding
-from veln_hook.sandbox.surroundings import homes, is_wide, is_within, repository
+from veln_hook.sandbox.layout import is_within
+from veln_hook.sandbox.surroundings import homes, is_wide, repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

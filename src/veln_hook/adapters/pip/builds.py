@@ -25,7 +25,7 @@ from veln_hook.sandbox import environment, ladder
 from veln_hook.sandbox.client import Launch
 from veln_hook.sandbox.interface import Confinement, Rung
 from veln_hook.sandbox.ladder import Ladder
-from veln_hook.sandbox.surroundings import is_within
+from veln_hook.sandbox.layout import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
