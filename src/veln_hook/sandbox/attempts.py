@@ -8,9 +8,9 @@ would, too, but closing one takes the kernel ten milliseconds.
 from __future__ import annotations
 
 import _socket
-import ctypes
 import struct
 
+from veln_hook.sandbox import bpf
 from veln_hook.sandbox.network import process_of
 from veln_hook.sandbox.routing import TCP_PORTS
 
@@ -43,12 +43,6 @@ _FILTER = (
 )
 
 
-class _Fprog(ctypes.Structure):
-    """``struct sock_fprog``: a filter and how many instructions it has."""
-
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
-
-
 class Attempts:
     """Notes what was tried at ports that nobody listens on."""
 
@@ -65,12 +59,15 @@ class Attempts:
         """Return the descriptors to poll for input."""
         return list(self._sockets)
 
-    def handle(self, descriptor: int) -> None:
-        """Note what is waiting at one of them."""
+    def handle(self, descriptor: int) -> bool:
+        """Note what is waiting at one of them; there can always be more."""
         try:
-            packet = self._sockets[descriptor].recv(_LENGTH)
+            self._note(self._sockets[descriptor].recv(_LENGTH))
         except OSError:
-            return
+            pass  # there was nothing
+        return True
+
+    def _note(self, packet: bytes) -> None:
         start = (packet[0] & 0xF) * 4
         if len(packet) < start + 4:
             return
@@ -86,7 +83,6 @@ class Attempts:
 def _raw(protocol: int) -> _socket.socket:
     made = _socket.socket(_socket.AF_INET, _socket.SOCK_RAW, protocol)
     program = b"".join(struct.pack("=HBBI", *instruction) for instruction in _FILTER)
-    filters = _Fprog(len(_FILTER), program)
-    made.setsockopt(_socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(filters))
+    made.setsockopt(_socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(bpf.Attached(program)))
     made.setblocking(False)
     return made

@@ -6,6 +6,7 @@ Jumps lead forward only, as the kernel demands; a filter is checked for that whe
 
 from __future__ import annotations
 
+import ctypes
 import struct
 
 TYPE_CHECKING = False  # read by type checkers; typing isn't imported
@@ -24,6 +25,7 @@ _RETURN = 0x06  # BPF_RET | BPF_K
 EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
 ANY_BIT = 0x45  # BPF_JMP | BPF_JSET | BPF_K
+_INSTRUCTION = struct.Struct("=HBBI")
 _MAX_INSTRUCTIONS = 4096  # BPF_MAXINSNS
 
 
@@ -33,6 +35,15 @@ def argument(index: int) -> int:
     What the kernel declares as ``int`` or ``unsigned int`` is these bits and nothing else.
     """
     return 16 + 8 * index
+
+
+class Attached(ctypes.Structure):
+    """``struct sock_fprog``: how a filter, an array of ``struct sock_filter``, is given to the kernel."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+    def __init__(self, program: bytes) -> None:
+        super().__init__(len(program) // _INSTRUCTION.size, program)
 
 
 class Program:
@@ -108,5 +119,5 @@ class Program:
             distance = self._labels[label] - index - 1 if label else 0
             if distance < 0:
                 raise ValueError(f"a jump back to {label}")
-            assembled.append(struct.pack("=HBBI", operation, if_true, if_false, value + distance))
+            assembled.append(_INSTRUCTION.pack(operation, if_true, if_false, value + distance))
         return b"".join(assembled)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import _socket
 import errno
 import select
-import struct
 
+from veln_hook.sandbox import descriptors
 from veln_hook.sandbox.routing import MAX_BYTES
 
 TYPE_CHECKING = False  # read by type checkers; typing isn't imported
@@ -37,7 +37,7 @@ class GateEnd:
         Raises:
             OSError: ECONNREFUSED, the gate is gone or doesn't take it.
         """
-        text = "".join(char if " " <= char <= "~" else "?" for char in line)[:MAX_BYTES].encode("ascii")
+        text = "".join(char if " " <= char <= "~" else "?" for char in line)[:MAX_BYTES]
         route = self._route
         try:
             if route is not None and (_sent(route, text, connection) or _sent_later(route, text, connection)):
@@ -47,17 +47,16 @@ class GateEnd:
         raise OSError(errno.ECONNREFUSED, "the gate")
 
 
-def _sent(route: Socket, text: bytes, connection: Socket) -> bool:
+def _sent(route: Socket, text: str, connection: Socket) -> bool:
     """Send a line with a descriptor; say whether there was room for it."""
-    rights = struct.pack("i", connection.fileno())
     try:
-        route.sendmsg([text], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)], _socket.MSG_DONTWAIT)
+        descriptors.send(route, text, connection.fileno(), _socket.MSG_DONTWAIT)
     except BlockingIOError:
         return False
     return True
 
 
-def _sent_later(route: Socket, text: bytes, connection: Socket) -> bool:
+def _sent_later(route: Socket, text: str, connection: Socket) -> bool:
     """Do the same once there is room, if there soon is."""
     poll = select.poll()
     poll.register(route.fileno(), select.POLLOUT)

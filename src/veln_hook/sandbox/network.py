@@ -11,6 +11,7 @@ import fcntl
 import os
 import struct
 
+from veln_hook.sandbox import processes
 from veln_hook.sandbox.routing import TCP_PORTS
 
 TYPE_CHECKING = False  # read by type checkers; typing is not imported
@@ -108,8 +109,8 @@ class Recorder:
         """Return the descriptors to poll for input."""
         return list(self._kinds)
 
-    def handle(self, descriptor: int) -> None:
-        """Refuse what is waiting at one of them."""
+    def handle(self, descriptor: int) -> bool:
+        """Refuse what is waiting at one of them; there can always be more."""
         kind, made = self._kinds[descriptor]
         try:
             if kind == "dns":
@@ -118,6 +119,7 @@ class Recorder:
                 self._refuse_connection(made)
         except (OSError, ValueError):
             pass  # gone already, or no question: refused all the same
+        return True
 
     def _refuse_name(self, made: Socket) -> None:
         question, asker = made.recvfrom(_MAX_QUESTION)
@@ -183,8 +185,7 @@ def process_of(protocol: str, port: int) -> str:
                 and int(process) != os.getpid()
                 and _has_socket(f"/proc/{process}/fd", marks)
             ):
-                with open(f"/proc/{process}/comm", encoding="utf-8", errors="replace") as file:
-                    return file.read().strip()
+                return processes.name(int(process))
     except OSError:
         pass
     return ""

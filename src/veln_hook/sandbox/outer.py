@@ -8,7 +8,7 @@ import os
 import select
 import struct
 
-from veln_hook.sandbox import descendants, layout, namespaces, system
+from veln_hook.sandbox import layout, namespaces, processes, system
 from veln_hook.sandbox.inner import SIGNAL_RECORD, Inner, signal_descriptor
 from veln_hook.sandbox.routing import MAX_BYTES
 
@@ -50,10 +50,12 @@ def run(task: Task, name: str) -> int:
     while True:
         attempts -= 1
         try:
-            return _run_once(task, name)
+            status = _run_once(task, name)
         except NotRaised:
             if not attempts:
                 raise
+        else:
+            return status if status >= 0 else _die_by(-status)
 
 
 def _run_once(task: Task, name: str) -> int:
@@ -67,8 +69,8 @@ def _run_once(task: Task, name: str) -> int:
         return _Outer(task, control, inner).serve()
     finally:
         control.close()
-        descendants.end(inner)
-        descendants.end_all()
+        processes.end(inner)
+        processes.end_all()
 
 
 def _start(task: Task, name: str, control: Socket, theirs: Socket) -> int:
@@ -157,7 +159,7 @@ class _Outer:
         self._kept = {int(getattr(_signal, name)) for name in _NEVER_PASSED_ON}
 
     def serve(self) -> int:
-        """Pass signals in and the end out; return the exit status.
+        """Pass signals in and the end out; return the exit status, or the signal that killed it, negative.
 
         Raises:
             Refused: It ended otherwise than by the command's end.
@@ -176,7 +178,7 @@ class _Outer:
                 raise self._refused(_KILLED)
 
     def _hear(self) -> int | None:
-        """Deal with what the process that holds the wall says; return the exit status once there is one."""
+        """Deal with what the process that holds the wall says; return how it ended once it has."""
         while True:
             try:
                 word, _, rest = self._control.recv(MAX_BYTES).decode("utf-8", "replace").partition(" ")
@@ -190,7 +192,7 @@ class _Outer:
             elif word == "exit":
                 return int(rest)
             elif word == "killed":
-                return self._die_by(int(rest))
+                return -int(rest)
             else:
                 raise self._refused(rest or _KILLED)
 
@@ -225,15 +227,14 @@ class _Outer:
         except OSError:
             pass  # it is gone; that is read from the same socket
 
-    def _die_by(self, number: int) -> int:
-        """Wait for what is left to end, then end by the same signal."""
-        self._control.close()
-        descendants.end(self._inner)
-        descendants.end_all()
-        _signal.signal(number, _signal.SIG_DFL) if number not in (_signal.SIGKILL, _signal.SIGSTOP) else None
-        import resource  # noqa: PLC0415 - rarely needed
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # one of us would tell nothing
-        os.kill(os.getpid(), number)
-        _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (number,))
-        return 128 + number
+def _die_by(number: int) -> int:
+    """End by a signal; return what a shell makes of it, should it kill nobody."""
+    import resource  # noqa: PLC0415 - rarely needed
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # one of us would tell nothing
+    if number not in (_signal.SIGKILL, _signal.SIGSTOP):
+        _signal.signal(number, _signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, (number,))
+    return 128 + number

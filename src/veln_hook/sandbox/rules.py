@@ -162,8 +162,37 @@ def common(ioctls: tuple[int, ...] = ()) -> Rules:
     return rules
 
 
-def route_only(program: bpf.Program, result: str, no_protocol: str) -> None:
-    """Write the part for netlink: only NETLINK_ROUTE, with which the C library lists addresses."""
+def network_families(
+    program: bpf.Program,
+    result: str,
+    *,
+    kinds: tuple[int, ...],
+    protocols: tuple[int, ...],
+    no_kind: str,
+    no_protocol: str,
+) -> None:
+    """Write the parts "internet" and "netlink" of the check of ``socket``.
+
+    Args:
+        program: The filter.
+        result: Where to go on with a socket that may be.
+        kinds: Types that internet sockets can have.
+        protocols: Protocols that they can have, besides the type's own.
+        no_kind: Where to go on with another type.
+        no_protocol: The same with another protocol. Of netlink's there is only NETLINK_ROUTE, with which
+            the C library lists addresses.
+    """
+    program.label("internet")
+    program.load(bpf.argument(1))
+    program.mask(TYPE_BITS)
+    for kind in kinds:
+        program.jump_if(bpf.EQUAL, kind, "protocol")
+    program.jump(no_kind)
+    program.label("protocol")
+    program.load(bpf.argument(2))
+    for protocol in (0, *protocols):
+        program.jump_if(bpf.EQUAL, protocol, result)
+    program.jump(no_protocol)
     program.label("netlink")
     program.load(bpf.argument(2))
     program.jump_if(bpf.EQUAL, 0, result)

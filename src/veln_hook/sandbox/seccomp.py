@@ -43,19 +43,14 @@ def family_filter() -> bytes:
         program.jump_if(bpf.EQUAL, rules.INET6, "internet")
         program.jump_if(bpf.EQUAL, rules.NETLINK, "netlink")
         program.jump(no_family)
-        program.label("internet")
-        program.load(bpf.argument(1))
-        program.mask(rules.TYPE_BITS)
-        program.jump_if(bpf.EQUAL, rules.STREAM, "protocol")
-        program.jump_if(bpf.EQUAL, rules.DGRAM, "protocol")
-        program.jump(forbidden)
-        program.label("protocol")
-        program.load(bpf.argument(2))
-        program.jump_if(bpf.EQUAL, 0, "allow")
-        program.jump_if(bpf.EQUAL, rules.TCP, "allow")
-        program.jump_if(bpf.EQUAL, rules.UDP, "allow")
-        program.jump(no_protocol)
-        rules.route_only(program, "allow", no_protocol)
+        rules.network_families(
+            program,
+            "allow",
+            kinds=(rules.STREAM, rules.DGRAM),
+            protocols=(rules.TCP, rules.UDP),
+            no_kind=forbidden,
+            no_protocol=no_protocol,
+        )
 
     def socketpair(program: bpf.Program) -> None:
         program.load(bpf.argument(0))
@@ -84,12 +79,6 @@ def notify_filter(abi: int) -> bytes:
         OSError: The system calls of this machine aren't known.
     """
     return supervised_calls.make(truncate=abi < supervised_calls.LANDLOCK_TRUNCATES).assemble()
-
-
-class _Fprog(ctypes.Structure):
-    """``struct sock_fprog``: a filter and how many instructions it has."""
-
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
 def install(program: bytes) -> None:
@@ -128,5 +117,5 @@ def install_with_listener(program: bytes) -> int:
 
 
 def _install(program: bytes, flags: int) -> int:
-    filters = _Fprog(len(program) // 8, program)
+    filters = bpf.Attached(program)
     return system.call("seccomp", _SET_MODE_FILTER, flags, ctypes.byref(filters))

@@ -125,17 +125,14 @@ def _check_sockets(table: rules.Rules) -> None:
         program.jump_if(bpf.EQUAL, rules.NETLINK, "netlink")
         program.jump_if(bpf.EQUAL, rules.UNIX, "unix")
         program.jump(no_family)
-        program.label("internet")
-        program.load(bpf.argument(1))
-        program.mask(rules.TYPE_BITS)
-        program.jump_if(bpf.EQUAL, rules.STREAM, "protocol")
-        program.jump(no_type)
-        program.label("protocol")  # MPTCP and SCTP have streams, too
-        program.load(bpf.argument(2))
-        program.jump_if(bpf.EQUAL, 0, "notify")
-        program.jump_if(bpf.EQUAL, rules.TCP, "notify")
-        program.jump(no_protocol)
-        rules.route_only(program, "notify", no_protocol)
+        rules.network_families(
+            program,
+            "notify",
+            kinds=(rules.STREAM,),
+            protocols=(rules.TCP,),  # MPTCP and SCTP have streams, too
+            no_kind=no_type,
+            no_protocol=no_protocol,
+        )
         program.label("unix")
         streams(program, "notify")
 

@@ -157,13 +157,25 @@ class Supervisor:
             raise OSError(errno.EINVAL, "length of an address")
         return addresses.read(target.memory(call.arguments[1], length))
 
-    def _connect(self, notification: notify.Notification, target: Target) -> None:
+    def _addressed(self, notification: notify.Notification, target: Target) -> tuple[Call, object] | None:
+        """Return a call and the address that it names; ``None`` if it was answered already.
+
+        Raises:
+            OSError: The address is of another family, or none.
+        """
         call = self._known(notification, target)
         if _again(call.known, notification):
-            return
+            return None
         family, address = self._address(notification, target)
         if family != call.known.family:
-            raise OSError(errno.EAFNOSUPPORT, "connect")
+            raise OSError(errno.EAFNOSUPPORT, "address")
+        return call, address
+
+    def _connect(self, notification: notify.Notification, target: Target) -> None:
+        addressed = self._addressed(notification, target)
+        if addressed is None:
+            return
+        call, address = addressed
         if isinstance(address, addresses.Internet):
             self._internet.connect(call, address)
         elif isinstance(address, bytes) and address:
@@ -172,12 +184,10 @@ class Supervisor:
             raise OSError(errno.EOPNOTSUPP, "connect")
 
     def _bind(self, notification: notify.Notification, target: Target) -> None:
-        call = self._known(notification, target)
-        if _again(call.known, notification):
+        addressed = self._addressed(notification, target)
+        if addressed is None:
             return
-        family, address = self._address(notification, target)
-        if family != call.known.family:
-            raise OSError(errno.EAFNOSUPPORT, "bind")
+        call, address = addressed
         if isinstance(address, addresses.Internet):
             self._internet.bind(call, address)
         elif isinstance(address, bytes):

@@ -10,6 +10,8 @@ import errno
 import os
 import stat
 
+from veln_hook.sandbox import processes
+
 _PATH_MAX = 4096
 _MAX_KIN = 4096
 _PAGE = 4096
@@ -168,8 +170,7 @@ class Target:
     def name(self) -> str:
         """Return the name of the thread's process, empty where it is gone; it may hold any character."""
         try:
-            with open(f"/proc/{self.process()}/comm", encoding="utf-8", errors="replace") as file:
-                return file.read().rstrip("\n")
+            return processes.name(self.process())
         except (OSError, LookupError, ValueError):
             return ""
 
@@ -234,8 +235,5 @@ def descends(process: int, roots: tuple[int, ...]) -> bool:
             return True
         if process <= 1:
             return False
-        try:
-            process = int(Target(process).status("PPid")[0])
-        except (OSError, LookupError, ValueError):
-            return False
+        process = processes.parent(process)
     return False

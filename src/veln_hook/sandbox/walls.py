@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import _socket
 import os
-import struct
 
-from veln_hook.sandbox import attempts, confine, descendants, landlock, namespaces, network, seccomp, system
+from veln_hook.sandbox import (
+    attempts,
+    confine,
+    descriptors,
+    landlock,
+    namespaces,
+    network,
+    processes,
+    seccomp,
+    system,
+)
 from veln_hook.sandbox.routing import MAX_BYTES
 
 TYPE_CHECKING = False  # read by type checkers; typing is not imported
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from veln_hook.sandbox.layout import Layout
     from veln_hook.sandbox.refusals import Refusals
     from veln_hook.sandbox.supervisor import Supervisor
@@ -56,26 +67,28 @@ class NamespaceWall(Wall):
         """
         self._mounts = mounts
         self._proxy: int | None = None
-        self._recorder: network.Recorder | None = None
-        self._attempts: attempts.Attempts | None = None
-        self._route: Socket | None = None
+        self._handlers: dict[int, Callable[[int], bool]] = {}
 
     def raise_up(self, task: Task, plan: Layout, route: Socket | None, refusals: Refusals) -> None:
         if self._mounts is not None:
             self._mounts.make()
             network.raise_loopback()
-            self._attempts = _attempts(refusals)
+            self._listen(_attempts(refusals))
         system.prctl(system.PR_SET_DUMPABLE, 0)
         sockets = network.listeners(names=self._mounts is not None)
         if route is None:
             sockets.pop(0)[1].close()
-            self._recorder = network.Recorder(sockets, refusals)
+            self._listen(network.Recorder(sockets, refusals))
             return
-        self._route = route
+        self._handlers[route.fileno()] = lambda _: _answer(route)
         self._proxy = sockets[0][1].getsockname()[1]
         for kind, made in sockets:
-            send_descriptor(route, f"listener {kind} {made.getsockname()[1]}", made.fileno())
+            descriptors.send(route, f"listener {kind} {made.getsockname()[1]}", made.fileno())
             made.close()
+
+    def _listen(self, ear: attempts.Attempts | network.Recorder | None) -> None:
+        if ear is not None:
+            self._handlers.update(dict.fromkeys(ear.filenos(), ear.handle))
 
     def enter(self, task: Task, plan: Layout, birth: Socket) -> dict[str, str]:
         confine.drop_capabilities()
@@ -84,19 +97,10 @@ class NamespaceWall(Wall):
         return confine.private_environment(task, plan.home, None, self._proxy)
 
     def filenos(self) -> list[int]:
-        own = [] if self._attempts is None else self._attempts.filenos()
-        if self._recorder is not None:
-            return [*own, *self._recorder.filenos()]
-        return own if self._route is None else [*own, self._route.fileno()]
+        return list(self._handlers)
 
     def handle(self, descriptor: int) -> bool:
-        if self._attempts is not None and descriptor in self._attempts.filenos():
-            self._attempts.handle(descriptor)
-            return True
-        if self._recorder is not None:
-            self._recorder.handle(descriptor)
-            return True
-        return self._route is not None and _answer(self._route)
+        return self._handlers[descriptor](descriptor)
 
 
 def _attempts(refusals: Refusals) -> attempts.Attempts | None:
@@ -156,7 +160,7 @@ class SupervisorWall(Wall):
         confine.drop_capabilities()
         confine.forbid(task, plan, own_files=False, private=[task.scratch])
         listener = seccomp.install_with_listener(seccomp.notify_filter(landlock.abi()))
-        send_descriptor(birth, "listener", listener)
+        descriptors.send(birth, "listener", listener)
         os.close(listener)
         proxy, *variables = _expect(birth, "go").split("\n")
         environment = confine.private_environment(
@@ -172,7 +176,7 @@ class SupervisorWall(Wall):
 
     def started(self, pid: int, birth: Socket) -> None:
         while self._supervisor is None:
-            word, descriptor = receive(birth)
+            word, descriptor = descriptors.receive(birth)
             if word == "map":
                 namespaces.map_user(pid)
                 birth.send(b"mapped ")
@@ -194,30 +198,7 @@ class SupervisorWall(Wall):
         return self._supervisor is not None and self._supervisor.handle(descriptor)
 
     def end_all(self) -> None:
-        descendants.end_all()
-
-
-def send_descriptor(connection: Socket, text: str, descriptor: int) -> None:
-    """Send a line with a file descriptor (unix(7), SCM_RIGHTS).
-
-    Raises:
-        OSError: The other end is gone.
-    """
-    rights = struct.pack("i", descriptor)
-    connection.sendmsg([text.encode("ascii", "replace")], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
-
-
-def receive(connection: Socket) -> tuple[str, int | None]:
-    """Receive a line and the file descriptor that came with it, if one did; empty at the end.
-
-    Raises:
-        OSError: The connection broke.
-    """
-    text, ancillary, _, _ = connection.recvmsg(MAX_BYTES, _socket.CMSG_SPACE(struct.calcsize("i")))
-    for level, kind, data in ancillary:
-        if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
-            return text.decode("utf-8", "replace"), int(struct.unpack("i", data)[0])
-    return text.decode("utf-8", "replace"), None
+        processes.end_all()
 
 
 def _expect(connection: Socket, word: str) -> str:

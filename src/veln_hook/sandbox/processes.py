@@ -1,4 +1,4 @@
-"""Ending what a command left running, where no PID namespace does it."""
+"""Processes by their numbers: whose child one is, what it is called, and how all of them are ended."""
 
 from __future__ import annotations
 
@@ -66,3 +66,12 @@ def parent(pid: int) -> int:
             return int(file.read().rpartition(b")")[2].split()[1])
     except (OSError, IndexError, ValueError):
         return 0
+
+
+def name(pid: int) -> str:
+    """Return a process' name, which may hold any character; empty if there is no such process."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().rstrip("\n")
+    except OSError:
+        return ""
