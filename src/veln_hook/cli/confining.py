@@ -86,7 +86,7 @@ def confine(wishes: Wishes, cwd: str, environ: Mapping[str, str], rung: Rung, *,
     named_read = tuple(_existing(path, "--read") for path in wishes.read)
     named_write = tuple(_existing(path, "--write") for path in wishes.write)
     named = tuple(map(os.path.realpath, (*named_read, *named_write)))
-    by_home = {home: hiding.secrets(home, environ) for home in homes(environ)}
+    by_home = hiding.secrets_by_home(environ)
     secrets = _secrets(by_home)
     writes = [*_working_directory(cwd, named_write, secrets, environ), *named_write]
     _refuse_too_much(named_read, named_write, environ)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from veln_hook import paths
 from veln_hook.sandbox import environment
 from veln_hook.sandbox.layout import covers, is_within, outermost
+from veln_hook.sandbox.surroundings import homes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -207,6 +208,15 @@ def secrets(home: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     machine = _Machine(home, environ)
     found = {os.path.realpath(place) for place in _secret_places(machine)}
     return tuple(outermost(place for place in found if _can_be_hidden(place) and not machine.needs(place)))
+
+
+def secrets_by_home(environ: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return what `secrets` tells of each of the user's homes, which differ where HOME isn't the system's.
+
+    Args:
+        environ: The user's whole environment.
+    """
+    return {home: secrets(home, environ) for home in homes(environ)}
 
 
 def toolchains(

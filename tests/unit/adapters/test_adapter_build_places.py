@@ -18,6 +18,7 @@ from veln_hook.adapters.pip.build_places import (
     readable,
     writable,
 )
+from veln_hook.sandbox.hiding import secrets_by_home
 from veln_hook.sandbox.layout import is_within
 from veln_hook.sandbox.surroundings import is_wide, repository
 
@@ -168,7 +169,7 @@ def test_nothing_above_is_read_without_a_repository(tmp_path, environ):
 
 def test_what_a_build_reads(tree, home, environ):
     source = SourceTree(str(tree), "demo", own=True)
-    found = readable(_command(tree), source, environ, (str(tree),))
+    found = readable(_command(tree), source, environ, (str(tree),), secrets_by_home(environ))
     real = [os.path.realpath(path) for path in found]
     assert any(is_within(os.path.realpath(sys.prefix), path) for path in real)
     assert any(is_within(str(paths.PACKAGE_DIR), path) for path in real)
@@ -188,7 +189,13 @@ def test_a_build_environment_is_read_as_a_whole(tree, environ, tmp_path, monkeyp
         "PYTHONPATH": f"{build}/site",
         "PYTHONNOUSERSITE": "1",
     }
-    found = readable(_command(tree), SourceTree(str(tree), "demo", own=False), inside, (str(tree),))
+    found = readable(
+        _command(tree),
+        SourceTree(str(tree), "demo", own=False),
+        inside,
+        (str(tree),),
+        secrets_by_home(inside),
+    )
     assert str(build) in found
     assert str(tmp_path / "other") not in found
 
@@ -197,14 +204,26 @@ def test_an_environment_in_a_writable_tree_is_named_so_that_it_stays_as_it_is(tr
     venv = tree / ".venv"
     (venv / "bin").mkdir(parents=True)
     monkeypatch.setattr(sys, "prefix", str(venv))
-    found = readable(_command(tree), SourceTree(str(tree), "demo", own=True), environ, (str(tree),))
+    found = readable(
+        _command(tree),
+        SourceTree(str(tree), "demo", own=True),
+        environ,
+        (str(tree),),
+        secrets_by_home(environ),
+    )
     assert str(venv) in found
 
 
 def test_an_environment_that_is_a_home_is_read_in_its_parts(tree, home, environ, monkeypatch):
     (home / "lib").mkdir()
     monkeypatch.setattr(sys, "prefix", str(home))
-    found = readable(_command(tree), SourceTree(str(tree), "demo", own=True), environ, (str(tree),))
+    found = readable(
+        _command(tree),
+        SourceTree(str(tree), "demo", own=True),
+        environ,
+        (str(tree),),
+        secrets_by_home(environ),
+    )
     assert str(home / "lib") in found
     assert str(home) not in found
 
@@ -215,17 +234,19 @@ def test_secrets_pips_configuration_and_our_store_are_hidden(home, environ):
         (home / name).write_text("machine example.org login x password y\n")
     configuration = home.parent / "other.conf"
     configuration.touch()
-    found = hidden({**environ, "PIP_CONFIG_FILE": str(configuration)})
+    environ = {**environ, "PIP_CONFIG_FILE": str(configuration)}
+    found = hidden(environ, secrets_by_home(environ))
     for path in (home / ".netrc", home / ".pip" / "pip.conf", home / ".config/pip/pip.conf", configuration):
         assert any(is_within(str(path), place) for place in found), path
 
 
 def test_a_configuration_that_is_switched_off_hides_no_device(environ):
-    assert os.devnull not in hidden({**environ, "PIP_CONFIG_FILE": os.devnull})
+    environ["PIP_CONFIG_FILE"] = os.devnull
+    assert os.devnull not in hidden(environ, secrets_by_home(environ))
 
 
 def test_the_store_is_hidden_where_there_is_one(home, environ, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     store = Path(paths.state_dir())
     store.mkdir(parents=True)
-    assert str(store) in hidden(environ)
+    assert str(store) in hidden(environ, secrets_by_home(environ))

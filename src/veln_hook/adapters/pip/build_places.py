@@ -113,7 +113,11 @@ def installed_into(scheme: Scheme, environ: Mapping[str, str]) -> list[str]:
 
 
 def readable(
-    command: BuildCommand, source: SourceTree, environ: Mapping[str, str], write: Sequence[str]
+    command: BuildCommand,
+    source: SourceTree,
+    environ: Mapping[str, str],
+    write: Sequence[str],
+    secrets: Mapping[str, tuple[str, ...]],
 ) -> tuple[str, ...]:
     """Return what a build reads that may lie in a hidden place: a home, a temporary directory.
 
@@ -122,6 +126,7 @@ def readable(
         source: The tree it belongs to.
         environ: The build's environment.
         write: What it may write.
+        secrets: What `hiding.secrets_by_home` tells.
 
     Returns:
         Existing paths; a home itself, or what holds one, is never among them. What lies in a writable
@@ -137,7 +142,7 @@ def readable(
     if source.own:
         wanted += repository(os.path.realpath(command.cwd), environ)
     for home in homes(environ):
-        wanted += hiding.toolchains(home, environ)
+        wanted += hiding.toolchains(home, environ, secrets.get(home))
     return _without_nested(wanted, environ, write)
 
 
@@ -161,15 +166,16 @@ def _without_nested(
     )
 
 
-def hidden(environ: Mapping[str, str]) -> tuple[str, ...]:
+def hidden(environ: Mapping[str, str], secrets: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Return what a build must not read wherever it lies: secrets, our own state, pip's configuration.
 
     Args:
         environ: The caller's environment, before anything was taken out of it.
+        secrets: What `hiding.secrets_by_home` tells of it.
     """
     found = [str(paths.state_dir()), *_pip_configuration(environ)]
-    for home in homes(environ):
-        found += hiding.secrets(home, environ)
+    for places in secrets.values():
+        found += places
     # No device: PIP_CONFIG_FILE=/dev/null is how a configuration is switched off.
     return tuple(dict.fromkeys(path for path in found if os.path.isfile(path) or os.path.isdir(path)))
 
@@ -219,13 +225,10 @@ def _beside_the_environment() -> Iterator[str]:
 
 
 def _pip_configuration(environ: Mapping[str, str]) -> Iterable[str]:
-    """Yield the files that pip reads its options from, index credentials among them."""
+    """Yield the files that pip reads its options from; those in a home are among the secrets already."""
     if environ.get("PIP_CONFIG_FILE"):
         yield environ["PIP_CONFIG_FILE"]
     yield os.path.join(sys.prefix, "pip.conf")
     yield "/etc/pip.conf"
     for directory in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep):
         yield os.path.join(directory, "pip")
-    for home in homes(environ):
-        yield os.path.join(home, ".pip")
-        yield os.path.join(environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "pip")

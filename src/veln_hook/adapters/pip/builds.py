@@ -21,7 +21,7 @@ from veln_hook.adapters.pip.build_refusals import tell_no_network, tell_refusals
 from veln_hook.adapters.pip.run import Run, StoppedError, current, refusal, stopping
 from veln_hook.model import Candidate, ExitStatus, Source
 from veln_hook.report.wording import printable
-from veln_hook.sandbox import environment, ladder
+from veln_hook.sandbox import environment, hiding, ladder
 from veln_hook.sandbox.client import Launch
 from veln_hook.sandbox.interface import Confinement, Rung
 from veln_hook.sandbox.ladder import Ladder
@@ -161,12 +161,13 @@ def _confinement(command: BuildCommand, source: SourceTree, environ: dict[str, s
         write = build_places.writable(command, source, os.environ)
     except PlaceError as error:
         raise StoppedError(f"HOLD  {error}", ExitStatus.NEEDS_REVIEW) from error
+    secrets = hiding.secrets_by_home(os.environ)
     return Confinement(
         cwd=command.cwd,
         environment={**({} if "GIT_CONFIG_COUNT" in environ else _GIT_TRUSTS), **environ},
         write=write,
-        read=build_places.readable(command, source, environ, write),
-        hide=build_places.hidden(os.environ),
+        read=build_places.readable(command, source, environ, write, secrets),
+        hide=build_places.hidden(os.environ, secrets),
     )
 
 
