@@ -277,17 +277,6 @@ def read_to_end(sock: socket.socket) -> None:
         pass
 
 
-def client_hello(name: str | None) -> bytes:
-    """Return the records that a real client begins with."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    outgoing = ssl.MemoryBIO()
-    with contextlib.suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name).do_handshake()
-    return outgoing.read()
-
-
 def query(name: str, kind: int = 1, number: int = 7) -> bytes:
     """Return a DNS question."""
     labels = b"".join(bytes((len(label),)) + label.encode("latin-1") for label in name.split(".") if label)

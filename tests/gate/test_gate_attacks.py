@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 
 import pytest
-from gate_world import client_hello, keep, query, read_all, respond, wait_for
+from gate_world import keep, query, read_all, respond, wait_for
+
+from support.tls import client_hello
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

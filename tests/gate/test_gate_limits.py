@@ -7,8 +7,9 @@ import socket
 import threading
 
 import pytest
-from gate_world import SECONDS, World, client_hello, keep, query, read_all, respond, wait_for
+from gate_world import SECONDS, World, keep, query, read_all, respond, wait_for
 
+from support.tls import client_hello
 from veln_hook.gate.limits import Limits, fitting_connections
 
 SHORT = {"head_seconds": 0.3, "hello_seconds": 0.3, "linger_seconds": 0.3, "who_seconds": 0.3}

@@ -7,8 +7,10 @@ import struct
 from ipaddress import IPv4Address, ip_network
 
 import pytest
-from gate_world import SECONDS, client_hello, echo, keep, query, read_all, read_exactly, respond, wait_for
+from gate_world import SECONDS, echo, keep, query, read_all, read_exactly, respond, wait_for
 from test_gate_tunnel import ALERT, talk
+
+from support.tls import client_hello
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

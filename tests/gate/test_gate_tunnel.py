@@ -7,7 +7,9 @@ import socket
 import ssl
 
 import pytest
-from gate_world import SECONDS, client_hello, echo, keep, read_all, read_exactly, read_to_reset, wait_for
+from gate_world import SECONDS, echo, keep, read_all, read_exactly, read_to_reset, wait_for
+
+from support.tls import client_hello
 
 ALERT = b"\x15\x03\x03\x00\x02\x02\x31"
 

@@ -146,9 +146,8 @@ from _test_backend import *
 """
 
 
-def test_a_build_in_a_subdirectory_of_the_users_repository_asks_git(
-    shared: Env, tmp_path: Path, target: Path
-) -> None:
+def _repository(tmp_path: Path) -> Path:
+    """Return a project in a subdirectory of a repository, whose backend asks git."""
     tree = make_tree(
         tmp_path / "repository",
         "demo",
@@ -159,22 +158,20 @@ def test_a_build_in_a_subdirectory_of_the_users_repository_asks_git(
     _git(tree.parent, "init", "-q")
     _git(tree.parent, "add", ".")
     _git(tree.parent, "commit", "-q", "-m", "x")
+    return tree
+
+
+def test_a_build_in_a_subdirectory_of_the_users_repository_asks_git(
+    shared: Env, tmp_path: Path, target: Path
+) -> None:
+    tree = _repository(tmp_path)
     result = shared.run_pip("install", "-t", str(target), str(tree), policy=LET_THROUGH)
     assert result.returncode == 0, result
     assert _git(tree, "rev-parse", "HEAD").strip() in (target / "demo.py").read_text()
 
 
 def test_a_checkout_is_built_where_it_is(shared: Env, tmp_path: Path, target: Path) -> None:
-    tree = make_tree(
-        tmp_path / "repository",
-        "demo",
-        "1.0",
-        pyproject=PYPROJECT,
-        files={"hostile.py": ASKS_GIT, "demo.py": ""},
-    )
-    _git(tree.parent, "init", "-q")
-    _git(tree.parent, "add", ".")
-    _git(tree.parent, "commit", "-q", "-m", "x")
+    tree = _repository(tmp_path)
     url = f"git+file://{tree.parent}#egg=demo&subdirectory={tree.name}"
     result = shared.run_pip("install", "-t", str(target), url, policy=LET_THROUGH)
     assert result.returncode == 0, result

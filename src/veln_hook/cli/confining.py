@@ -38,6 +38,8 @@ STARTED_UNASKED = (
 """Names in the working directory of what other programs of the user run without being asked to."""
 ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 """Whoever writes into an environment writes into every later start of its Python."""
+_MAX_CERTIFICATES = 4 << 20
+"""Bytes; the authorities that browsers trust take a quarter of a million."""
 _OWN_FILES = (Rung.NAMESPACES, Rung.BUBBLEWRAP)
 """Rungs that lay a file system out; the others can't take a part out of what is written (landlock(7))."""
 
@@ -248,10 +250,6 @@ def _certificates(environ: Mapping[str, str]) -> Iterator[str]:
                     continue
                 if b"-----BEGIN CERTIFICATE-----" in text and b"PRIVATE KEY-----" not in text:  # RFC 7468
                     yield path
-
-
-_MAX_CERTIFICATES = 4 << 20
-"""Bytes; the authorities that browsers trust take a quarter of a million."""
 
 
 def _but_named(secrets: Iterable[str], named: Sequence[str]) -> list[str]:

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from support.tls import client_hello
 from veln_hook.gate.hello import Hello, HelloError, is_retry, parse_hello, read_hello
 
-
-def real(name: str | None) -> bytes:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    outgoing = ssl.MemoryBIO()
-    with contextlib.suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name).do_handshake()
-    return outgoing.read()
-
-
-RECORD = real("files.example.org")
+RECORD = client_hello("files.example.org")
 MESSAGE = RECORD[5:]
 
 
@@ -46,7 +35,7 @@ def read(data: bytes, **options: bool) -> tuple[bytes, Hello]:
 
 def test_a_real_hello():
     assert read(RECORD + b"\x17\x03\x03\x00\x01x") == (RECORD, Hello("files.example.org", hidden=False))
-    assert read(real(None))[1] == Hello(None, hidden=False)
+    assert read(client_hello(None))[1] == Hello(None, hidden=False)
 
 
 def test_a_hello_without_extensions_names_nobody():
