@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from typing import Optional
 
 from veln_hook.sandbox.client import Launch
 from veln_hook.sandbox.interface import Confinement, Limits, Rung
+from veln_hook.sandbox.short_paths import make_directory
 
 _SECONDS = 20.0
 _LINUX = (Rung.NAMESPACES, Rung.BUBBLEWRAP, Rung.NETNS_SUPERVISOR, Rung.SUPERVISOR)
 _WORKS = "works"
-_SHORT_PLACES = ("/tmp", "/var/tmp")  # noqa: S108 - a directory of its own is made there
 _NO_RUNGS = {"win32": "there is none for Windows: use WSL2"}
 _ADVICE_APPARMOR = (
     "'sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0' allows the strongest one, "
@@ -118,8 +118,11 @@ def _candidates() -> tuple[Rung, ...]:
 def _problem(rung: Rung) -> str:
     """Return why a rung isn't one here; empty if it is."""
     try:
-        with _scratch() as directory:
+        directory = make_directory("veln-hook-probe-")
+        try:
             return _attempted(rung, directory)
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
     except OSError as error:
         return str(error)
 
@@ -147,16 +150,6 @@ def _attempted(rung: Rung, directory: str) -> str:
         arguments = [str(tcp.getsockname()[1]), directory, secret, outside]
         command = [os.path.realpath(sys.executable), "-I", "-S", "-c", _ATTEMPTS, *arguments]
         return _outcome(confinement, command, rung)
-
-
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    """Return a directory whose path is short enough for a socket's name (unix(7)), if there can be one."""
-    for place in _SHORT_PLACES:
-        try:
-            return tempfile.TemporaryDirectory(prefix="veln-hook-probe-", dir=place)
-        except OSError:
-            continue  # not there, or not to be written
-    return tempfile.TemporaryDirectory(prefix="veln-hook-probe-")
 
 
 def _outcome(confinement: Confinement, command: list[str], rung: Rung) -> str:

@@ -16,7 +16,6 @@ import shutil
 import socket
 import struct
 import sys
-import tempfile
 import threading
 from typing import TYPE_CHECKING
 
@@ -24,14 +23,13 @@ from veln_hook.errors import UsageError
 from veln_hook.gate import extra
 from veln_hook.sandbox.interface import Refusal
 from veln_hook.sandbox.routing import MAX_BYTES
+from veln_hook.sandbox.short_paths import make_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from veln_hook.gate.egress import Egress
 
-_MAX_SOCKET_PATH = 100  # unix(7): 108 bytes with the final zero
-_PLACES = ("/tmp", "/dev/shm")  # noqa: S108 - a directory of mode 0700 is made there
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): process, user, group
 _MAX_DESCRIPTORS = 4
 
@@ -59,7 +57,7 @@ class BuildGate:
 
         self._egress: Egress = Egress(allow, index_hosts=index_hosts)
         self._told: dict[tuple[str, int | None, str], int] = {}
-        self._directory = _private_directory()
+        self._directory = make_directory("veln-hook-gate-")
         self.path = os.path.join(self._directory, "route")
         """What ``client.Launch`` takes as its route."""
         self._door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -129,19 +127,6 @@ def _pass_on(start: socket.socket, end: socket.socket) -> None:
             with contextlib.suppress(OSError):
                 side.shutdown(socket.SHUT_RDWR)
         start.close()  # the other direction's thread closes the other end
-
-
-def _private_directory() -> str:
-    """Make a directory of mode 0700 whose path leaves room for a socket's name.
-
-    Raises:
-        OSError: There is no place for one.
-    """
-    places = [place for place in (tempfile.gettempdir(), *_PLACES) if len(place) < _MAX_SOCKET_PATH // 2]
-    for place in places:
-        with contextlib.suppress(OSError):
-            return tempfile.mkdtemp(prefix="veln-hook-gate-", dir=place)
-    raise OSError("no directory is writable and has a path short enough for a UNIX socket")
 
 
 _gates: dict[tuple[frozenset[str], frozenset[str]], BuildGate] = {}
