@@ -58,7 +58,7 @@ def _locked(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _making(directory: Path) -> Iterator[bool]:
+def making(directory: Path) -> Iterator[bool]:
     """Give ``True``, under a lock, if ``directory`` is to be made now; it counts as made when the block ends well.
 
     Virtualenvs can't be built elsewhere and renamed, because they know their
@@ -86,7 +86,12 @@ def _remove_unused(siblings: Iterator[Path]) -> None:
                 shutil.rmtree(directory, ignore_errors=True)
 
 
-def _run(command: Sequence[str | Path], env: dict[str, str]) -> None:
+def run(command: Sequence[str | Path], env: dict[str, str]) -> None:
+    """Run a command that must end with 0.
+
+    Raises:
+        RuntimeError: It doesn't; the message has its whole output.
+    """
     done = subprocess.run(
         list(map(str, command)),
         env=env,
@@ -101,14 +106,14 @@ def _run(command: Sequence[str | Path], env: dict[str, str]) -> None:
         )
 
 
-def _machine_environ() -> dict[str, str]:
+def machine_environ() -> dict[str, str]:
     """Return this machine's environment, pip configuration and all, for fetching what tests are made of."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return {**environ, "VELN_HOOK": "off", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
 
 
 @functools.cache
-def _machine_pip() -> list[str]:
+def machine_pip() -> list[str]:
     """Return the command of a pip that may talk to this machine's index."""
     if importlib.util.find_spec("pip") is not None:
         return [sys.executable, "-m", "pip"]
@@ -121,37 +126,37 @@ def _machine_pip() -> list[str]:
     raise RuntimeError("no pip was found to fetch the tests' own wheels with")
 
 
-def _download(name: str, python: str, requirements: Sequence[str]) -> list[Path]:
-    """Return the wheels of exactly these requirements for that Python, fetched once."""
+def download(name: str, python: str, requirements: Sequence[str], *, deps: bool = False) -> list[Path]:
+    """Return the wheels of exactly these requirements for that Python, or of what they need too, fetched once."""
     directory = cache_directory() / "wheels" / name
-    with _making(directory) as missing:
+    with making(directory) as missing:
         if missing:
             options = [
-                "--no-deps",
+                *([] if deps else ["--no-deps"]),
                 "--only-binary=:all:",
                 "--python-version",
                 python,
                 "--dest",
                 str(directory),
             ]
-            _run([*_machine_pip(), "download", "--quiet", *options, *requirements], _machine_environ())
+            run([*machine_pip(), "download", "--quiet", *options, *requirements], machine_environ())
     return sorted(directory.glob("*.whl"))
 
 
 def pip_wheel(version: str) -> Path:
     """Return pip's own wheel."""
-    return _download(f"pip-{version}", PYTHONS[-1], [f"pip=={version}"])[0]
+    return download(f"pip-{version}", PYTHONS[-1], [f"pip=={version}"])[0]
 
 
 def legacy_build_wheels() -> list[Path]:
     """Return wheels of setuptools and wheel that run on every Python here, for legacy builds."""
-    return _download("legacy", PYTHONS[0], _LEGACY)
+    return download("legacy", PYTHONS[0], _LEGACY)
 
 
 def pip_tools_wheels(python: str) -> list[Path]:
     """Return wheels of pip-tools and what it needs besides pip and our own dependencies."""
     names = ["pip-tools", "build", "click", "pyproject-hooks", "setuptools", "wheel"]
-    return _download(f"pip-tools-{python}", python, names)
+    return download(f"pip-tools-{python}", python, names)
 
 
 def dependency_wheels(python: str, *, lowest: bool = False) -> list[Path]:
@@ -165,7 +170,15 @@ def dependency_wheels(python: str, *, lowest: bool = False) -> list[Path]:
             specifier = str(requirement.specifier)
             wanted.append(f"{requirement.name}{specifier.replace('>=', '==') if lowest else specifier}")
     digest = hashlib.sha256(" ".join(wanted).encode()).hexdigest()[:8]
-    return _download(f"dependencies-{python}-{digest}", python, wanted)
+    return download(f"dependencies-{python}-{digest}", python, wanted)
+
+
+def gate_wheels(python: str) -> list[Path]:
+    """Return wheels of what the extra ``veln-hook[gate]`` adds for that Python."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted: list[str] = project["optional-dependencies"]["gate"]
+    digest = hashlib.sha256(" ".join(wanted).encode()).hexdigest()[:8]
+    return download(f"gate-{python}-{digest}", python, wanted, deps=True)
 
 
 @functools.cache
@@ -185,7 +198,7 @@ def hook_wheel() -> Path:
             content = path.read_bytes()
             sha256.update(f"{path.relative_to(tree)} {len(content)}\n".encode() + content)
         directory = cache_directory() / "hook" / sha256.hexdigest()[:16]
-        with _making(directory) as missing:
+        with making(directory) as missing:
             if missing:
                 _remove_unused(directory.parent.glob("*"))
                 if importlib.util.find_spec("hatchling") is not None:
@@ -197,7 +210,7 @@ def hook_wheel() -> Path:
                     command += ["build", "--target", "wheel", "--directory", str(directory)]
                 else:
                     command = [
-                        *_machine_pip(),
+                        *machine_pip(),
                         "wheel",
                         "--quiet",
                         "--no-deps",
@@ -206,14 +219,14 @@ def hook_wheel() -> Path:
                         ".",
                     ]
                 done = subprocess.run(
-                    command, cwd=tree, env=_machine_environ(), capture_output=True, text=True, check=False
+                    command, cwd=tree, env=machine_environ(), capture_output=True, text=True, check=False
                 )
                 if done.returncode != 0:
                     raise RuntimeError(f"veln-hook's wheel can't be built\n{done.stdout}{done.stderr}")
     return next(directory.glob("*.whl"))
 
 
-def _plain_environ(home: Path) -> dict[str, str]:
+def plain_environ(home: Path) -> dict[str, str]:
     """Return an environment in which pip knows nothing of this machine."""
     return {
         "PATH": "/usr/bin:/bin",
@@ -234,14 +247,14 @@ def bare_venv(pair: Pair) -> Path:
         raise RuntimeError(f"Python {pair.python} was not found on this machine")
     known_by = hashlib.sha256(base.encode()).hexdigest()[:8]
     prefix = cache_directory() / "venvs" / f"{pair}-{known_by}" / "bare"
-    with _making(prefix) as missing:
+    with making(prefix) as missing:
         if missing:
-            environ = _plain_environ(prefix)
-            _run([base, "-m", "venv", "--without-pip", prefix], environ)
+            environ = plain_environ(prefix)
+            run([base, "-m", "venv", "--without-pip", prefix], environ)
             for script in (prefix / "bin").glob("[Aa]ctivate*"):
                 script.unlink()  # they would name another environment in every copy
             wheel = pip_wheel(pair.pip)
-            _run([prefix / "bin/python", wheel / "pip", "install", "--quiet", wheel], environ)
+            run([prefix / "bin/python", wheel / "pip", "install", "--quiet", wheel], environ)
     return prefix
 
 
@@ -250,7 +263,7 @@ def hooked_venv(pair: Pair) -> Path:
     wheel = hook_wheel()
     bare = bare_venv(pair)
     prefix = bare.parent / f"hooked-{wheel.parent.name}"
-    with _making(prefix) as missing:
+    with making(prefix) as missing:
         if missing:
             _remove_unused(bare.parent.glob("hooked-*"))
             prefix.rmdir()
@@ -258,8 +271,23 @@ def hooked_venv(pair: Pair) -> Path:
             (prefix / ".complete").unlink()
             pip = [str(prefix / "bin/python"), "-m", "pip"]
             wheels = [wheel, *dependency_wheels(pair.python)]
-            _run([*pip, "install", "--quiet", "--no-deps", *wheels], _plain_environ(prefix))
-            _run([*pip, "check"], _plain_environ(prefix))
+            run([*pip, "install", "--quiet", "--no-deps", *wheels], plain_environ(prefix))
+            run([*pip, "check"], plain_environ(prefix))
+    return prefix
+
+
+def gated_venv(pair: Pair) -> Path:
+    """Return the same as `hooked_venv` with ``veln-hook[gate]``. It is shared: copy it, never change it."""
+    hooked = hooked_venv(pair)
+    prefix = hooked.parent / hooked.name.replace("hooked", "gated")
+    with making(prefix) as missing:
+        if missing:
+            _remove_unused(hooked.parent.glob("gated-*"))
+            prefix.rmdir()
+            copy_venv(hooked, prefix)
+            (prefix / ".complete").unlink()
+            install = [prefix / "bin/python", "-m", "pip", "install", "--quiet", "--no-deps"]
+            run([*install, *gate_wheels(pair.python)], plain_environ(prefix))
     return prefix
 
 
@@ -269,7 +297,7 @@ def copy_venv(source: Path, target: Path) -> None:
     Files are copied, not linked: tests damage installed files on purpose, and
     a link would damage every later test's too. It is 18 MB in 1,400 files: 0.1 s on an idle machine.
     """
-    _run(["cp", "-a", "--reflink=auto", source, target], dict(os.environ))
+    run(["cp", "-a", "--reflink=auto", source, target], dict(os.environ))
     changed = {}
     for script in (target / "bin").iterdir():
         if script.is_symlink() or not script.is_file():

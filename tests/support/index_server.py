@@ -38,7 +38,9 @@ class Request(NamedTuple):
     accept: str
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
+    """What is answered, before anything goes wrong on its way."""
+
     status: int
     body: bytes = b""
     content_type: str = "text/plain"
@@ -62,6 +64,8 @@ class ServedFile:
     requires_python: str
     metadata: bytes | None
     """Content of the ``.metadata`` file; ``None`` if there is none."""
+    size: int | None = None
+    """What pages promise; ``None`` for the truth."""
 
     @property
     def project(self) -> str:
@@ -101,6 +105,8 @@ class IndexServer:
         project_api: Whether PyPI's older ``/pypi/<project>/json`` is there too.
     """
 
+    scheme = "http"
+
     def __init__(
         self,
         *,
@@ -128,8 +134,10 @@ class IndexServer:
         """GETs answered with the content, by filename; ``.metadata`` files count under their own name."""
         self.bytes_sent: Counter[str] = Counter()
         self.requests: list[Request] = []
+        self.headers: list[Message] = []
+        """All headers of each of them."""
         self._lock = threading.Lock()
-        self._server = _Server(self)
+        self._server = self._make_server()
         # A short poll, because shutdown() waits for it to end.
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -144,15 +152,23 @@ class IndexServer:
         self._server.server_close()
         self._thread.join()
 
+    def _make_server(self) -> Server:
+        return Server(self, Handler)
+
+    @property
+    def host(self) -> str:
+        """The address it listens on."""
+        return str(self._server.server_address[0])
+
     @property
     def port(self) -> int:
-        """The port on 127.0.0.1."""
+        """The port there."""
         return int(self._server.server_address[1])
 
     @property
     def root(self) -> str:
         """The URL below which everything lies, without a final slash."""
-        return f"http://127.0.0.1:{self.port}{self.prefix}"
+        return f"{self.scheme}://{self.host}:{self.port}{self.prefix}"
 
     @property
     def url(self) -> str:
@@ -165,7 +181,7 @@ class IndexServer:
         if self.auth is None:
             return self.url
         user, password = (quote(part, safe="") for part in self.auth)
-        return self.url.replace("http://", f"http://{user}:{password}@", 1)
+        return self.url.replace("://", f"://{user}:{password}@", 1)
 
     def file_url(self, filename: str) -> str:
         """Return the URL that this server has the file at."""
@@ -229,29 +245,30 @@ class IndexServer:
 
     # What the handler asks for; it runs in threads of its own.
 
-    def _answer(self, method: str, raw_path: str, headers: Message) -> _Answer:  # noqa: PLR0911 - a route each
+    def _answer(self, method: str, raw_path: str, headers: Message) -> Answer:  # noqa: PLR0911 - a route each
         accept, agent = headers.get("Accept", ""), headers.get("User-Agent", "")
         with self._lock:
             self.requests.append(Request(method, raw_path, agent, accept))
+            self.headers.append(headers)
         if self.auth is not None:
             word = base64.b64encode(":".join(self.auth).encode()).decode()
             if headers.get("Authorization") != f"Basic {word}":
-                return _Answer(401)
+                return Answer(401)
         path = unquote(urlsplit(raw_path).path)
         if not path.startswith(self.prefix + "/"):
-            return _Answer(404)
+            return Answer(404)
         path = path[len(self.prefix) :]
         if path in self.fail:
-            return _Answer(self.fail[path])
+            return Answer(self.fail[path])
         if path.startswith("/files/"):
             return self._file(path[len("/files/") :])
         if path.startswith("/simple/"):
             return self._page(path[len("/simple/") :].rstrip("/"), accept, agent)
         if self.project_api and path.startswith("/pypi/") and path.endswith("/json"):
             return self._project_api(path[len("/pypi/") : -len("/json")])
-        return _Answer(404)
+        return Answer(404)
 
-    def _project_api(self, project: str) -> _Answer:
+    def _project_api(self, project: str) -> Answer:
         releases: dict[str, list[dict[str, Any]]] = {}
         for file in list(self.files.values()):
             if file.project != normalized(project):
@@ -268,33 +285,33 @@ class IndexServer:
                 }
             )
         if not releases:
-            return _Answer(404)
-        return _Answer(200, json.dumps({"releases": releases}).encode(), "application/json")
+            return Answer(404)
+        return Answer(200, json.dumps({"releases": releases}).encode(), "application/json")
 
-    def _file(self, name: str) -> _Answer:
+    def _file(self, name: str) -> Answer:
         file = self.files.get(name)
         if file is not None:
-            return _Answer(200, file.content, "application/octet-stream", name)
+            return Answer(200, file.content, "application/octet-stream", name)
         file = self.files.get(name[: -len(".metadata")]) if name.endswith(".metadata") else None
         if file is not None and file.metadata is not None:
-            return _Answer(200, file.metadata, "text/plain", name)
-        return _Answer(404)
+            return Answer(200, file.metadata, "text/plain", name)
+        return Answer(404)
 
-    def _page(self, project: str, accept: str, agent: str) -> _Answer:
+    def _page(self, project: str, accept: str, agent: str) -> Answer:
         files = [file for file in list(self.files.values()) if file.project == normalized(project)]
         if project and not files:
-            return _Answer(404)
+            return Answer(404)
         # As on PyPI, what a client prefers is what it names; quality values are not weighed.
         wants_json = JSON in accept or "application/vnd.pypi.simple.latest+json" in accept
         if self.html_for_pip22 and self.html and agent.startswith("pip/22."):
             wants_json = False
         if self.json and wants_json:
             page = self._json_page(project, files) if project else self._json_root()
-            return _Answer(200, json.dumps(page).encode(), JSON)
+            return Answer(200, json.dumps(page).encode(), JSON)
         if not self.html:
-            return _Answer(406)
+            return Answer(406)
         text = self._html_page(project, files) if project else self._html_root()
-        return _Answer(200, text.encode(), HTML if HTML in accept else "text/html; charset=utf-8")
+        return Answer(200, text.encode(), HTML if HTML in accept else "text/html; charset=utf-8")
 
     def _projects(self) -> list[str]:
         return sorted({file.project for file in list(self.files.values())})
@@ -315,7 +332,7 @@ class IndexServer:
             "filename": file.filename,
             "url": file.url,
             "hashes": {"sha256": file.sha256} if file.sha256 else {},
-            "size": len(file.content),
+            "size": len(file.content) if file.size is None else file.size,
             "yanked": file.yanked,
         }
         if file.requires_python:
@@ -361,24 +378,28 @@ class IndexServer:
             self.bytes_sent[filename] += size
 
 
-class _Server(ThreadingHTTPServer):
+class Server(ThreadingHTTPServer):
+    """Listens for an index."""
+
     daemon_threads = True
 
-    def __init__(self, index: IndexServer) -> None:
+    def __init__(self, index: IndexServer, handler: type[Handler], host: str = "127.0.0.1") -> None:
         self.index = index
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__((host, 0), handler)
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's looks the name of 127.0.0.1 up, which may take seconds
-        self.server_name, self.server_port = "127.0.0.1", int(self.server_address[1])
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent: a client that goes away in the middle is nothing to report."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """Answers for an index, a request a connection."""
+
     protocol_version = "HTTP/1.1"
-    server: _Server
+    server: Server
     timeout = 60
 
     def do_GET(self) -> None:
@@ -386,7 +407,12 @@ class _Handler(BaseHTTPRequestHandler):
         answer = index._answer(self.command, self.path, self.headers)
         etag = f'"{hashlib.sha256(answer.body).hexdigest()}"'
         if index.cache_control and answer.status == 200 and self.headers.get("If-None-Match") == etag:
-            answer = _Answer(304)
+            answer = Answer(304)
+        self.answer(answer, etag)
+
+    def answer(self, answer: Answer, etag: str) -> None:
+        """Send it."""
+        index = self.server.index
         self.send_response(answer.status)
         if answer.status == 401:
             self.send_header("WWW-Authenticate", 'Basic realm="tests"')

@@ -1,0 +1,78 @@
+"""Real uvs, each in a virtualenv of its own, as ``pip install uv`` leaves it."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING
+
+from support import cache
+from support.pythons import newest_pair
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UVS = ("0.5.31", "0.9.30", "0.13.9")
+"""Each uv of the matrix, the oldest first.
+
+Between them lie what made uv behave differently behind a gate: 0.9.4 (shows problem+json), 0.9.23 (``https-proxy`` in
+its configuration), 0.10 and later (checks the index's hashes in ``uv pip install``).
+"""
+
+NEWEST = UVS[-1]
+
+_missing: dict[str, NotHereError] = {}
+
+
+class NotHereError(Exception):
+    """A client is neither kept on this machine nor to be had from an index; the text tells why."""
+
+
+def full() -> bool:
+    """Tell whether everything is to be tested (``VELN_HOOK_FULL=1``)."""
+    return os.environ.get("VELN_HOOK_FULL", "") not in ("", "0")
+
+
+def selected_uvs() -> list[str]:
+    """Return the versions that tests of what differs between them run with: the oldest and the newest, or all."""
+    return list(UVS) if full() else [UVS[0], UVS[-1]]
+
+
+@functools.cache
+def uv_bin(version: str) -> Path:
+    """Return the directory of that uv's ``uv`` and ``uvx``, beside a Python that has it installed; never change it.
+
+    Raises:
+        NotHereError: It can't be had here.
+    """
+    return client_venv(f"uv-{version}", [f"uv=={version}"]) / "bin"
+
+
+def client_venv(name: str, requirements: list[str]) -> Path:
+    """Return a virtualenv of the newest Python here with these requirements, fetched once; never change it.
+
+    Args:
+        name: What it is kept under.
+        requirements: What pip installs into it, with what they need.
+
+    Raises:
+        NotHereError: They can't be had here.
+    """
+    if name in _missing:  # asking an index in vain takes pip half a minute
+        raise _missing[name]
+    pair = newest_pair()
+    bare = cache.bare_venv(pair)
+    prefix = cache.cache_directory() / "clients" / f"{name}-{bare.parent.name}"
+    try:
+        with cache.making(prefix) as missing:
+            if missing:
+                prefix.rmdir()
+                cache.copy_venv(bare, prefix)
+                (prefix / ".complete").unlink()
+                install = [prefix / "bin/python", "-m", "pip", "install", "--quiet", *requirements]
+                cache.run(install, cache.machine_environ())
+    except RuntimeError as error:
+        last = str(error).strip().splitlines()[-1]
+        _missing[name] = NotHereError(f"{' '.join(requirements)} can't be had here: {last}")
+        raise _missing[name] from error
+    return prefix
