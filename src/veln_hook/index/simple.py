@@ -31,6 +31,15 @@ class FileEntry(NamedTuple):
     size: Optional[int]
     requires_python: str
     yanked: bool
+    has_metadata: bool = False
+    """Whether the index offers the file's metadata beside it (PEP 658, 714)."""
+    metadata_sha256: str = ""
+    """Lower-case hex digest of that metadata; empty if the index promises none."""
+    flaw: str = ""
+    """Why nobody should take the file from this page: clients would read its entry differently.
+
+    Empty for a sound one. Only ``PageView``, ``HtmlPage`` and ``ProjectAnswer`` look for any.
+    """
 
 
 def parse_upload_time(text: object) -> datetime | None:
