@@ -76,13 +76,18 @@ def limit(task: Task) -> None:
             resource.setrlimit(kind, (lowest, lowest))
 
 
-def drop_capabilities() -> None:
-    """Keep only what a build by root needs, and nothing for anybody else; also not across exec.
+def drop_capabilities(keep: int | None = None) -> None:
+    """Keep only what is named; also not across exec.
+
+    Args:
+        keep: A bit for each capability, all below 32; if not given, what a build by root needs, and nothing
+            for anybody else.
 
     Raises:
         OSError: The kernel refuses.
     """
-    keep = _ROOT_KEEPS if os.geteuid() == 0 else 0
+    if keep is None:
+        keep = _ROOT_KEEPS if os.geteuid() == 0 else 0
     for capability in range(_CAPABILITIES):
         if not keep >> capability & 1:
             try:

@@ -78,19 +78,24 @@ def listeners(*, names: bool) -> list[tuple[str, Socket]]:
     Raises:
         OSError: One can't be made.
     """
-    proxy = _bound(_socket.SOCK_STREAM, "127.0.0.1", 0)
+    proxy = bound(_socket.SOCK_STREAM, "127.0.0.1", 0)
     proxy.listen(_BACKLOG)
     made = [("proxy", proxy)]
     if names:
-        made.append(("dns", _bound(_socket.SOCK_DGRAM, "0.0.0.0", _DNS_PORT)))  # noqa: S104 - a namespace of its own
+        made.append(("dns", bound(_socket.SOCK_DGRAM, "0.0.0.0", _DNS_PORT)))  # noqa: S104 - a namespace of its own
         for port in TCP_PORTS:
-            wanted = _bound(_socket.SOCK_STREAM, "0.0.0.0", port)  # noqa: S104 - as above
+            wanted = bound(_socket.SOCK_STREAM, "0.0.0.0", port)  # noqa: S104 - as above
             wanted.listen(_BACKLOG)
             made.append(("tcp", wanted))
     return made
 
 
-def _bound(kind: int, address: str, port: int) -> Socket:
+def bound(kind: int, address: str, port: int) -> Socket:
+    """Return a socket of that type with an IPv4 address of its own.
+
+    Raises:
+        OSError: It can't have it.
+    """
     made = Socket(_socket.AF_INET, kind)
     made.bind((address, port))
     return made
