@@ -281,9 +281,12 @@ class Handler:
     def covers(self, target) -> bool:
         return target.host == "pypi.org"
 
-    async def serve(self, client, target) -> None:
+    async def serve(self, client, target, _origin) -> None:
         self.served.append(Served(*target))
         await client.write((await client.exactly(5)).upper())
+
+    async def close(self) -> None:
+        pass
 
 
 def test_a_handler_serves_its_hosts_in_place_of_the_tunnel(make_world, names):

@@ -19,26 +19,7 @@ if TYPE_CHECKING:
     from veln_hook.gate.refusing import RefusedError
     from veln_hook.gate.resolve import Connector
     from veln_hook.gate.route import Route
-
-
-class Handler(Protocol):
-    """Serves connections to some hosts itself, in place of the tunnel; it decides what it reaches for them.
-
-    Its hosts need not be listed. It is asked before the rules are, so index hosts can have one.
-    """
-
-    def covers(self, target: Target) -> bool:
-        """Tell whether connections to this target are served here."""
-
-    async def serve(self, client: Stream, target: Target) -> None:
-        """Serve one connection, from the first byte that the client sends to its target until the end.
-
-        It runs in the gate's event loop and must not block it; it is cancelled when the gate closes.
-
-        Raises:
-            OSError: The connection broke.
-            EOFError: It ended too early.
-        """
+    from veln_hook.gate.turns import Turn
 
 
 @dataclass(frozen=True)
@@ -59,6 +40,39 @@ class Origin:
         known = asyncio.get_running_loop().create_future()
         known.set_result(self.process)
         return known
+
+
+class Handler(Protocol):
+    """Serves connections to some hosts itself, in place of the tunnel; it decides what it reaches for them.
+
+    Its hosts need not be listed. It is asked before the rules are, so index hosts can have one.
+    """
+
+    def covers(self, target: Target) -> bool:
+        """Tell whether connections to this target are served here."""
+
+    async def serve(self, client: Stream, target: Target, origin: Origin) -> None:
+        """Serve one connection, from the first byte that the client sends to its target until the end.
+
+        It runs in the gate's event loop and must not block it; it is cancelled when the gate closes.
+
+        Raises:
+            RefusedError: It went against the rules; the client knows, and it is to be recorded.
+            OSError: The connection broke.
+            EOFError: It ended too early.
+        """
+
+    async def serve_request(self, turn: Turn) -> None:
+        """Answer one plain HTTP request that named this target.
+
+        Raises:
+            RefusedError: It goes against the rules; the client is to be told, and it is to be recorded.
+            OSError: The connection broke.
+            EOFError: It ended too early.
+        """
+
+    async def close(self) -> None:
+        """Close what it keeps open between connections; called once, when all of them have ended."""
 
 
 @dataclass(frozen=True)

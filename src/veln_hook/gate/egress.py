@@ -14,12 +14,14 @@ from veln_hook.gate.context import Context
 from veln_hook.gate.fake import FakeAddresses
 from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT
 from veln_hook.gate.limits import Limits
+from veln_hook.gate.listening import Door, bound
 from veln_hook.gate.resolve import Connector
 from veln_hook.gate.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import TracebackType
+    from typing import Callable
 
     from veln_hook.gate.attempts import Attempt
     from veln_hook.gate.context import Handler
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 class Egress:
     """Serves the sockets of confined commands; a context manager, closed at its end.
 
-    It listens nowhere: whoever holds the other end of a route can use it, and nobody else. It runs in one
-    daemon thread, and names are looked up in short-lived ones.
+    Whoever holds the other end of a route can use it, or knows the password of a listener, and nobody else;
+    it listens nowhere by itself. It runs in one daemon thread, and names are looked up in short-lived ones.
     """
 
     def __init__(
@@ -79,19 +81,52 @@ class Egress:
             OSError: No socket can be made.
             ValueError: The gate is closed.
         """
-        with self._lock:
-            if self._closed:
-                raise ValueError("the gate is closed")
-            if self._running is None:
-                self._running = self._started()
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            try:
-                self._running.loop.call_soon_threadsafe(self._running.server.add_route, ours)
-            except RuntimeError:  # its thread has ended by itself
-                ours.close()
-                theirs.close()
-                raise OSError("the gate doesn't run any more") from None
-            return theirs.detach()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            self._tell(lambda server: server.add_route(ours))
+        except BaseException:
+            ours.close()
+            theirs.close()
+            raise
+        return theirs.detach()
+
+    def listen(
+        self, host: str = "127.0.0.1", port: int = 0, *, password: str | None, shared: bool = False
+    ) -> int:
+        """Serve a proxy's clients at a TCP port, besides routes.
+
+        Args:
+            host: An address of this machine.
+            port: 0 for any that is free.
+            password: What clients have to bring (``Proxy-Authorization: Basic``, with any user); with
+                ``None`` whoever can connect is a client.
+            shared: Whether other processes may listen there too (``SO_REUSEPORT``).
+
+        Returns:
+            The port.
+
+        Raises:
+            OSError: It can't be listened there.
+            ValueError: The gate is closed, the password is empty, or this system can't share a port.
+        """
+        door = None if password is None else Door(password)
+        sock = bound(host, port, shared=shared)
+        number: int = sock.getsockname()[1]
+        try:
+            self._tell(lambda server: server.listen(sock, door))
+        except BaseException:
+            sock.close()
+            raise
+        return number
+
+    def stop_listening(self) -> None:
+        """Close what `listen` has opened; connections that are there are served to their end."""
+        if self._running is not None:
+            self._tell(lambda server: server.stop_listening())
+
+    def connections(self) -> int:
+        """Return how many connections are being served."""
+        return 0 if self._running is None else self._running.server.connections()
 
     def refusals(self) -> tuple[Attempt, ...]:
         """Return what was tried and not let through: host, port or None, process, count."""
@@ -127,6 +162,17 @@ class Egress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _tell(self, what: Callable[[Server], None]) -> None:
+        with self._lock:
+            if self._closed:
+                raise ValueError("the gate is closed")
+            if self._running is None:
+                self._running = self._started()
+            try:
+                self._running.loop.call_soon_threadsafe(what, self._running.server)
+            except RuntimeError:  # its thread has ended by itself
+                raise OSError("the gate doesn't run any more") from None
 
     def _started(self) -> _Running:
         starting = _Starting()

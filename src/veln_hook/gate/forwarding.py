@@ -7,44 +7,37 @@ what is left over of one can't become another (RFC 9112 section 11.2).
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import h11
 
-from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT, Target, bracketed, read_authority, read_http_url
-from veln_hook.gate.refusing import RefusedError, UnreachableError, no_tls, other_host, unreadable
+from veln_hook.gate.headers import BadRequestError, end_to_end, is_chunked
+from veln_hook.gate.hosts import HTTPS_PORT, Target, host_field
+from veln_hook.gate.refusing import no_tls
 from veln_hook.gate.stream import CutOffError, settled
+from veln_hook.gate.turns import BadResponseError, Turn, Turns, next_event
 
 if TYPE_CHECKING:
     from veln_hook.gate.context import Context, Origin
+    from veln_hook.gate.listening import Door
+    from veln_hook.gate.refusing import RefusedError
     from veln_hook.gate.stream import Stream
 
-# RFC 9110 section 7.6.1, and what is said to proxies only. `expect` is answered here.
-_HOP_BY_HOP = frozenset(
-    b"connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer"
-    b" transfer-encoding upgrade expect host".split()
-)
 _VIA = (b"via", b"1.1 veln-hook")
 
 
-class BadRequestError(Exception):
-    """A request that can't be understood in one way. Its text is one line for the client."""
-
-
-class BadResponseError(Exception):
-    """A server's response ended or can't be read, and nothing of it has been sent on."""
-
-
-class Session:
-    """One client's requests, one after the other.
-
-    Attributes:
-        http: The client's side of it.
-    """
+class Session(Turns):
+    """One client's requests, forwarded to servers or handed to whoever covers their targets."""
 
     def __init__(
-        self, context: Context, client: Stream, origin: Origin, *, fixed: Target | None = None
+        self,
+        context: Context,
+        client: Stream,
+        origin: Origin,
+        *,
+        fixed: Target | None = None,
+        door: Door | None = None,
     ) -> None:
         """Serve a client.
 
@@ -52,66 +45,31 @@ class Session:
             context: The gate's.
             client: Its connection; it is left open.
             origin: Where it came from.
-            fixed: The only target there is, for a client that doesn't know that it talks to a proxy;
-                without one every request names its own.
+            fixed: The only target there is; see `Turns`.
+            door: What each request has to pass, where anybody could have connected.
         """
-        self._context, self._client, self._origin, self._fixed = context, client, origin, fixed
-        self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=context.limits.head_bytes)
+        super().__init__(client, origin, context.limits, fixed=fixed)
+        self._context, self._stream, self._door = context, client, door
+        self._admitted = door is None
 
-    async def run(self) -> h11.Request | None:
-        """Serve requests until the client ends, or what is left of the connection has no sure meaning.
-
-        Returns:
-            A CONNECT request, unanswered, if one came where targets aren't fixed.
-
-        Raises:
-            OSError: The client's connection broke.
-            EOFError: It ended within a request.
-        """
-        try:
-            while True:
-                self._client.watch.limit(self._context.limits.head_seconds)
-                self._client.whole = True
-                request = await self._event()
-                self._client.whole = False
-                if not isinstance(request, h11.Request):
-                    return None
-                if request.method == b"CONNECT" and self._fixed is None:
-                    return request
-                if not await self._serve(request):
-                    return None
-                self.http.start_next_cycle()
-        except h11.RemoteProtocolError as error:
-            await self.answer(error.error_status_hint, f"veln-hook: not a request that can be read: {error}")
-        except BadRequestError as error:
-            await self.answer(400, f"veln-hook: {error}")
-        except RefusedError as refused:
-            await self.refuse(refused)
-        except UnreachableError as error:
-            await self.answer(502, str(error))
-        except BadResponseError:
-            await self.answer(502, "veln-hook: the server sent no response that can be read")
-        return None
+    async def admit(self, request: h11.Request) -> bool:
+        """Tell whether a request brings the password, if it has to (RFC 9110 section 11.7)."""
+        if self._door is None:
+            return True
+        self._admitted = self._door.opens(request)
+        if not self._admitted:
+            await self.answer(407, self._door.told, self._door.challenge)
+        return self._admitted
 
     async def refuse(self, refused: RefusedError) -> None:
         """Record a refusal and tell the client."""
         await self._context.note_refusal(refused, self._origin)
-        await self.answer(403, str(refused))
+        await super().refuse(refused)
 
-    async def answer(self, status: int, line: str) -> None:
-        """Send one line as body and reason, unless a response has begun, and wait for the client's end."""
-        text = "".join(char if " " <= char <= "~" else "?" for char in line).encode("ascii")
-        body = text + b"\n"
-        headers = [
-            ("content-type", "text/plain; charset=utf-8"),
-            ("content-length", str(len(body))),
-            ("connection", "close"),
-        ]
-        with suppress(h11.LocalProtocolError):
-            await self._send(h11.Response(status_code=status, headers=headers, reason=text))
-            with suppress(h11.LocalProtocolError):  # the response to HEAD has no body
-                await self._send(h11.Data(data=body))
-        await self._client.linger(self._context.limits.linger_seconds)
+    async def refuse_unread(self, error: h11.RemoteProtocolError) -> None:
+        """Tell a client that its request can't be read, unless it could be anybody."""
+        if self._admitted:
+            await super().refuse_unread(error)
 
     async def accept_connect(self) -> None:
         """Answer a CONNECT request with success, and give what follows it back to the stream.
@@ -134,46 +92,26 @@ class Session:
         if framed or not isinstance(await self._event(), h11.EndOfMessage):
             raise BadRequestError("a CONNECT request has no body")
 
-    async def _event(self) -> Any:
-        return await _next_event(self.http, self._client)
-
-    async def _send(self, event: Any) -> None:
-        data = self.http.send(event)
-        if data:
-            await self._client.write(data)
-
-    async def _serve(self, request: h11.Request) -> bool:
-        """Forward one request and its response; tell whether another may follow."""
-        target, path = self._read_target(request)
-        check_host(request, target)
-        if target.port == HTTPS_PORT:
-            raise no_tls(target)
-        server = await self._context.connect(target, self._origin, self._client)
+    async def serve(self, turn: Turn) -> None:
+        """Forward one request and its response; see `Turns`."""
+        handler = self._context.handler(turn.target)
+        if handler is not None:
+            self._context.note_reached(turn.target, turn.origin)
+            await handler.serve_request(replace(turn, request=_without_password(turn.request)))
+            return
+        if turn.target.port == HTTPS_PORT:
+            raise no_tls(turn.target)
+        server = await self._context.connect(turn.target, self._origin, self._stream)
         try:
-            self._client.watch.keep(self._context.limits.idle_seconds)
-            await self._exchange(server, _forwarded(request, target, path))
+            self._client.watch.keep(self._limits.idle_seconds)
+            await self._exchange(server, turn)
         finally:
             server.close()
-        return self.http.our_state is h11.DONE and self.http.their_state is h11.DONE
 
-    def _read_target(self, request: h11.Request) -> tuple[Target, str]:
-        text = request.target.decode("latin-1")
-        if self._fixed is not None and text.startswith("/"):
-            return self._fixed, text
-        if text.startswith("/") or text == "*":
-            raise BadRequestError("this is a proxy: a request names its host in an absolute http URL")
-        try:
-            target, path = read_http_url(text)
-        except ValueError:
-            raise unreadable(text) from None
-        if self._fixed is not None and target != self._fixed:
-            raise other_host(self._fixed, target.host)
-        return target, path
-
-    async def _exchange(self, server: Stream, request: h11.Request) -> None:
-        upstream = h11.Connection(h11.CLIENT, max_incomplete_event_size=self._context.limits.head_bytes)
+    async def _exchange(self, server: Stream, turn: Turn) -> None:
+        upstream = h11.Connection(h11.CLIENT, max_incomplete_event_size=self._limits.head_bytes)
         # Both at once: a server may answer before it has read everything, and then stop to read.
-        upload = asyncio.ensure_future(self._upload(server, upstream, request))
+        upload = asyncio.ensure_future(self._upload(server, upstream, turn, _forwarded(turn)))
         download = asyncio.ensure_future(self._download(server, upstream))
         waiting = {upload, download}
         try:
@@ -184,26 +122,13 @@ class Session:
         finally:
             await settled(upload, download)
 
-    async def _upload(self, server: Stream, upstream: h11.Connection, request: h11.Request) -> None:
-        outgoing: Any = request
-        while True:
-            data = upstream.send(outgoing)
-            if data:
-                try:
-                    await server.write(data)
-                except OSError:  # it reads no more; what it has answered is still to be had
-                    return
-            if isinstance(outgoing, h11.EndOfMessage):
+    async def _upload(self, server: Stream, upstream: h11.Connection, turn: Turn, head: h11.Request) -> None:
+        if not await _reads(server, upstream.send(head)):
+            return
+        async for data in turn.body.chunks():
+            if not await _reads(server, upstream.send(h11.Data(data=data))):
                 return
-            if self.http.they_are_waiting_for_100_continue:
-                await self._send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
-            event = await self._event()
-            if isinstance(event, h11.Data):
-                outgoing = h11.Data(data=event.data)
-            elif isinstance(event, h11.EndOfMessage):
-                outgoing = h11.EndOfMessage()  # without trailers
-            else:
-                raise CutOffError
+        await _reads(server, upstream.send(h11.EndOfMessage()))  # without trailers
 
     async def _download(self, server: Stream, upstream: h11.Connection) -> None:
         while True:
@@ -221,7 +146,7 @@ class Session:
 
     async def _answered(self, server: Stream, upstream: h11.Connection) -> Any:
         try:
-            event = await _next_event(upstream, server)
+            event = await next_event(upstream, server)
         except (h11.RemoteProtocolError, OSError):
             event = None
         if event is None or isinstance(event, h11.ConnectionClosed):
@@ -230,72 +155,47 @@ class Session:
         return event
 
 
-async def _next_event(connection: h11.Connection, stream: Stream) -> Any:
-    while True:
-        event = connection.next_event()
-        if event is not h11.NEED_DATA:
-            return event
-        connection.receive_data(await stream.read())
+async def _reads(server: Stream, data: bytes | None) -> bool:
+    """Send data; tell whether the server still reads. What it has answered otherwise is still to be had."""
+    try:
+        if data:
+            await server.write(data)
+    except OSError:
+        return False
+    return True
 
 
-def check_host(request: h11.Request, target: Target) -> None:
-    """Return if a request's ``Host`` header, which HTTP/1.0 may lack, is its target (RFC 9112 section 3.2).
-
-    Raises:
-        RefusedError: It is another host.
-    """
-    for name, value in request.headers:
-        if name != b"host":
-            continue
-        text = value.decode("latin-1")
-        try:
-            named = read_authority(text, target.port)
-        except ValueError:
-            raise other_host(target, text) from None
-        if named != target:
-            raise other_host(target, text)
-
-
-def _end_to_end(headers: Any) -> list[tuple[bytes, bytes]]:
-    """Return h11's headers without those of this hop, in their order and with the case of their names."""
-    present = {name for name, _ in headers}
-    dropped = set(_HOP_BY_HOP)
-    for name, value in headers:
-        if name == b"connection":
-            dropped.update(option.strip().lower() for option in value.split(b","))
-    # Neither `connection: content-length` nor a second framing may change where the message ends.
-    dropped.discard(b"content-length")
-    if b"transfer-encoding" in present:
-        dropped.add(b"content-length")
-    return [(name, value) for name, value in headers.raw_items() if name.lower() not in dropped]
-
-
-def _forwarded(request: h11.Request, target: Target, path: str) -> h11.Request:
+def _forwarded(turn: Turn) -> h11.Request:
     """Return the request as its server gets it.
 
     Raises:
-        BadRequestError: It has two framings, which is how requests are smuggled (RFC 9112 section 6.3).
+        BadRequestError: It has two framings.
     """
-    names = {name for name, _ in request.headers}
-    chunked = b"transfer-encoding" in names
-    if chunked and b"content-length" in names:
-        raise BadRequestError("a request has either Transfer-Encoding or Content-Length")
-    host = bracketed(target.host) if target.port == HTTP_PORT else str(target)
+    chunked = is_chunked(turn.request)
     headers = [
-        (b"host", host.encode("ascii")),
-        *_end_to_end(request.headers),
+        (b"host", host_field(turn.target, secure=False).encode("ascii")),
+        *end_to_end(turn.request.headers),
         _VIA,
         (b"connection", b"close"),
     ]
     if chunked:
         headers.append((b"transfer-encoding", b"chunked"))
-    return h11.Request(method=request.method, target=path.encode("latin-1"), headers=headers)
+    return h11.Request(method=turn.request.method, target=turn.path.encode("latin-1"), headers=headers)
 
 
 def _returned(response: h11.Response) -> h11.Response:
     """Return the response as the client gets it; h11 frames it anew."""
     return h11.Response(
         status_code=response.status_code,
-        headers=[*_end_to_end(response.headers), _VIA],
+        headers=[*end_to_end(response.headers), _VIA],
         reason=response.reason,
+    )
+
+
+def _without_password(request: h11.Request) -> h11.Request:
+    headers = [
+        (name, value) for name, value in request.headers.raw_items() if name.lower() != b"proxy-authorization"
+    ]
+    return h11.Request(
+        method=request.method, target=request.target, headers=headers, http_version=request.http_version
     )

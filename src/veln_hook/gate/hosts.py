@@ -108,19 +108,58 @@ def read_port(text: str) -> int:
     return port
 
 
-def read_http_url(text: str) -> tuple[Target, str]:
+def read_http_url(text: str, scheme: str = "http") -> tuple[Target, str]:
     """Read the absolute form of a request's target (RFC 9112 section 3.2.2).
+
+    Args:
+        text: What was sent.
+        scheme: ``http`` or ``https``, the one that it must have.
 
     Returns:
         The target, and the origin form of the rest: path and query, starting with ``/``.
 
     Raises:
-        ValueError: It is no ``http`` URL, or its authority is no plain host and port.
+        ValueError: It is no URL of this scheme, or its authority is no plain host and port.
     """
-    scheme, separator, rest = text.partition("://")
-    if not separator or scheme.lower() != "http" or "#" in rest:
-        raise ValueError("not an http URL")
+    found, separator, rest = text.partition("://")
+    if not separator or found.lower() != scheme or "#" in rest:
+        raise ValueError(f"not an {scheme} URL")
     end = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
-    target = read_authority(rest[:end], HTTP_PORT)
+    target = read_authority(rest[:end], HTTPS_PORT if scheme == "https" else HTTP_PORT)
     path = rest[end:]
     return target, path if path.startswith("/") else f"/{path}"
+
+
+class Url(NamedTuple):
+    """What is asked of whom; it has no credentials and no fragment."""
+
+    secure: bool
+    """Whether it is ``https``."""
+    target: Target
+    path: str
+    """Path and query, starting with ``/``."""
+
+    def __str__(self) -> str:
+        return f"{origin_of(self.target, secure=self.secure)}{self.path}"
+
+
+def read_url(text: str) -> Url:
+    """Read an ``http`` or ``https`` URL; its fragment is left out.
+
+    Raises:
+        ValueError: It is something else, such as one with userinfo.
+    """
+    plain = text.partition("#")[0]
+    secure = plain[:6].lower() == "https:"
+    return Url(secure, *read_http_url(plain, "https" if secure else "http"))
+
+
+def host_field(target: Target, *, secure: bool) -> str:
+    """Return a target as the ``Host`` field has it: the scheme's own port is left out."""
+    default = HTTPS_PORT if secure else HTTP_PORT
+    return bracketed(target.host) if target.port == default else str(target)
+
+
+def origin_of(target: Target, *, secure: bool) -> str:
+    """Return the start of every URL there (RFC 6454): scheme, host, and the port if it isn't the scheme's."""
+    return f"{'https' if secure else 'http'}://{host_field(target, secure=secure)}"

@@ -30,12 +30,25 @@ class Limits:
     """For looking a host's name up and connecting to it."""
     idle_seconds: float = 600.0
     """How long a connection may say nothing: compilers and package servers can be slow."""
+    answer_seconds: float = 120.0
+    """For the head of an index's answer, from the request's first byte."""
+    stall_seconds: float = 60.0
+    """How long an index may say nothing within an answer."""
+    body_seconds: float = 3600.0
+    """For the whole body of an index's answer: one that comes byte by byte ends, too."""
+    spare_seconds: float = 30.0
+    """How long a connection to an index is kept for the next request."""
     linger_seconds: float = 2.0
     """For a refused client to read why."""
     who_seconds: float = 0.5
     """For the name of a process."""
     head_bytes: int = 1 << 16
     """Of a request or a response."""
+    host_connections: int = 16
+    """To one host of an index at once. uv asks for 50 things at once, and each handshake costs its index as
+    much as ten answers."""
+    spare_connections: int = 64
+    """To all hosts of indexes, kept for the next request."""
 
 
 def fitting_connections(limits: Limits) -> int:

@@ -102,3 +102,15 @@ def hidden_name(target: Target) -> RefusedError:
 def no_tls(target: Target) -> RefusedError:
     """Return the refusal of something else than TLS where TLS belongs."""
     return RefusedError(*target, f"what was sent to {target} is no TLS handshake that can be read")
+
+
+def distrusted(target: Target) -> RefusedError:
+    """Return what is recorded where a client doesn't take the gate's certificate; it ends by itself."""
+    return RefusedError(
+        *target, f"a program doesn't trust the gate's certificate, so it can't reach {target}"
+    )
+
+
+def no_handshake(target: Target, reason: str) -> RefusedError:
+    """Return the refusal of a TLS handshake that came to nothing."""
+    return RefusedError(*target, f"the TLS handshake for {target} failed: {shown(reason, 80)}")

@@ -9,13 +9,12 @@ import socket
 import threading
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_network
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 from veln_hook.gate.hosts import Target, is_address
 from veln_hook.gate.refusing import UnreachableError, no_public_address
 
 if TYPE_CHECKING:
-    from veln_hook.gate.allow import Rules
     from veln_hook.gate.limits import Limits
 
 _Place = tuple[int, tuple[Any, ...]]
@@ -54,10 +53,17 @@ def is_public(address: str) -> bool:
     return six in _GLOBAL_6 and not any(six in network for network in _PRIVATE_6)
 
 
+class Privacy(Protocol):
+    """What is asked of the rules here."""
+
+    def may_be_private(self, host: str, port: int) -> bool:
+        """Tell whether a host that was checked may have any address."""
+
+
 class Connector:
     """Connects to targets that the rules have let pass. To be used in the thread of its event loop only."""
 
-    def __init__(self, resolver: Resolver, rules: Rules, limits: Limits) -> None:
+    def __init__(self, resolver: Resolver, rules: Privacy, limits: Limits) -> None:
         """Connect by what this resolver says; it may block and may raise what ``getaddrinfo`` raises."""
         self._resolver, self._rules, self._limits = resolver, rules, limits
         self._room = asyncio.Semaphore(_MAX_LOOKUPS)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import socket
     from typing import Callable
 
+    from veln_hook.gate.listening import Door
+
 _MAX_FAULTS = 20
 _ACCEPTED_AT_ONCE = 64
 _PAUSE_SECONDS = 0.1
@@ -25,13 +27,27 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class _Listener:
-    """A socket that came by a route and is read or accepted from until the route ends."""
+    """A socket that is read or accepted from until it is closed.
+
+    Attributes:
+        sock: The socket.
+        service: What is expected there: ``proxy``, ``dns`` or ``tcp``.
+        route: The one that it came by, if it did.
+        door: What requests there have to pass.
+    """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, ready: Callable[[_Listener], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        service: str,
+        ready: Callable[[_Listener], None],
+        *,
+        route: Route | None = None,
+        door: Door | None = None,
     ) -> None:
         """Call ``ready`` whenever something waits at the socket."""
-        self.sock = sock
+        self.sock, self.service, self.route, self.door = sock, service, route, door
         self._loop, self._ready = loop, ready
         self.resume()
 
@@ -64,6 +80,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self._most = fitting_connections(context.limits)
         self._listeners: dict[Route, list[_Listener]] = {}
+        self._own: list[_Listener] = []
         self._paused: list[_Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.faults: list[str] = []
@@ -73,13 +90,30 @@ class Server:
         patience = self._context.limits.who_seconds
         self._listeners[Route(self._loop, sock, self._arrived, self._remove, patience)] = []
 
+    def listen(self, sock: socket.socket, door: Door | None) -> None:
+        """Serve a proxy's clients at a listening socket of this process, which becomes the server's own."""
+        self._own.append(_Listener(self._loop, sock, "proxy", self._accept, door=door))
+
+    def stop_listening(self) -> None:
+        """Take nothing more at sockets of this process; connections are served to their end."""
+        for listener in self._own:
+            listener.close()
+        self._own.clear()
+
+    def connections(self) -> int:
+        """Return how many connections are being served."""
+        return len(self._tasks)
+
     async def close(self) -> None:
         """Close every socket and end every task."""
+        self.stop_listening()
         for route in list(self._listeners):
             self._remove(route)
         while self._tasks:
             await settled(*self._tasks)
             await asyncio.sleep(0)  # for `_ended`: waiting for what is done already lets nothing else run
+        for handler in self._context.handlers:
+            await handler.close()
 
     def _remove(self, route: Route) -> None:
         """Take nothing more from a route; connections that it brought are served to their end."""
@@ -89,10 +123,9 @@ class Server:
 
     def _arrived(self, route: Route, arrival: Arrival) -> None:
         if arrival.listening:
-            ready = (
-                self._questions if arrival.service == "dns" else partial(self._accept, route, arrival.service)
-            )
-            self._listeners[route].append(_Listener(self._loop, arrival.sock, ready))
+            ready = self._questions if arrival.service == "dns" else self._accept
+            listener = _Listener(self._loop, arrival.sock, arrival.service, ready, route=route)
+            self._listeners[route].append(listener)
         elif len(self._tasks) >= self._most:
             # Messages of the route must go on, so it can't wait as in a backlog.
             arrival.sock.close()
@@ -109,7 +142,7 @@ class Server:
             listener.close()
             self._fault(traceback.format_exc())
 
-    def _accept(self, route: Route, service: str, listener: _Listener) -> None:
+    def _accept(self, listener: _Listener) -> None:
         for _ in range(_ACCEPTED_AT_ONCE):
             if len(self._tasks) >= self._most:
                 listener.pause()
@@ -126,22 +159,35 @@ class Server:
                 else:
                     listener.close()
                 return
-            self._start(sock, service, Origin(route=route, port=peer[1]), sock.getsockname()[:2])
+            origin = Origin(route=listener.route, port=peer[1])
+            self._start(sock, listener.service, origin, sock.getsockname()[:2], listener.door)
 
-    def _start(self, sock: socket.socket, service: str, origin: Origin, wanted: tuple[str, int]) -> None:
-        task = self._loop.create_task(self._serve(sock, service, origin, wanted))
+    def _start(
+        self,
+        sock: socket.socket,
+        service: str,
+        origin: Origin,
+        wanted: tuple[str, int],
+        door: Door | None = None,
+    ) -> None:
+        task = self._loop.create_task(self._serve(sock, service, origin, wanted, door))
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, sock))
 
     async def _serve(
-        self, sock: socket.socket, service: str, origin: Origin, wanted: tuple[str, int]
+        self,
+        sock: socket.socket,
+        service: str,
+        origin: Origin,
+        wanted: tuple[str, int],
+        door: Door | None,
     ) -> None:
         task: asyncio.Task[Any] | None = asyncio.current_task()
         watch = Watch(self._loop, task.cancel if task is not None else sock.close)
         client = Stream(sock, watch)
         try:
             if service == "proxy":
-                await serve_proxy(self._context, client, origin)
+                await serve_proxy(self._context, client, origin, door)
             elif service == "dns":
                 await serve_dns(self._context, client, origin)
             else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from veln_hook.gate import dns
-from veln_hook.gate.forwarding import BadRequestError, Session, check_host
+from veln_hook.gate.forwarding import Session
+from veln_hook.gate.headers import BadRequestError, check_host
 from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT, Target, read_authority
 from veln_hook.gate.passage import open_passage, send_alert
 from veln_hook.gate.refusing import RefusedError, UnreachableError, not_listed, unreadable
@@ -14,20 +15,27 @@ if TYPE_CHECKING:
     import socket
 
     from veln_hook.gate.context import Context, Origin
+    from veln_hook.gate.listening import Door
     from veln_hook.gate.stream import Stream
 
 _DNS_BYTES = 4096
 _DATAGRAMS_AT_ONCE = 64
 
 
-async def serve_proxy(context: Context, client: Stream, origin: Origin) -> None:
+async def serve_proxy(context: Context, client: Stream, origin: Origin, door: Door | None = None) -> None:
     """Serve an HTTP proxy's client: plain requests, and CONNECT (RFC 9110 section 9.3.6).
+
+    Args:
+        context: The gate's.
+        client: Its connection.
+        origin: Where it came from.
+        door: What each request has to pass, where anybody could have connected.
 
     Raises:
         OSError: Its connection broke.
         EOFError: It ended too early.
     """
-    session = Session(context, client, origin)
+    session = Session(context, client, origin, door=door)
     request = await session.run()
     if request is None:
         return

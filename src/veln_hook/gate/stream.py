@@ -1,10 +1,11 @@
-"""Sockets of the event loop, with the bytes that were read too far and the time that is left."""
+"""Connections of the event loop, with the bytes that were read too far and the time that is left."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import struct
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 """Bytes that are read at once, and that one direction of a connection holds at most."""
+BIG_CHUNK = 1 << 18
+"""The same, where long bodies pass: each piece costs as much as a hundred KiB of it."""
 _LINGER_BYTES = 1 << 20
 
 
@@ -50,6 +53,7 @@ class Watch:
         """Watch no longer."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
     def _set(self, at: float) -> None:
         self.stop()
@@ -60,44 +64,40 @@ class Watch:
         now = self._loop.time()
         if now >= self._at:
             self._end()
+            if self._timer is None:  # nothing is left to be ended
+                return
             # A cancellation can be lost, as in asyncio.wait_for before Python 3.12.
             self._at = now + 1
         self._timer = self._loop.call_at(self._at, self._fire)
 
 
-class Stream:
-    """One connected TCP socket. To be used in the thread of its event loop only.
+class Wire(ABC):
+    """Bytes in both directions. To be used in the thread of its event loop only.
 
     Attributes:
-        sock: The socket.
         watch: What ends it when its time is over.
         whole: Whether nothing would be missing if it ended now.
     """
 
-    def __init__(self, sock: socket.socket, watch: Watch) -> None:
-        """Take a socket over; it is closed with the stream."""
-        sock.setblocking(False)
-        with suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock, self.watch = sock, watch
-        self.whole = False
-        self._loop = asyncio.get_running_loop()
+    watch: Watch
+    whole: bool
+
+    def __init__(self) -> None:
         self._ahead = bytearray()
 
-    async def read(self) -> bytes:
+    async def read(self, most: int = CHUNK) -> bytes:
         """Return what there is, waiting for it; nothing at the end.
 
         Raises:
             OSError: The connection is broken.
         """
         if self._ahead:
-            data = bytes(self._ahead)
-            self._ahead.clear()
+            data = bytes(self._ahead[:most])
+            del self._ahead[:most]
             return data
         # A socket that always has data would never let another connection run.
         await asyncio.sleep(0)
-        data = await self._loop.sock_recv(self.sock, CHUNK)
+        data = await self.receive(most)
         self.watch.touch()
         return data
 
@@ -108,7 +108,7 @@ class Stream:
             OSError: The connection is broken.
         """
         await asyncio.sleep(0)
-        data = await self._loop.sock_recv(self.sock, CHUNK)
+        data = await self.receive(CHUNK)
         self._ahead += data
         return bool(data)
 
@@ -134,12 +134,73 @@ class Stream:
         """Have these bytes read first."""
         self._ahead[:0] = data
 
-    async def write(self, data: bytes | memoryview) -> None:
+    @abstractmethod
+    async def receive(self, most: int) -> bytes:
+        """Return what comes next over the network, past what was read ahead; nothing at the end.
+
+        Raises:
+            OSError: The connection is broken.
+        """
+
+    @abstractmethod
+    def at_once(self) -> bytes | None:
+        """Return what has come, without waiting: nothing at the end, ``None`` if nothing has come.
+
+        Raises:
+            OSError: The connection is broken.
+        """
+
+    @abstractmethod
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send everything.
 
         Raises:
             OSError: The connection is broken.
         """
+
+    @abstractmethod
+    async def linger(self, seconds: float) -> None:
+        """End the direction of sending, then wait for the other side's end, so that it reads what was sent.
+
+        Closing a socket with unread bytes resets the connection, and what was sent last is lost.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it. Does nothing the second time."""
+
+
+class Stream(Wire):
+    """One connected TCP socket.
+
+    Attributes:
+        sock: The socket.
+    """
+
+    def __init__(self, sock: socket.socket, watch: Watch) -> None:
+        """Take a socket over; it is closed with the stream."""
+        super().__init__()
+        sock.setblocking(False)
+        with suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock, self.watch = sock, watch
+        self.whole = False
+        self._loop = asyncio.get_running_loop()
+
+    async def receive(self, most: int) -> bytes:
+        """Return what comes next; see `Wire`."""
+        return await self._loop.sock_recv(self.sock, most)
+
+    def at_once(self) -> bytes | None:
+        """Return what has come; see `Wire`."""
+        try:
+            return self.sock.recv(CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return None
+
+    async def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send everything; see `Wire`."""
         await self._loop.sock_sendall(self.sock, data)
         self.watch.touch()
 
@@ -149,7 +210,7 @@ class Stream:
         Raises:
             OSError: A connection is broken.
         """
-        if self._ahead:
+        while self._ahead:
             await other.write(await self.read())
         buffer = memoryview(bytearray(CHUNK))
         while True:
@@ -162,10 +223,7 @@ class Stream:
             other.sock.shutdown(socket.SHUT_WR)
 
     async def linger(self, seconds: float) -> None:
-        """End the direction of sending, then wait for the other side's end, so that it reads what was sent.
-
-        Closing a socket with unread bytes resets the connection, and what was sent last is lost.
-        """
+        """End the direction of sending and wait for the other side's end; see `Wire`."""
         self.whole = True
         self.watch.limit(seconds)
         with suppress(OSError):

@@ -88,7 +88,21 @@ def test_hosts_of_strangers_are_shown_in_one_line():
 
 def test_a_missing_extra_is_said_with_the_command_that_adds_it(monkeypatch):
     extra.require()
-    monkeypatch.setattr(extra, "_MODULES", ("h11", "no_such_module"))
-    with pytest.raises(UsageError, match="no_such_module is not installed") as error:
-        extra.require()
-    assert error.value.advice == "Run: python -m pip install 'veln-hook[gate]'"
+    extra.require("guarding uv")
+    monkeypatch.setattr(extra, "find_spec", lambda _: None)
+    for purpose, told in (
+        (None, "reaching an allowed host needs the gate, and h11 is not installed"),
+        ("guarding uv", "guarding uv needs the gate, and h11 and cryptography are not installed"),
+    ):
+        with pytest.raises(UsageError) as error:
+            extra.require(purpose)
+        assert (str(error.value), error.value.advice) == (
+            told, "Run: python -m pip install 'veln-hook[gate]'",
+        )  # fmt: skip
+
+
+def test_an_allowed_host_needs_no_cryptography(monkeypatch):
+    monkeypatch.setattr(extra, "find_spec", lambda name: None if name == "cryptography" else object())
+    extra.require()
+    with pytest.raises(UsageError, match="cryptography is not installed"):
+        extra.require("guarding uv")
