@@ -286,7 +286,7 @@ def gated_venv(pair: Pair) -> Path:
             prefix.rmdir()
             copy_venv(hooked, prefix)
             (prefix / ".complete").unlink()
-            install = [prefix / "bin/python", "-m", "pip", "install", "--quiet", "--no-deps"]
+            install = [str(prefix / "bin/python"), "-m", "pip", "install", "--quiet", "--no-deps"]
             run([*install, *gate_wheels(pair.python)], plain_environ(prefix))
     return prefix
 

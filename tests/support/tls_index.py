@@ -86,6 +86,10 @@ class TlsIndex(IndexServer):
     def _make_server(self) -> Server:
         return _TlsServer(self, self._host)
 
+    def __enter__(self) -> TlsIndex:
+        super().__enter__()
+        return self
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

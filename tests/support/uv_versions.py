@@ -69,8 +69,8 @@ def client_venv(name: str, requirements: list[str]) -> Path:
                 prefix.rmdir()
                 cache.copy_venv(bare, prefix)
                 (prefix / ".complete").unlink()
-                install = [prefix / "bin/python", "-m", "pip", "install", "--quiet", *requirements]
-                cache.run(install, cache.machine_environ())
+                python = str(prefix / "bin/python")
+                cache.run([python, "-m", "pip", "install", "--quiet", *requirements], cache.machine_environ())
     except RuntimeError as error:
         last = str(error).strip().splitlines()[-1]
         _missing[name] = NotHereError(f"{' '.join(requirements)} can't be had here: {last}")
