@@ -14,10 +14,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 from veln_hook.index.simple import FileEntry, parse_upload_time
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-# The characters of RFC 3986. Of others urllib, requests and the WHATWG's parser (uv's) make different things,
-# as of a backslash, which is a slash to one of them.
-_PLAIN_URL = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=._~%-]{1,8192}")
-_METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
+# Nothing that urllib strips, and no backslash, which the WHATWG's parser (uv's) takes for a slash.
+_PLAIN_URL = re.compile(r"(?! )[ -\[\]-~]{1,8192}(?<! )")
+METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
 """PEP 714's name, PEP 691's older one, and the one that PyPI sends by a mistake which uv reads, too."""
 
 
@@ -40,7 +39,7 @@ def json_entry(file: object, page_url: str) -> FileEntry:
     if not isinstance(filename, str) or not isinstance(url, str) or not isinstance(hashes, dict):
         raise ValueError("a file on the page has no name, no URL or no hashes")  # noqa: TRY004 - as above
     size, requires, yanked = file.get("size"), file.get("requires-python"), file.get("yanked")
-    offered = [file[key] for key in _METADATA_KEYS if file.get(key) is not None]
+    offered = [file[key] for key in METADATA_KEYS if file.get(key) is not None]
     has_metadata, metadata_sha256 = _metadata(offered)
     absolute, flaw = resolve(url, page_url, filename)
     if any(value != offered[0] or type(value) is not type(offered[0]) for value in offered):
@@ -73,10 +72,11 @@ def resolve(url: str, base: str, filename: str) -> tuple[str, str]:
     if not _PLAIN_URL.fullmatch(url):
         return "", "its URL has characters that no URL has"
     try:
-        absolute = urljoin(base, url).partition("#")[0]
+        absolute = url if url.startswith(("https://", "http://")) else urljoin(base, url)
+        absolute = absolute.partition("#")[0]
         parts = urlsplit(absolute)
         _ = parts.port
-        named = last_part(absolute)
+        named = unquote(parts.path.rpartition("/")[2], errors="strict")
     except ValueError:
         return "", "its URL is none"
     if parts.scheme not in ("https", "http") or not parts.hostname:
@@ -86,19 +86,10 @@ def resolve(url: str, base: str, filename: str) -> tuple[str, str]:
     return absolute, ""
 
 
-def last_part(url: str) -> str:
-    """Return the file name at the end of a URL, unquoted.
-
-    Raises:
-        ValueError: It is no URL, such as ``http://[``.
-    """
-    return unquote(urlsplit(url).path.rpartition("/")[2], errors="strict")
-
-
 def url_name(url: str) -> str:
-    """Return the same, or nothing where there is none."""
+    """Return the file name at the end of a URL, unquoted as pip does it; empty if there is none."""
     try:
-        return last_part(url)
+        return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
     except ValueError:
         return ""
 

@@ -1,8 +1,8 @@
 """HTML that has one meaning only.
 
 pip and poetry read index pages with Python's ``html.parser``, which changes with Python; uv reads them with
-a fast parser that sees tags in scripts, ends comments elsewhere and takes a tab for a part of a name. So this
-is a grammar of the HTML that PEP 503 pages are made of, and what isn't in it is refused rather than guessed at.
+a fast parser that sees tags in scripts, ends comments elsewhere and takes a tab for a part of a name. So here
+is a grammar of the HTML that PEP 503 pages are made of, and the rest is refused rather than guessed at.
 """
 
 from __future__ import annotations

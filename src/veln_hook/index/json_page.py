@@ -28,64 +28,84 @@ class Walked(NamedTuple):
     name: str
     """As the page spells it; empty if it doesn't."""
     files: list[Span]
-    versions: Optional[list[Span]]
-    """PEP 700's; ``None`` if the page has none, or none that is a list of texts."""
+    gaps: int
+    """Places in the list of files where none stands."""
+    files_end: int
+    """Where that list ends."""
+    versions: Optional[int]
+    """Where PEP 700's list begins; ``None`` if the page has none that is a list of texts."""
 
 
-def walk(text: str, read: Callable[[object], Any]) -> Walked:
+def walk(text: str, read: Callable[[object], Any], *, gap: str = "") -> Walked:
     """Find the files on a page.
 
     Args:
         text: The whole page.
         read: Makes of a parsed file what is kept of it.
+        gap: What stands between two files, if some were taken out of the text, which left gaps.
 
     Raises:
         ValueError: It is no project page that every client reads alike.
     """
     name = ""
     files: list[Span] | None = None
-    versions: list[Span] | None = None
+    gaps = files_end = 0
+    versions: int | None = None
     seen: set[str] = set()
     position = _skip(text, _expect(text, _skip(text, 0), "{"))
     while text[position : position + 1] != "}":
         key, position = _key(text, position, seen)
         if key == "files":
-            files, position = _array(text, position, read)
-        elif key == "versions" and text[position : position + 1] == "[":
-            versions, position = _array(text, position, lambda value: value)
+            files, gaps, position = _array(text, position, read, gap)
+            files_end = position
         else:
+            start = position
             value, position = value_at(text, position)
             if key == "name" and isinstance(value, str):
                 name = value
+            elif (
+                key == "versions" and isinstance(value, list) and all(isinstance(each, str) for each in value)
+            ):
+                versions = start
         position = _skip(text, position)
     if _skip(text, position + 1) != len(text):
         raise ValueError("something follows the page's end")
     if files is None:
         raise ValueError("the page is no Simple API project page")
-    if versions is not None and not all(isinstance(span.value, str) for span in versions):
-        versions = None
-    return Walked(name, files, versions)
+    return Walked(name, files, gaps, files_end, versions)
 
 
-def without_spans(text: str, spans: list[Span], dropped: set[int]) -> str:
-    """Cut elements out of an array's text; of every other byte none changes.
+def elements(text: str, start: int) -> list[Span]:
+    """Return what is in a list.
+
+    Raises:
+        ValueError: There is no list.
+    """
+    return _array(text, start, lambda value: value, "")[0]
+
+
+def cut(text: str, spans: list[tuple[int, int]]) -> str:
+    """Cut elements out of the lists that they stand in, each with the comma that isn't needed any more.
 
     Args:
-        text: The text that holds the array.
-        spans: All of the array's elements.
-        dropped: Which of them go, by number.
-
-    Returns:
-        What comes to stand from the first element's start to the last one's end.
+        text: The whole page.
+        spans: Where the elements begin and end, from the first to the last.
     """
     pieces: list[str] = []
-    for number, span in enumerate(spans):
-        if number in dropped:
-            continue
-        if pieces:
-            pieces.append(text[spans[number - 1].end : span.start])
-        pieces.append(text[span.start : span.end])
-    return "".join(pieces)
+    position = 0
+    leads = False
+    for start, end in spans:
+        before = _back(text, start)
+        # What stands first, or has become first, goes with the comma behind it, all else with the one before.
+        leads = text[before - 1] == "[" or (leads and position == start)
+        if leads:
+            pieces.append(text[position:start])
+            comma = _skip(text, end)
+            position = _skip(text, comma + 1) if text[comma : comma + 1] == "," else end
+        else:
+            pieces.append(text[position : _back(text, before - 1)])
+            position = end
+    return "".join([*pieces, text[position:]])
 
 
 def _key(text: str, position: int, seen: set[str]) -> tuple[str, int]:
@@ -100,21 +120,41 @@ def _key(text: str, position: int, seen: set[str]) -> tuple[str, int]:
     return key, _skip(text, _expect(text, _skip(text, position), ":"))
 
 
-def _array(text: str, position: int, read: Callable[[object], Any]) -> tuple[list[Span], int]:
+def _array(text: str, position: int, read: Callable[[object], Any], gap: str) -> tuple[list[Span], int, int]:
+    """Read a list, and return its elements, how many are missing, and where it ends."""
     spans: list[Span] = []
+    gaps = 0
+    missing = re.compile(f"(?:{re.escape(gap)})*")
     position = _skip(text, _expect(text, position, "["))
-    while text[position : position + 1] != "]":
-        if spans:
-            position = _skip(text, _expect(text, position, ","))
+    while gap or text[position : position + 1] != "]":
+        if gap:
+            match = missing.match(text, position)
+            end = match.end() if match else position
+            gaps += (end - position) // len(gap)
+            position = end
+            if text[position : position + 1] == "]":
+                gaps += 1
+                break
         value, end = value_at(text, position)
         spans.append(Span(position, end, read(value)))
         position = _skip(text, end)
-    return spans, position + 1
+        if text[position : position + 1] == "]":
+            break
+        position = _skip(text, _expect(text, position, ","))
+        if not gap and text[position : position + 1] == "]":
+            raise ValueError("a list on the page ends in a comma")
+    return spans, gaps, position + 1
 
 
 def _skip(text: str, position: int) -> int:
     match = _SPACE.match(text, position)
     return match.end() if match else position
+
+
+def _back(text: str, position: int) -> int:
+    while text[position - 1] in " \t\n\r":
+        position -= 1
+    return position
 
 
 def _expect(text: str, position: int, character: str) -> int:

@@ -12,6 +12,10 @@ from veln_hook.names import parse_filename
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_FEW = 50
+_MANY = 100_000
+"""Names to be read at most. The list is there for people to look at: what is too much work is left in it."""
+
 
 def lost_versions(dropped: Iterable[str], kept: Sequence[str], versions: Sequence[str]) -> set[int]:
     """Return which versions have lost their last file.
@@ -22,36 +26,30 @@ def lost_versions(dropped: Iterable[str], kept: Sequence[str], versions: Sequenc
         versions: The page's versions, spelled as they may be.
 
     Returns:
-        Numbers of those versions, which a dropped file has and no kept one has.
+        Numbers of those versions which a dropped file has and no kept one has.
     """
-    gone: set[int] = set()
-    for version in {_version(name) for name in dropped}:
-        if version is None:
-            continue
-        # Reading a name takes packaging ten microseconds, and there may be ten thousand: only those are
-        # read in which the numbers of the release stand at all.
-        spelled = (
-            re.compile(_release(version))
-            if isinstance(version, Version)
-            else re.compile(re.escape(str(version)))
-        )
-        if any(spelled.search(name) and _version(name) == version for name in kept):
-            continue
-        gone.update(
-            number
-            for number, text in enumerate(versions)
-            if spelled.search(text) and _parsed(text) == version
-        )
-    return gone
+    gone = {version for version in map(_version, dropped) if version is not None}
+    if not gone:
+        return set()
+    if len(gone) > _FEW and len(kept) + len(versions) > _MANY:
+        return set()
+    # packaging takes ten microseconds for a name, and there may be ten thousand: only those are read in
+    # which the numbers of a lost version stand at all.
+    numbers = "|".join(map(_numbers, gone)) if len(gone) <= _FEW else ""
+    spelled = re.compile(f"(?<![0-9])0*(?:{numbers})(?![0-9])" if numbers else "")
+    for name in kept:
+        if spelled.search(name):
+            gone.discard(_version(name) or "")
+    return {number for number, text in enumerate(versions) if spelled.search(text) and _parsed(text) in gone}
 
 
-def _release(version: Version | str) -> str:
+def _numbers(version: Version | str) -> str:
     if isinstance(version, str):
         return re.escape(version)
-    numbers = list(version.release)
-    while len(numbers) > 1 and numbers[-1] == 0:
-        numbers.pop()
-    return r"(?<![0-9])0*" + r"\.0*".join(map(str, numbers)) + r"(?![0-9])"
+    release = list(version.release)
+    while len(release) > 1 and release[-1] == 0:
+        release.pop()
+    return r"\.0*".join(map(str, release))
 
 
 def _version(filename: str) -> Version | str | None:
