@@ -78,7 +78,7 @@ def _arguments(task: Task, plan: Layout) -> list[str]:
         made += [how, path, path]
     for link, target in plan.links:
         made += ["--symlink", target, link]
-    for path in [*plan.hides, *layout.socket_paths()]:
+    for path in [*plan.hides, *layout.socket_paths(task.outside)]:
         if layout.covers(plan.hidden, path) and not layout.covers([*plan.reads, *plan.writes, *own], path):
             continue  # it is gone already
         if os.path.isdir(path):

@@ -39,6 +39,7 @@ class Launch:
         rung: Rung,
         *,
         route: int | str | None = None,
+        outside: int | None = None,
     ) -> None:
         """Write the task down.
 
@@ -50,6 +51,8 @@ class Launch:
                 confined command (``routing``): the number of a connected one, inherited by whoever starts
                 ``argv`` (``pass_fds``), or the path of one that listens. Without it the command has no
                 network at all.
+            outside: The number of a process in another network namespace than whoever starts ``argv``, as
+                behind ``net_only``: the command is to reach no UNIX sockets of that one either.
 
         Raises:
             ValueError: The rung is macOS' and a route is given, or a path can't stand in its profile.
@@ -71,6 +74,7 @@ class Launch:
             **confinement.plain(),
             "rung": rung.value,
             "route": route,
+            "outside": outside,
             "report": self._report,
             "scratch": scratch,
         }

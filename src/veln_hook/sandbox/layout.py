@@ -106,21 +106,29 @@ def without(root: str, excluded: list[str]) -> Iterator[str]:
             yield entry.path
 
 
-def socket_paths() -> list[str]:
+def socket_paths(outside: int | None = None) -> list[str]:
     """Return the paths of all UNIX sockets that exist and belong to this network namespace.
 
-    A socket can be connected to through a read-only mount (unix(7)), so each one must be covered. The kernel
-    tells names as they were bound; those that don't begin at the root do so in some process' directory.
+    A socket can be connected to through a read-only mount (unix(7)), from another network namespace, too, so
+    each one must be covered. The kernel tells names as they were bound; those that don't begin at the root do
+    so in some process' directory.
+
+    Args:
+        outside: A process in another network namespace whose sockets are to be covered as well.
+
+    Raises:
+        OSError: One of the namespaces can't be asked.
     """
     found = set()
     relative = set()
-    with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as table:
-        for line in table:
-            columns = line.rstrip("\n").split(None, 7)
-            if len(columns) == 8 and columns[7].startswith("/"):  # noqa: PLR2004 - the columns of proc(5)
-                found.add(os.path.realpath(columns[7]))
-            elif len(columns) == 8 and not columns[7].startswith("@"):  # noqa: PLR2004
-                relative.add(columns[7])
+    for process in ("self", *(() if outside is None else (outside,))):
+        with open(f"/proc/{process}/net/unix", encoding="utf-8", errors="surrogateescape") as table:
+            for line in table:
+                columns = line.rstrip("\n").split(None, 7)
+                if len(columns) == 8 and columns[7].startswith("/"):  # noqa: PLR2004 - the columns of proc(5)
+                    found.add(os.path.realpath(columns[7]))
+                elif len(columns) == 8 and not columns[7].startswith("@"):  # noqa: PLR2004
+                    relative.add(columns[7])
     if relative:
         found.update(os.path.realpath(os.path.join(cwd, name)) for cwd in _directories() for name in relative)
     return sorted(path for path in found if os.path.exists(path))

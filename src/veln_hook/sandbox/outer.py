@@ -84,7 +84,7 @@ def _start(task: Task, name: str, control: Socket, theirs: Socket) -> int:
         inherited = [theirs.fileno(), report, -1 if route is None else route.fileno()]
         return bubblewrap.start(task, plan, name, inherited)
     if task.rung == "namespaces":
-        sockets = layout.socket_paths()
+        sockets = layout.socket_paths(task.outside)
         pid = namespaces.clone()
     else:
         sockets = []

@@ -29,6 +29,7 @@ class Task:
     seconds: float | None
     rung: str
     route: int | str | None
+    outside: int | None
     report: str
     scratch: str
 

@@ -19,7 +19,7 @@ def planned(tmp_path, **settings) -> layout.Layout:
     confinement = Confinement(
         cwd=str(settings.pop("cwd", tmp_path)), environment={"HOME": str(home)}, **settings
     )
-    plain = {**confinement.plain(), "rung": "", "route": None, "report": "", "scratch": ""}
+    plain = {**confinement.plain(), "rung": "", "route": None, "outside": None, "report": "", "scratch": ""}
     return layout.Layout(Task(plain, ["true"]))
 
 
@@ -34,7 +34,7 @@ def test_temporary_directories_and_homes_are_hidden(tmp_path):
 @pytest.mark.parametrize("home", ["/", "/usr", "/etc", "/nonexistent/home", "relative", ""])
 def test_a_home_that_cannot_be_emptied_is_replaced_by_another(home, tmp_path):
     confinement = Confinement(cwd="/", environment={"HOME": home})
-    plain = {**confinement.plain(), "rung": "", "route": None, "report": "", "scratch": ""}
+    plain = {**confinement.plain(), "rung": "", "route": None, "outside": None, "report": "", "scratch": ""}
     plan = layout.Layout(Task(plain, ["true"]))
     assert not layout.covers(plan.hidden, "/usr/bin")
     assert layout.covers(plan.hidden, plan.home)

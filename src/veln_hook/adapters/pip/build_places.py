@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from veln_hook import paths
+from veln_hook.adapters.building.places import PlaceError, environment_parts, existing, files_to_hide
 from veln_hook.sandbox import hiding
 from veln_hook.sandbox.layout import is_within
 from veln_hook.sandbox.surroundings import homes, is_wide, repository
@@ -30,12 +31,6 @@ if TYPE_CHECKING:
 
 _BUILD_ENVIRONMENT = "pip-build-env-"
 """How the temporary directory of a build environment is called (pip._internal.utils.temp_dir)."""
-_PARTS = ("bin", "lib", "lib64", "include", "share", "pyvenv.cfg")
-"""What Python needs of an environment whose directory is a home as well."""
-
-
-class PlaceError(Exception):
-    """A place that the build would have to write can't be given to it; the text is for the user."""
 
 
 class SourceTree(NamedTuple):
@@ -143,27 +138,7 @@ def readable(
         wanted += repository(os.path.realpath(command.cwd), environ)
     for home in homes(environ):
         wanted += hiding.toolchains(home, environ, secrets.get(home))
-    return _without_nested(wanted, environ, write)
-
-
-def _without_nested(
-    wanted: Iterable[str], environ: Mapping[str, str], write: Sequence[str]
-) -> tuple[str, ...]:
-    """Leave out what doesn't exist, what holds too much, and what another path covers already."""
-    kept: dict[str, str] = {}
-    for path in wanted:
-        real = os.path.realpath(path)
-        if os.path.isabs(path) and os.path.exists(path) and not is_wide(real, environ):
-            kept.setdefault(path, real)
-    reals = set(kept.values())
-    return tuple(
-        path
-        for path, real in kept.items()
-        # A link is kept: what leads to it must be there, too.
-        if path != real
-        or any(is_within(real, place) for place in write)
-        or not any(is_within(real, other) for other in reals - {real})
-    )
+    return existing(wanted, environ, write)
 
 
 def hidden(environ: Mapping[str, str], secrets: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -173,11 +148,7 @@ def hidden(environ: Mapping[str, str], secrets: Mapping[str, tuple[str, ...]]) -
         environ: The caller's environment, before anything was taken out of it.
         secrets: What `hiding.secrets_by_home` tells of it.
     """
-    found = [str(paths.state_dir()), *_pip_configuration(environ)]
-    for places in secrets.values():
-        found += places
-    # No device: PIP_CONFIG_FILE=/dev/null is how a configuration is switched off.
-    return tuple(dict.fromkeys(path for path in found if os.path.isfile(path) or os.path.isdir(path)))
+    return files_to_hide(secrets, _pip_configuration(environ))
 
 
 def _interpreter(program: str) -> list[str]:
@@ -186,8 +157,7 @@ def _interpreter(program: str) -> list[str]:
     environment = os.path.dirname(os.path.dirname(program))
     if os.path.isfile(os.path.join(environment, "pyvenv.cfg")):
         prefixes.append(environment)
-    parts = [os.path.join(prefix, part) for prefix in prefixes for part in _PARTS]
-    return [*prefixes, *parts, os.path.realpath(program)]
+    return [*environment_parts(prefixes), os.path.realpath(program)]
 
 
 def _protection() -> list[str]:

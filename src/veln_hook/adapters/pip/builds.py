@@ -15,8 +15,10 @@ import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from veln_hook.adapters.pip import build_command, build_network, build_places
-from veln_hook.adapters.pip.build_places import PlaceError, SourceTree
+from veln_hook.adapters.building import network as build_network
+from veln_hook.adapters.building.places import PlaceError
+from veln_hook.adapters.pip import build_command, build_places
+from veln_hook.adapters.pip.build_places import SourceTree
 from veln_hook.adapters.pip.build_refusals import tell_no_network, tell_refusals
 from veln_hook.adapters.pip.run import Run, StoppedError, current, refusal, stopping
 from veln_hook.model import Candidate, ExitStatus, Source
@@ -30,8 +32,8 @@ from veln_hook.sandbox.layout import is_within
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from veln_hook.adapters.building.network import BuildGate
     from veln_hook.adapters.pip.build_command import BuildCommand
-    from veln_hook.adapters.pip.build_network import BuildGate
     from veln_hook.sandbox.interface import Report
 
 _GIT_TRUSTS = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}

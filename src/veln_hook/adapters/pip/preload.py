@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from veln_hook.adapters.pip import (
     build_command,
-    build_network,
     build_places,
     build_refusals,
     builds,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 _MODULES = (
-    *(build_command, build_network, build_places, build_refusals, builds, carry, children, commands, finder),
+    *(build_command, build_places, build_refusals, builds, carry, children, commands, finder),
     *(install, pages, prepare, previous, run),
 )
 

@@ -1,10 +1,10 @@
-"""The way from confined builds to the hosts that the policy allows: a gate in pip's own process.
+"""The way from confined builds to the hosts that the policy allows: a gate in the process that judges them.
 
-Most builds need no network, since pip has fetched what they need; then nothing of this runs, and the extra
-that the gate needs may be missing.
+Most builds need no network, since the installer has fetched what they need; then nothing of this runs, and
+the extra that the gate needs may be missing.
 
-pip starts a build in a way that lets it inherit no descriptor, so the launcher connects to a socket in a
-private directory instead, and what it sends there is passed on to the gate.
+Installers start a build in a way that lets it inherit no descriptor, so the launcher connects to a socket in
+a private directory instead, and what it sends there is passed on to the gate.
 """
 
 from __future__ import annotations

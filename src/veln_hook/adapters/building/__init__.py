@@ -1,0 +1,1 @@
+"""What confining the builds of an installer takes, whichever installer it is."""
