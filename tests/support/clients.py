@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 CLIENTS = {
     "poetry": ["poetry==2.5.1"],
-    # The first of 2.29 met a hishel that it didn't know.
-    "pdm": ["pdm==2.29.4"],
+    # hishel 2 has no longer all that this pdm takes from it.
+    "pdm": ["pdm==2.29.4", "hishel<2"],
     "pipx": ["pipx==1.18.4"],
     "pip-tools": ["pip-tools"],
 }

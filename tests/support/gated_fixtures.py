@@ -3,47 +3,43 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
+import functools
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import trustme
 
 from support import cache
+from support.authorities import TestAuthority
 from support.gated import releases
 from support.pythons import newest_pair
 from support.tls_index import TlsIndex
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
 @pytest.fixture(scope="session")
-def authority() -> trustme.CA:
+def authority(tmp_path_factory: pytest.TempPathFactory) -> TestAuthority:
     """What the user trusts, and no one else."""
-    return trustme.CA()
+    return TestAuthority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")
-def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its certificate."""
-    path = tmp_path_factory.mktemp("authority") / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return path
+def contexts(authority: TestAuthority) -> Callable[[str], ssl.SSLContext]:
+    """What a server speaks TLS with, by its name; made once."""
+    return functools.cache(authority.server_context)
 
 
 @pytest.fixture
-def make_index(authority: trustme.CA) -> Iterator[Callable[..., TlsIndex]]:
-    """Start indexes that live as long as the test: ``make_index(tls=True, host="127.0.0.1", ...)``."""
+def make_index(contexts: Callable[[str], ssl.SSLContext]) -> Iterator[Callable[..., TlsIndex]]:
+    """Start indexes that live as long as the test: ``make_index(tls=True, host="127.0.0.1", name="", ...)``."""
     with contextlib.ExitStack() as stack:
 
-        def make(*, tls: bool = True, host: str = "127.0.0.1", **options: Any) -> TlsIndex:
-            context = None
-            if tls:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                authority.issue_cert(host).configure_cert(context)
-            return stack.enter_context(TlsIndex(context, host=host, **options))
+        def make(*, tls: bool = True, host: str = "127.0.0.1", name: str = "", **options: Any) -> TlsIndex:
+            context = contexts(name or host) if tls else None
+            return stack.enter_context(TlsIndex(context, host=host, name=name, **options))
 
         yield make
 

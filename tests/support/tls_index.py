@@ -54,6 +54,7 @@ class TlsIndex(IndexServer):
     Args:
         context: What it speaks TLS with; ``None`` for plain HTTP.
         host: The address to listen on, such as ``127.0.0.2`` for one that is not the index's own.
+        name: The name that its URLs have; by default the address.
         keep_alive: Whether connections stay open for further requests.
         ranges: Whether parts of files can be asked for.
         options: As of `IndexServer`.
@@ -64,6 +65,7 @@ class TlsIndex(IndexServer):
         context: ssl.SSLContext | None = None,
         *,
         host: str = "127.0.0.1",
+        name: str = "",
         keep_alive: bool = True,
         ranges: bool = True,
         **options: Any,
@@ -80,11 +82,16 @@ class TlsIndex(IndexServer):
         """How many were accepted."""
         self.closing = threading.Event()
         self._host = host
+        self._name = name or host
         self._open: set[socket.socket] = set()
         super().__init__(**options)
 
     def _make_server(self) -> Server:
         return _TlsServer(self, self._host)
+
+    @property
+    def host(self) -> str:
+        return self._name
 
     def __enter__(self) -> TlsIndex:
         super().__enter__()

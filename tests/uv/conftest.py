@@ -9,24 +9,25 @@ from uv_world import Target, Uv
 
 from support import uv_versions
 from support.gated import write_project
-from support.gated_fixtures import authority, ca_file, demo, hook, index, make_index
+from support.gated_fixtures import authority, contexts, demo, hook, index, make_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from support.authorities import TestAuthority
     from support.envs import Home
 
-__all__ = ["authority", "ca_file", "demo", "hook", "index", "make_index"]
+__all__ = ["authority", "contexts", "demo", "hook", "index", "make_index"]
 
 
 @pytest.fixture
-def make_uv(home: Home, hook: Path, ca_file: Path) -> Callable[..., Uv]:
+def make_uv(home: Home, hook: Path, authority: TestAuthority) -> Callable[..., Uv]:
     """Give the uv of a version."""
 
     def make(version: str) -> Uv:
         try:
-            return Uv(version, uv_versions.uv_bin(version), hook, home, ca_file)
+            return Uv(version, uv_versions.uv_bin(version), hook, home, authority.file)
         except uv_versions.NotHereError as error:
             pytest.skip(str(error))
 

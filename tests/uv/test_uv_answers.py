@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.authorities import TestAuthority
 from support.builders import make_wheel
 from support.gated import releases, untouched
 from support.tls_index import Fault
@@ -117,10 +118,7 @@ def test_an_index_that_is_not_there(target: Target) -> None:
 def test_a_certificate_that_the_user_does_not_trust(
     target: Target, demo: TlsIndex, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    import trustme
-
-    strangers = tmp_path_factory.mktemp("strangers") / "ca.pem"
-    trustme.CA().cert_pem.write_to_path(str(strangers))
+    strangers = TestAuthority(tmp_path_factory.mktemp("strangers")).file
     result = target.fails(demo, "demo", env={**NO_RETRY, "SSL_CERT_FILE": str(strangers)})
     assert not demo.requests
     assert "certificate" in result.stderr.lower(), result

@@ -10,8 +10,8 @@ import ssl
 from datetime import timedelta
 
 import pytest
-import trustme
 
+from support.authorities import TestAuthority
 from support.builders import make_wheel
 from support.index_server import JSON
 from support.tls_index import Fault, TlsIndex
@@ -20,23 +20,20 @@ FILE = "/files/demo-1.0-py3-none-any.whl"
 
 
 @pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
+def authority(tmp_path_factory):
+    return TestAuthority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
 def index(authority, tmp_path):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    with TlsIndex(context) as server:
+    with TlsIndex(authority.server_context("127.0.0.1")) as server:
         server.add(make_wheel(tmp_path, "demo", "1.0"), upload_time=timedelta(days=30), core_metadata=True)
         yield server
 
 
 @pytest.fixture
 def connection(authority, index):
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
+    context = authority.client_context()
     opened = http.client.HTTPSConnection(index.host, index.port, context=context, timeout=30)
     yield opened
     opened.close()
