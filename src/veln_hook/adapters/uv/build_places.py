@@ -1,0 +1,230 @@
+"""What one step of uv's builds may write and read on this machine; see ``sandbox.interface.Confinement``.
+
+uv keeps what it builds in its cache: unpacked archives in ``sdists-v*``, checkouts in ``git-v*``, and in
+``builds-v*`` a temporary directory for each build environment and each result. The files of environments
+there are hard links into ``archive-v*``, so a step must never write into one: it would change what is
+installed elsewhere, later.
+
+Rules of this module: as in ``adapters.pip.build_places``.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from veln_hook import paths
+from veln_hook.adapters.building.places import PlaceError, environment_parts, existing
+from veln_hook.sandbox import hiding
+from veln_hook.sandbox.layout import is_within
+from veln_hook.sandbox.surroundings import homes, is_wide, repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from veln_hook.adapters.uv.build_step import Step
+
+_TEMPORARY = re.compile(r"builds-v\d+/\.tmp[^/]+")
+_TREE = re.compile(
+    # A directory for each index or source, for each release, for each revision of its archive.
+    r"sdists-v\d+/(?:pypi/[^/]+/[^/]+|index/[^/]+/[^/]+/[^/]+|(?:url|path|editable)/[^/]+)/[^/]+/src(?=/|\Z)|"
+    r"sdists-v\d+/\.tmp[^/]+/[^/]+(?=/|\Z)|"
+    r"git-v\d+/checkouts/[^/]+/[^/]+(?=/|\Z)"
+)
+_ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
+_MAX_METADATA = 1 << 16
+
+
+class Tree(NamedTuple):
+    """The source tree that a step builds."""
+
+    root: str
+    """Real path: of all that was unpacked or checked out; of the directory itself, if it is the user's."""
+    name: str
+    """What it is called in messages."""
+    kind: str
+    """``own``: a directory of the user's; ``made``: unpacked from what uv made of one, or was given;
+    ``archive``: unpacked from an archive that was fetched; ``git``: a checkout."""
+
+
+def tree_of(cwd: str, cache: str) -> Tree:
+    """Tell which tree a step builds.
+
+    Args:
+        cwd: Where it is started.
+        cache: Real path of uv's cache.
+
+    Raises:
+        PlaceError: It is in the cache, where no source is known to lie.
+    """
+    real = os.path.realpath(cwd)
+    if not is_within(real, cache):
+        return Tree(real, os.path.basename(real), "own")
+    below = os.path.relpath(real, cache)
+    found = _TREE.match(below)
+    if found is None:
+        raise PlaceError(f"uv builds in {real}, which is not where its sources are known to lie")
+    root = os.path.join(cache, found.group())
+    kind = "archive"
+    if below.startswith("git-"):
+        kind = "git"
+    elif "/.tmp" in found.group() or re.match(r"sdists-v\d+/(?:path|editable)/", below):
+        kind = "made"
+    return Tree(root, _name(root) or os.path.basename(real), kind)
+
+
+def writable(
+    step: Step, tree: Tree, cwd: str, cache: str, environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return what a step writes, making the file for its outcome.
+
+    Args:
+        step: What it does.
+        tree: What it builds.
+        cwd: Where it is started.
+        cache: Real path of uv's cache.
+        environ: The caller's environment, for HOME.
+
+    Returns:
+        Real paths that exist.
+
+    Raises:
+        PlaceError: One of them would give the step more than its own.
+        OSError: The file can't be made.
+    """
+    place = tree.root if tree.kind != "own" else os.path.realpath(cwd)
+    if is_wide(place, environ):
+        raise PlaceError(
+            f"the build of {tree.name} would have to write all of {place}; "
+            "move the source into a directory of its own"
+        )
+    wanted = [place, _outcome(step, cache)]
+    if step.result:
+        wanted.append(_result(step, tree, cache, environ))
+    return tuple(dict.fromkeys(wanted))
+
+
+def _outcome(step: Step, cache: str) -> str:
+    """Return the file for the outcome, made new: what a link there might point at is not written."""
+    directory, name = os.path.split(step.outcome)
+    directory = os.path.realpath(directory)
+    if not _is_temporary(directory, cache):
+        raise PlaceError(f"uv wants the outcome of a build in {directory}, which is not where it is known to lie")
+    path = os.path.join(directory, name)
+    if os.path.lexists(path):
+        os.unlink(path)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666))
+    return path
+
+
+def _result(step: Step, tree: Tree, cache: str, environ: Mapping[str, str]) -> str:
+    real = os.path.realpath(step.result)
+    if not os.path.isdir(real):
+        raise PlaceError(f"uv wants the result of a build in {step.result}, which is no directory")
+    if is_within(real, cache):
+        # For a result alone, or of metadata beside the outcome; never a build environment.
+        own = _is_temporary(real, cache) and not _is_environment(real)
+        beside = os.path.join(os.path.realpath(os.path.dirname(step.outcome)), "metadata_directory")
+        if own or real == beside:
+            return real
+    elif not is_wide(real, environ) and not _leads_out(step.result, real, tree) and not _is_environment(real):
+        return real  # what ``uv build`` is to write to
+    raise PlaceError(f"the build of {tree.name} would have to write {real}")
+
+
+def _leads_out(given: str, real: str, tree: Tree) -> bool:
+    """Tell whether a path in the tree is a link of the tree's that leads elsewhere."""
+    directory = os.path.join(os.path.realpath(os.path.dirname(given)), os.path.basename(given))
+    return is_within(directory, tree.root) and not is_within(real, tree.root)
+
+
+def _is_temporary(real: str, cache: str) -> bool:
+    return is_within(real, cache) and bool(_TEMPORARY.fullmatch(os.path.relpath(real, cache)))
+
+
+def _is_environment(path: str) -> bool:
+    return any(os.path.lexists(os.path.join(path, mark)) for mark in _ENVIRONMENT_MARKS)
+
+
+def readable(
+    program: str,
+    base_prefix: str,
+    tree: Tree,
+    environ: Mapping[str, str],
+    write: Sequence[str],
+    secrets: Mapping[str, tuple[str, ...]],
+    cache: str,
+) -> tuple[str, ...]:
+    """Return what a step reads that may lie in a hidden place, and what in its own it must not write.
+
+    Args:
+        program: The interpreter.
+        base_prefix: Where that is installed.
+        tree: What is built.
+        environ: The step's environment.
+        write: What it may write.
+        secrets: What `hiding.secrets_by_home` tells.
+        cache: Real path of uv's cache.
+
+    Returns:
+        Existing paths; a home itself, or what holds one, is never among them.
+    """
+    environment = os.path.dirname(os.path.dirname(program))
+    prefixes = [base_prefix, sys.prefix, sys.base_prefix, sys.base_exec_prefix]
+    if _is_environment(environment):
+        prefixes.append(environment)
+        if not is_within(os.path.realpath(environment), cache):
+            prefixes += _editables(environment)
+    wanted = [tree.root, *environment_parts(prefixes), os.path.realpath(program), str(paths.PACKAGE_DIR)]
+    # With link-mode = "symlink", what is in an environment lies there.
+    wanted += glob.glob(os.path.join(glob.escape(cache), "archive-v*"))
+    wanted += repository(tree.root, environ)
+    if tree.kind == "git":
+        wanted += glob.glob(os.path.join(glob.escape(cache), "git-v*", "db"))  # where its objects may lie
+    if tree.kind == "own":
+        wanted += _environments_in(tree.root)
+    for home in homes(environ):
+        wanted += hiding.toolchains(home, environ, secrets.get(home))
+    return existing(wanted, environ, write)
+
+
+def _environments_in(root: str) -> Iterator[str]:
+    """Yield the environments that lie in a project, as ``.venv`` does: uv and others run what is in there."""
+    try:
+        with os.scandir(root) as entries:
+            found = [entry.path for entry in entries if entry.is_dir()]
+    except OSError:
+        return
+    yield from filter(_is_environment, found)
+
+
+def _editables(environment: str) -> Iterator[str]:
+    """Yield where projects lie that are installed in an environment as editables (PEP 610)."""
+    pattern = os.path.join(
+        glob.escape(environment), "lib*", "python*", "site-packages", "*.dist-info", "direct_url.json"
+    )
+    for path in glob.iglob(pattern):
+        try:
+            with open(path, encoding="utf-8") as file:
+                url = json.loads(file.read(_MAX_METADATA))
+            if url.get("dir_info", {}).get("editable"):
+                yield url2pathname(urlsplit(url["url"]).path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+
+
+def _name(root: str) -> str:
+    """Return name and version as an unpacked archive tells them; empty if it doesn't."""
+    try:
+        with open(os.path.join(root, "PKG-INFO"), encoding="utf-8", errors="replace") as file:
+            head = file.read(_MAX_METADATA).partition("\n\n")[0]
+    except OSError:
+        return ""
+    told = dict(re.findall(r"^(Name|Version): *(\S{1,100})", head, re.MULTILINE))
+    return f"{told['Name']} {told['Version']}" if len(told) == 2 else ""  # noqa: PLR2004 - both

@@ -1,0 +1,140 @@
+"""What a Python loads first of all when uv starts it for a step of a build: the step is asked about, then starts anew.
+
+uv hands its environment to these steps, and to hardly anything else (its questions to an interpreter are
+asked with ``-I``). ``builds`` puts a directory with this file and ``sitecustomize.py`` first into PYTHONPATH
+and names ``Asked`` in PYTHONWARNINGS: CPython imports a warning's category before it imports ``site``, so
+this runs before any ``.pth`` file of the build environment, which holds other people's code.
+
+It runs in any Python that uv builds with, from 3.7 on, without veln-hook: it imports what is built in, ``os``
+isn't there yet. Whatever goes wrong ends the process with status 78.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import posix
+
+_HERE = __file__.rpartition("/")[0]
+_OURS = "ignore::_veln_hook_build.Asked"
+_MAX_BYTES = 1 << 23
+_CANNOT_CONFINE = 78
+
+
+class Asked(Warning):
+    """What PYTHONWARNINGS names; it is never given."""
+
+
+def _begin():
+    try:
+        if not _uv_is_the_parent():
+            forget()
+            return
+        word, rest = _ask()
+        if word == b"go":
+            forget()
+            return
+        if word == b"run":
+            count, rest = rest.partition(b"\0")[::2]
+            fields = rest.split(b"\0")
+            words, variables = fields[: int(count)], fields[int(count) :]
+            environment = {}
+            for variable in variables:
+                name, _, value = variable.partition(b"=")
+                environment[name] = value
+            posix.execve(words[0], words, environment)
+        why = rest.decode("utf-8", "replace") or "it gave no answer"
+    except BaseException as error:  # noqa: BLE001 - it must not go on
+        why = "the build can't be confined (%s: %s)" % (type(error).__name__, error)  # noqa: UP031 - as it begins
+    try:
+        posix.write(2, ("veln-hook: " + why + "\n").encode("utf-8", "replace"))
+    finally:
+        posix._exit(_CANNOT_CONFINE)  # noqa: SLF001 - nothing may run on the way out
+
+
+def _uv_is_the_parent():
+    """Say whether uv started this process; where that can't be told, it counts as if it had."""
+    try:
+        place = "/proc/%d/exe" % posix.getppid()  # noqa: UP031
+        found, uv = posix.stat(place), posix.stat(_HERE + "/../uv")
+        name = posix.readlink(place).rpartition("/")[2]
+    except OSError:
+        return True
+    same = (found.st_dev, found.st_ino) == (uv.st_dev, uv.st_ino)
+    # A uv that replaced itself meanwhile is "/path/uv (deleted)".
+    return same or name.startswith("uv") or name.endswith(" (deleted)")
+
+
+def _ask():
+    """Return what ``build_door`` answers: a word, and what follows it."""
+    import _socket  # noqa: PLC0415 - not every process here has to ask
+
+    fields = [posix.getcwdb(), _encoded(sys.executable), _encoded(getattr(sys, "base_prefix", sys.prefix))]
+    words = _command_line()
+    fields.append(b"%d" % len(words))
+    fields += words
+    fields += [_encoded(name) + b"=" + _encoded(value) for name, value in posix.environ.items()]
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection.connect(_HERE + "/../door")
+    connection.sendall(b"\0".join(fields))
+    connection.shutdown(_socket.SHUT_WR)
+    answer = b""
+    while len(answer) <= _MAX_BYTES:
+        more = connection.recv(1 << 16)
+        if not more:
+            word, _, rest = answer.partition(b"\0")
+            return word, rest
+        answer += more
+    raise ValueError("the answer is too long")
+
+
+def _command_line():
+    try:
+        descriptor = posix.open("/proc/self/cmdline", posix.O_RDONLY)
+    except OSError:
+        return [_encoded(word) for word in sys.orig_argv]  # from 3.10 on
+    found = b""
+    while True:
+        more = posix.read(descriptor, 1 << 16)
+        if not more:
+            break
+        found += more
+    posix.close(descriptor)
+    return found.split(b"\0")[:-1]
+
+
+def _encoded(text):
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
+def forget():
+    """Take what we put into the environment out of it again, for what this process starts."""
+    _replace(b"PYTHONPATH", b":", lambda entry: entry == _encoded(_HERE))
+    _replace(b"PYTHONWARNINGS", b",", lambda entry: entry == _encoded(_OURS))
+
+
+def _replace(name, separator, ours):
+    value = posix.environ.get(name)
+    if value is None:
+        return
+    left = separator.join(entry for entry in value.split(separator) if not ours(entry))
+    started = sys.modules.get("os")
+    # ``os.environ`` is made of this table when ``os`` is imported, which comes later.
+    environ = posix.environ if started is None else started.environb
+    if left:
+        environ[name] = left
+        posix.putenv(name, left)
+    else:
+        del environ[name]
+        posix.unsetenv(name)
+
+
+def leave():
+    """Take ourselves out of this process' own state; ``sitecustomize`` calls it."""
+    sys.path[:] = [entry for entry in sys.path if entry != _HERE]
+    if _OURS in sys.warnoptions:
+        sys.warnoptions.remove(_OURS)
+    sys.modules.pop(__name__, None)
+
+
+_begin()

@@ -1,0 +1,229 @@
+"""What a project names: its requirements, ``[tool.uv.sources]``, its workspace, its lock; scripts likewise.
+
+Source: docs/concepts/projects of uv (dependencies, workspaces, layout), PEP 621, 723, 735 and 751.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from veln_hook.adapters.uv.files import MAX_TEXT, read_script, read_text, read_toml
+from veln_hook.adapters.uv.sources import note_all, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from veln_hook.adapters.uv.files import TomlFile
+    from veln_hook.adapters.uv.sources import Sources
+
+_MAX_TREES = 200
+"""Directories whose own pyproject.toml is read: path sources have path sources."""
+_MAX_MEMBERS = 1000
+_OWN_FILES = "https://files.pythonhosted.org/"
+"""Which index lists a file there is known without being told."""
+_LOCKED = re.compile(
+    r"""\b(registry|index|url|git|path|directory|editable|virtual)\s*=\s*(?:"([^"\\\n]*)"|'([^'\n]*)')""",
+    re.ASCII,
+)
+_HASH = re.compile(
+    r"""\s*,\s*hash(?:es)?\s*=\s*(?:\{\s*sha256\s*=\s*)?["'](?:sha256:)?([0-9a-f]{64})["']""", re.ASCII
+)
+_LISTS = (
+    "dev-dependencies",
+    "constraint-dependencies",
+    "override-dependencies",
+    "build-constraint-dependencies",
+)
+"""Of ``[tool.uv]``: requirements that can name a URL."""
+
+
+class Projects:
+    """Projects that lead to one another by workspaces and paths; each is read once.
+
+    Args:
+        sources: What they name is noted here.
+        own: A directory that is the user's own work: what lies in it isn't judged as a source.
+    """
+
+    def __init__(self, sources: Sources, own: str = "") -> None:
+        self.sources = sources
+        self._own = os.path.realpath(own) if own else ""
+        self._seen: set[str] = set()
+
+    def root(self, start: str) -> str:
+        """Return the directory of the project at or above a directory, its workspace's if it has one.
+
+        Empty if there is none.
+        """
+        nearest = ""
+        directory = start
+        while True:
+            path = os.path.join(directory, "pyproject.toml")
+            if os.path.isfile(path):
+                if not nearest:
+                    nearest = directory
+                text = read_text(path, MAX_TEXT) or ""
+                if "workspace" in text and _workspace(read_toml(path)):
+                    return directory
+            above = os.path.dirname(directory)
+            if above == directory:
+                return nearest
+            directory = above
+
+    def workspace(self, root: str) -> None:
+        """Note what a project names, its members and its lock included.
+
+        Raises:
+            UsageError: A file can't be read before uv does.
+        """
+        self._own = os.path.realpath(root)
+        file = self.directory(root)
+        for member in _members(file, root):
+            self.directory(member)
+        self.lock(os.path.join(root, "uv.lock"))
+
+    def directory(self, path: str) -> TomlFile | None:
+        """Note what the project in a directory names, and those that it leads to.
+
+        Raises:
+            UsageError: A file can't be read before uv does.
+        """
+        real = os.path.realpath(path)
+        if real in self._seen or len(self._seen) >= _MAX_TREES + _MAX_MEMBERS:
+            return None
+        self._seen.add(real)
+        file = read_toml(os.path.join(path, "pyproject.toml"))
+        if file is not None:
+            self.note(file, path)
+        return file
+
+    def pyproject(self, path: str) -> None:
+        """Note what a ``pyproject.toml``, or a script with metadata, names."""
+        file = read_toml(path) if path.endswith(".toml") else read_script(path)
+        if file is not None:
+            self.note(file, os.path.dirname(path))
+
+    def note(self, file: TomlFile, base: str) -> None:
+        """Note what a project's file or a script's metadata names.
+
+        Raises:
+            UsageError: A file that it leads to can't be read before uv does.
+        """
+        place = file.path
+        project = _table(file.table, "project")
+        note_all(self.sources, _list(file.table, "dependencies"), base, place)  # a script's
+        note_all(self.sources, _list(project, "dependencies"), base, place)
+        for extra in _table(project, "optional-dependencies").values():
+            note_all(self.sources, extra if isinstance(extra, list) else (), base, place)
+        for group in _table(file.table, "dependency-groups").values():
+            note_all(self.sources, group if isinstance(group, list) else (), base, place)
+        note_all(self.sources, _list(_table(file.table, "build-system"), "requires"), base, place)
+        uv = _table(_table(file.table, "tool"), "uv")
+        self.settings(uv, base, place)
+        for key in _LISTS:
+            note_all(self.sources, _list(uv, key), base, place)
+        for name, entries in _table(uv, "sources").items():
+            for entry in entries if isinstance(entries, list) else [entries]:
+                if isinstance(entry, dict):
+                    self._source(entry, base, file.place(("tool", "uv", "sources", name)))
+
+    def settings(self, uv: Mapping[str, Any], base: str, place: str) -> None:
+        """Note the indexes of uv's own settings.
+
+        Args:
+            uv: What ``uv.toml`` or ``[tool.uv]`` says.
+            base: Directory that paths start from.
+            place: Where it says so.
+        """
+        for table in (uv, _table(uv, "pip")):
+            entries = table.get("index")
+            for entry in entries if isinstance(entries, list) else []:
+                if isinstance(entry, dict) and isinstance(entry.get("url"), str):
+                    self.sources.index(entry["url"], base, place, flat=entry.get("format") == "flat")
+            for key in ("index-url", "default-index", "extra-index-url"):
+                for text in texts(table.get(key)):
+                    self.sources.index(text, base, place)
+            for text in texts(table.get("find-links")):
+                self.sources.find_links(text, base, place)
+
+    def lock(self, path: str) -> None:
+        """Note what a lock names: uv's own (``uv.lock``), or one of PEP 751.
+
+        It is a program's work, and large: its text is looked through, not parsed. What is spelled in another
+        way is missed, and then not reached.
+        """
+        text = read_text(path, MAX_TEXT)
+        base = os.path.dirname(path)
+        for found in _LOCKED.finditer(text or ""):
+            key, value = found[1], found[2] if found[2] is not None else found[3]
+            if key in ("registry", "index"):
+                self.sources.index(value, base, path)
+            elif key == "git":
+                self.sources.repository(value.partition("?")[0], path)
+            elif key == "url":
+                if value.startswith(_OWN_FILES):
+                    continue
+                promised = _HASH.match(text or "", found.end())
+                fragment = f"#sha256={promised[1]}" if promised and "#" not in value else ""
+                self.sources.url(f"{value}{fragment}", base, path)
+            elif key == "path" or not self._is_own(os.path.join(base, value)):
+                self.sources.path(value, base, path)
+
+    def _source(self, entry: dict[str, Any], base: str, place: str) -> None:
+        if isinstance(entry.get("git"), str):
+            self.sources.repository(entry["git"], place)
+        if isinstance(entry.get("url"), str):
+            self.sources.url(entry["url"], base, place)
+        if isinstance(entry.get("index"), str) and "://" in entry["index"]:
+            self.sources.index(entry["index"], base, place)
+        if isinstance(entry.get("path"), str):
+            path = os.path.normpath(os.path.join(base, entry["path"]))
+            if os.path.isdir(path):
+                if not self._is_own(path):
+                    self.sources.trees[path] = place
+                self.directory(path)
+            else:
+                self.sources.path(path, base, place)
+
+    def _is_own(self, path: str) -> bool:
+        real = os.path.realpath(path)
+        return bool(self._own) and os.path.isdir(real) and f"{real}/".startswith(f"{self._own}/")
+
+
+def project_name(path: str) -> tuple[str, str]:
+    """Return the name and the version that a directory's ``pyproject.toml`` gives, as far as it does.
+
+    Raises:
+        UsageError: It can't be read.
+    """
+    file = read_toml(os.path.join(path, "pyproject.toml"))
+    project = _table(file.table, "project") if file is not None else {}
+    name, version = project.get("name"), project.get("version")
+    return name if isinstance(name, str) else "", version if isinstance(version, str) else ""
+
+
+def _members(file: TomlFile | None, root: str) -> Iterator[str]:
+    members = _workspace(file).get("members")
+    for pattern in texts(members):
+        found = glob.iglob(os.path.join(glob.escape(root), pattern), recursive=True)
+        yield from (path for path in islice(found, _MAX_MEMBERS) if os.path.isdir(path))
+
+
+def _workspace(file: TomlFile | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    return _table(_table(_table(file.table, "tool"), "uv"), "workspace")
+
+
+def _table(table: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = table.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _list(table: Mapping[str, Any], key: str) -> list[Any]:
+    found = table.get(key)
+    return found if isinstance(found, list) else []

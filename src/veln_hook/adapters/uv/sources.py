@@ -1,0 +1,200 @@
+"""Where what a command installs may come from: indexes, files, git, and what lies on this machine already.
+
+Read from options, variables, lists of requirements, the project, its lock, and scripts. Whoever wrote those
+may be an attacker: an index that is named there is one whose pages and files are judged, and nothing else on
+its host opens. What is missed here isn't reached, since the gate knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from veln_hook.errors import UsageError
+from veln_hook.names import parse_filename
+from veln_hook.report.wording import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_LOCAL = 500
+"""Archives in directories of archives; each is read whole."""
+_MAX_NAMED = 100_000
+"""URLs of one kind; the lock of the largest projects has a few thousand files."""
+_INDEX_NAME = re.compile(r"[A-Za-z0-9._-]+=(?=\S+)", re.ASCII)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://", re.ASCII)
+_REMOTE = ("https://", "http://")
+_MORE_ENDINGS = (".tar.zst", ".tar.lz", ".tar.lzma", ".tlz")
+"""Source archives that uv unpacks and pip doesn't (uv-distribution-filename's SourceDistExtension)."""
+_END_OF_URL = re.compile(r"\s+;|\s+#|\s+--hash")
+_EXTRAS = re.compile(r"\[[A-Za-z0-9._, -]*\]\s*$", re.ASCII)
+
+
+@dataclass
+class Sources:
+    """What is known of where things come from."""
+
+    indexes: dict[str, None] = field(default_factory=dict)
+    """URLs, as they were written."""
+    pages: dict[str, None] = field(default_factory=dict)
+    """URLs of pages that list files of several projects."""
+    files: dict[str, None] = field(default_factory=dict)
+    """URLs of files that were named themselves."""
+    git: dict[str, str] = field(default_factory=dict)
+    """By URL of the repository: where it is named."""
+    archives: dict[str, str] = field(default_factory=dict)
+    """By path on this machine: where it is named."""
+    trees: dict[str, str] = field(default_factory=dict)
+    """By path of a directory that would be built: where it is named."""
+
+    def index(self, text: str, base: str, place: str, *, flat: bool = False) -> None:
+        """Note an index: ``URL``, ``NAME=URL``, or a directory.
+
+        Args:
+            text: As it was written.
+            base: Directory that paths start from.
+            place: Where it is named, for messages.
+            flat: Whether it is a page of files, or a directory of them.
+        """
+        if not _SCHEME.match(text):
+            text = _INDEX_NAME.sub("", text, count=1)
+        if text.startswith(_REMOTE):
+            _note(self.pages if flat else self.indexes, text)
+        else:
+            self._directory(text, base, place)
+
+    def find_links(self, text: str, base: str, place: str) -> None:
+        """Note a page, a file or a directory of ``--find-links``."""
+        if text.startswith(_REMOTE) and is_archive(_last_part(text)):
+            _note(self.files, text)
+        else:
+            self.index(text, base, place, flat=True)
+
+    def requirement(self, text: str, base: str, place: str) -> None:
+        """Note what a requirement names itself: ``name @ URL``, a URL, a path; a name alone is an index's."""
+        try:
+            url = Requirement(text).url
+        except InvalidRequirement:
+            url = text.partition(" @ ")[2].strip() or text.strip()
+            if _SCHEME.match(url) or _looks_like_path(url, base):
+                self.url(_END_OF_URL.split(url, maxsplit=1)[0].strip(), base, place)
+            return
+        if url:
+            self.url(url, base, place)
+        elif os.path.isdir(os.path.join(base, text)) and _looks_like_path(text, base):
+            self.url(text, base, place)
+
+    def url(self, text: str, base: str, place: str) -> None:
+        """Note a URL or a path that is installed itself."""
+        if text.startswith("git+"):
+            self.repository(text[4:], place)
+        elif text.startswith(_REMOTE):
+            _note(self.files, text)
+        elif not _SCHEME.match(text) or text.lower().startswith("file:"):
+            self.path(_EXTRAS.sub("", text), base, place)
+
+    def repository(self, url: str, place: str) -> None:
+        """Note a git repository."""
+        if len(self.git) < _MAX_NAMED:
+            self.git[url] = place
+
+    def path(self, text: str, base: str, place: str) -> None:
+        """Note an archive or a directory that is installed."""
+        path = local_path(text, base)
+        if os.path.isdir(path):
+            self.trees[path] = place
+        elif is_archive(os.path.basename(path)) and os.path.exists(path):
+            self.archives[path] = place
+
+    def _directory(self, text: str, base: str, place: str) -> None:
+        """Note every archive in a directory that stands in for an index."""
+        path = local_path(text, base)
+        if is_archive(os.path.basename(path)) and os.path.isfile(path):
+            self.archives[path] = place
+            return
+        for found in _archives_below(path):
+            self.archives[found] = place
+            if len(self.archives) > MAX_LOCAL:
+                raise UsageError(
+                    f"{printable(path)} holds more than {MAX_LOCAL} archives, and each would have to be read",
+                    advice="Serve it as an index, and name that.",
+                )
+
+
+def is_archive(filename: str) -> bool:
+    """Tell whether uv would unpack a file of this name."""
+    return parse_filename(filename) is not None or filename.endswith(_MORE_ENDINGS)
+
+
+def local_path(text: str, base: str) -> str:
+    """Return the absolute path that a path or a ``file:`` URL means.
+
+    Args:
+        text: Either.
+        base: Directory that relative ones start from.
+    """
+    if text.lower().startswith("file:"):
+        try:
+            text = unquote(urlsplit(text).path)
+        except ValueError:
+            text = text[len("file:") :]
+    text = os.path.expanduser(text) if text.startswith("~/") else text
+    return os.path.normpath(os.path.join(base, text.partition("#")[0]))
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield the strings of a setting that is one or a list of them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (each for each in value if isinstance(each, str))
+
+
+def _archives_below(path: str) -> Iterator[str]:
+    """Yield the archives in a directory, and in those of a local index (a directory for each project)."""
+    seen = 0
+    for directory, below, names in os.walk(path):
+        if directory.count(os.sep) > path.count(os.sep):
+            below.clear()
+        for name in sorted(names):
+            if is_archive(name):
+                yield os.path.join(directory, name)
+        seen += len(names)
+        if seen > _MAX_NAMED:
+            return
+
+
+def _looks_like_path(text: str, base: str) -> bool:
+    """Tell whether uv takes a requirement for a path: by a slash, a dot, or its ending (uv-pep508)."""
+    plain = _EXTRAS.sub("", _END_OF_URL.split(text, maxsplit=1)[0]).strip()
+    if not plain:
+        return False
+    return (
+        plain.startswith((".", "/", "~/"))
+        or "/" in plain
+        or (is_archive(plain) and os.path.exists(os.path.join(base, plain)))
+    )
+
+
+def _last_part(url: str) -> str:
+    try:
+        return unquote(urlsplit(url).path).rpartition("/")[2]
+    except ValueError:
+        return ""
+
+
+def _note(table: dict[str, None], text: str) -> None:
+    if len(table) < _MAX_NAMED:
+        table[text] = None
+
+
+def note_all(sources: Sources, requirements: Iterable[Any], base: str, place: str) -> None:
+    """Note every requirement of a list; what is no string is uv's to complain about."""
+    for text in requirements:
+        if isinstance(text, str):
+            sources.requirement(text, base, place)
