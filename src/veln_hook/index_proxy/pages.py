@@ -1,0 +1,201 @@
+"""Index pages on their way to an installer: what is held isn't on them any more."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from veln_hook.gate.headers import end_to_end
+from veln_hook.index.limits import MAX_PAGE
+from veln_hook.index_proxy import refusals
+from veln_hook.index_proxy.candidates import order_of
+from veln_hook.index_proxy.headers import page_caching, takes_gzip, whole
+from veln_hook.index_proxy.judging import PageJudged, judge, look
+from veln_hook.index_proxy.listings import Listing
+from veln_hook.index_proxy.lookups import OK, REDIRECTIONS
+from veln_hook.index_proxy.places import Asked, Kind
+from veln_hook.index_proxy.views import api_answer_of, media_type, page_of
+from veln_hook.model import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from veln_hook.gate.exchange import Answer, Exchange
+    from veln_hook.guard import Guard
+    from veln_hook.index import FileEntry
+    from veln_hook.index_proxy.candidates import View
+    from veln_hook.index_proxy.judges import Judges
+    from veln_hook.index_proxy.judging import Look
+    from veln_hook.index_proxy.ledger import Ledger
+    from veln_hook.index_proxy.listings import Listings
+    from veln_hook.index_proxy.lookups import Lookups
+    from veln_hook.index_proxy.places import Places
+
+_ONCE = (b"content-type", b"content-encoding")
+"""Headers that change what the body means: two of them could be read in two ways."""
+_FIRST_REDIRECTION, _NOT_MODIFIED = 300, 304
+
+
+class _Came(NamedTuple):
+    """A page as it came."""
+
+    asked: Asked
+    url: str
+    body: bytes
+    coding: bytes | None
+    content_type: bytes
+
+
+class _Judged(NamedTuple):
+    """What came of it."""
+
+    page: Look
+    size: int
+    outcome: PageJudged | None
+    """``None`` if times have to be looked up first."""
+    cut: bytes | None = None
+    """What is left; ``None`` if it is to pass as it came."""
+    empty: bool = False
+
+
+class Pages:
+    """Answers requests for pages and for the project API. For the event loop's thread.
+
+    Args:
+        judges: Who judges.
+        listings: Where pages are kept until their files are asked for.
+        lookups: Who is asked for times that a page doesn't tell.
+        places: What may be asked for.
+        ledger: What is held is noted there.
+    """
+
+    def __init__(
+        self, judges: Judges, listings: Listings, lookups: Lookups, places: Places, ledger: Ledger
+    ) -> None:
+        self._judges, self._listings, self._lookups = judges, listings, lookups
+        self._places, self._ledger = places, ledger
+
+    async def answer(self, exchange: Exchange, asked: Asked) -> None:
+        """Answer a request for a page.
+
+        Raises:
+            UpstreamError: The index doesn't answer.
+            VelnHookError: It can't be judged.
+        """
+        coding = b"gzip" if takes_gzip(exchange.header(b"accept-encoding")) else b"identity"
+        headers = whole(end_to_end(exchange.headers), coding=coding)
+        async with await exchange.fetch(method="GET", headers=headers) as answer:
+            if answer.status != OK:
+                await self._pass_other(exchange, asked, answer)
+                return
+            doubled = [name for name in _ONCE if sum(name == other for other, _ in answer.headers) > 1]
+            content_type = answer.header(b"content-type") or b""
+            came = _Came(
+                asked,
+                exchange.url,
+                await answer.read(MAX_PAGE),
+                answer.header(b"content-encoding"),
+                content_type,
+            )
+            cache_control = answer.header(b"cache-control")
+        if doubled:
+            await self._refuse_unread(exchange, came, f"it has {doubled[0].decode()} twice")
+            return
+        try:
+            judged = await self._judged(exchange, came)
+        except ValueError as error:
+            await self._refuse_unread(exchange, came, str(error))
+            return
+        await self._respond(exchange, came, judged, cache_control)
+
+    async def _judged(self, exchange: Exchange, came: _Came) -> _Judged:
+        judged = await self._judges.ask(partial(_judge, came, self._lookups))
+        times: Mapping[str, FileEntry] = {}
+        if judged.outcome is None:
+            times = await self._lookups.times(exchange, judged.page, came.url)
+            judged = await self._judges.ask(partial(_judge_with, judged, times))
+        if came.asked.kind is Kind.PAGE:
+            page = judged.page
+            listing = Listing(page.index, page.project, came.url, page.source, page.view, judged.size, times)
+            self._listings.keep(listing)
+        return judged
+
+    async def _respond(
+        self, exchange: Exchange, came: _Came, judged: _Judged, cache_control: bytes | None
+    ) -> None:
+        outcome = judged.outcome
+        held = list(outcome.held.values()) if outcome is not None else []
+        if came.asked.project:
+            self._ledger.page(came.asked.project, came.url, held)
+        else:
+            for project in {candidate.project for candidate in judged.page.candidates}:
+                own = [verdict for verdict in held if verdict.subject.project == project]
+                self._ledger.page(project, came.url, own)
+        if outcome is not None and held and (judged.empty or outcome.refuse):
+            newest = max(held, key=lambda verdict: order_of(verdict.subject.version))
+            refusal = refusals.held(newest, refusals.LEGAL)
+            await exchange.refuse(*refusal)
+            return
+        headers = [
+            (b"content-type", came.content_type),
+            (b"cache-control", page_caching(cache_control, cut=judged.cut is not None)),
+            # What this proxy makes of a page depends on what was asked, as it does with its index.
+            (b"vary", b"Accept, Accept-Encoding"),
+        ]
+        if judged.cut is not None:
+            await exchange.respond(OK, headers, judged.cut)
+            return
+        if came.coding is not None:
+            headers.append((b"content-encoding", came.coding))
+        await exchange.respond(OK, headers, came.body)
+
+    async def _pass_other(self, exchange: Exchange, asked: Asked, answer: Answer) -> None:
+        """Pass on what is no page: a redirection within what may be asked for, a 401, a 404."""
+        if answer.status in REDIRECTIONS:
+            location = answer.header(b"location")
+            text = (location or b"").decode("latin-1")
+            if location is None or not self._places.redirect(asked, exchange.url, text):
+                refusal = refusals.redirected(text)
+                self._ledger.note(f"{refusal.title}: {refusal.detail}")
+                await exchange.refuse(*refusal)
+                return
+            await exchange.respond(answer.status, [(b"location", location), (b"cache-control", b"no-cache")])
+            return
+        if answer.status < _FIRST_REDIRECTION or answer.status == _NOT_MODIFIED:
+            await self._refuse_unread(exchange, asked, f"its status is {answer.status}")
+            return
+        await exchange.forward(answer)
+
+    async def _refuse_unread(self, exchange: Exchange, came: _Came | Asked, reason: str) -> None:
+        asked = came.asked if isinstance(came, _Came) else came
+        refusal = refusals.page(reason, asked.url)
+        self._ledger.unread(f"{refusal.title}: {refusal.detail}")
+        await exchange.refuse(*refusal)
+
+
+def _judge(came: _Came, lookups: Lookups, guard: Guard) -> _Judged:
+    asked = came.asked
+    kind = media_type(came.content_type)
+    view: View
+    if asked.kind is Kind.API:
+        view, size = api_answer_of(came.body, came.coding, kind), len(came.body)
+    else:
+        view, size = page_of(came.body, came.coding, kind, came.url)
+    source = Source.FIND_LINKS if asked.several else Source.INDEX
+    page = look(guard, view, project=asked.project, index=asked.index, source=source)
+    if lookups.can_tell_more(page):
+        return _Judged(page, size, None)
+    return _outcome(guard, page, size)
+
+
+def _judge_with(judged: _Judged, times: Mapping[str, FileEntry], guard: Guard) -> _Judged:
+    return _outcome(guard, judged.page.with_times(times), judged.size)
+
+
+def _outcome(guard: Guard, page: Look, size: int) -> _Judged:
+    outcome = judge(guard, page)
+    if not outcome.held:
+        return _Judged(page, size, outcome)
+    if outcome.refuse or page.view.is_empty_without(outcome.held):
+        return _Judged(page, size, outcome, empty=True)
+    return _Judged(page, size, outcome, page.view.without(outcome.held))

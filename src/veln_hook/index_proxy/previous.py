@@ -1,0 +1,184 @@
+"""The release before an archive's, from the pages that have passed, fetched through the same gate."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
+
+from veln_hook.archive import describe_archive
+from veln_hook.index_proxy.candidates import candidate_of, with_time
+from veln_hook.index_proxy.headers import whole
+from veln_hook.model import Archive, Candidate, Origin, Source
+from veln_hook.names import likeness
+from veln_hook.source.baseline import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from packaging.version import Version
+
+    from veln_hook.gate.exchange import Exchange
+    from veln_hook.index_proxy.judges import Judges
+    from veln_hook.index_proxy.listings import Listings
+    from veln_hook.index_proxy.spool import Spool, Spooled
+
+logger = logging.getLogger("veln_hook")
+
+_SMALLEST_LIMIT = 100 << 20
+"""Bytes that may be fetched to compare with; for a big archive, twice its size."""
+_SECONDS = 120.0
+_LOOKED_AT = 20
+"""Releases whose candidates are judged before it is given up."""
+_OK = 200
+_TICK = 0.5
+"""Seconds after which it is looked whether the gate is closing."""
+
+
+class _Offer(NamedTuple):
+    """A file of an older release; the best sorts last."""
+
+    final: bool
+    version: Version
+    likeness: tuple[bool, ...]
+    order: int
+    candidate: Candidate
+
+
+class _Asking(NamedTuple):
+    """For whose sake a judge's thread is at work."""
+
+    exchange: Exchange
+    loop: asyncio.AbstractEventLoop
+    judges: Judges
+    listings: Listings
+    spool: Spool
+
+
+class Previous:
+    """What a guard asks for a baseline (``source.baseline.BaselineSource``); one for all guards of a gate.
+
+    Args:
+        installed: Tells the version of a project where the archives will be installed; empty if none is.
+    """
+
+    def __init__(self, installed: Optional[Callable[[str], str]] = None) -> None:
+        self._installed = installed
+        self._own = threading.local()
+
+    def installed(self, project: str) -> str:
+        """Return the version that is installed; empty if none is, or if nobody can tell."""
+        return "" if self._installed is None else self._installed(project)
+
+    @contextmanager
+    def asking(
+        self,
+        exchange: Exchange,
+        loop: asyncio.AbstractEventLoop,
+        judges: Judges,
+        listings: Listings,
+        spool: Spool,
+    ) -> Iterator[None]:
+        """Fetch what is asked for in this thread through an exchange, as long as this lasts."""
+        self._own.asking = _Asking(exchange, loop, judges, listings, spool)
+        try:
+            yield
+        finally:
+            self._own.asking = None
+
+    @contextmanager
+    def previous(self, archive: Archive, *, without: Collection[str]) -> Iterator[Archive | None]:
+        """Fetch the newest release before the archive's that passes; see ``BaselineSource``."""
+        asking: _Asking | None = getattr(self._own, "asking", None)
+        candidate = _choice(asking, archive, without) if asking is not None else None
+        spooled = None
+        if asking is not None and candidate is not None:
+            logger.debug("veln-hook: fetching %s to compare with", candidate.url)
+            spooled = _fetch(asking, candidate, max(_SMALLEST_LIMIT, 2 * (archive.size or 0)))
+        if asking is None or spooled is None:
+            yield None
+            return
+        try:
+            with asking.spool.using(spooled):
+                yield describe_archive(spooled.path, origin=Origin.FETCHED, candidate=candidate)
+        finally:
+            asking.spool.drop(spooled)
+
+
+def _choice(asking: _Asking, archive: Archive, without: Collection[str]) -> Candidate | None:
+    guard = asking.judges.guard()
+    if guard is None:
+        return None
+    for offer in _offers(asking.listings, archive)[:_LOOKED_AT]:
+        candidate = offer.candidate
+        if not candidate.sha256 or candidate.sha256 in without:
+            continue
+        if guard.check_candidate(candidate).passes:
+            return candidate
+    return None
+
+
+def _offers(listings: Listings, archive: Archive) -> list[_Offer]:
+    index = archive.candidate.index if archive.candidate is not None else ""
+    own, listing = version_of(archive.version), listings.get(index, archive.project)
+    if own is None or listing is None:
+        return []
+    offers = []
+    for order, entry in enumerate(listing.view.entries().values()):
+        candidate = candidate_of(entry, project=listing.project, index=listing.index, source=Source.INDEX)
+        version = version_of(candidate.version) if candidate is not None else None
+        if candidate is None or version is None or version >= own or candidate.yanked or entry.flaw:
+            continue
+        offers.append(
+            _Offer(
+                final=not version.is_prerelease or own.is_prerelease,
+                version=version,
+                likeness=likeness(candidate.filename, archive.filename),
+                order=order,
+                candidate=with_time(candidate, listing.times),
+            )
+        )
+    offers.sort(key=lambda offer: offer[:4], reverse=True)
+    return offers
+
+
+def _fetch(asking: _Asking, candidate: Candidate, limit: int) -> Spooled | None:
+    """Have the event loop fetch a file, and wait for it."""
+    coming = asyncio.run_coroutine_threadsafe(_download(asking, candidate, limit), asking.loop)
+    until = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return coming.result(timeout=_TICK)
+        # Before 3.11 this was no builtin TimeoutError; and one of the network's ends it all the same.
+        except concurrent.futures.TimeoutError:
+            if coming.done() or asking.judges.closing or time.monotonic() > until:
+                coming.cancel()
+                return None
+
+
+async def _download(asking: _Asking, candidate: Candidate, limit: int) -> Spooled | None:
+    trace = [
+        (name, value)
+        for name, value in asking.exchange.headers.raw_items()
+        if name.lower() in (b"authorization", b"cookie", b"user-agent")
+    ]
+    headers = whole(trace, coding=b"identity", accept=b"*/*")
+    async with await asking.exchange.fetch(method="GET", url=candidate.url, headers=headers) as answer:
+        if answer.status != _OK or answer.header(b"content-encoding") not in (None, b"identity"):
+            return None
+        size = 0
+        with asking.spool.writer(".whl" if candidate.is_wheel else "") as writer:
+            async for data in answer.chunks():
+                size += len(data)
+                if size > limit:
+                    return None
+                writer.write(data)
+            spooled = writer.done()
+    if spooled.sha256 != candidate.sha256:
+        asking.spool.drop(spooled)
+        return None
+    return spooled
