@@ -66,3 +66,8 @@ def store_file() -> Path:
 def carried_dir() -> Path:
     """Our dependencies for the oldest Python, for interpreters that this environment's don't support."""
     return Path(platformdirs.user_cache_dir(_APP, appauthor=False)) / "carried" / "py39"
+
+
+def shims_dir() -> Path:
+    """What holds a user's shims: ``~/.local/share/veln-hook`` on Linux. Not created here."""
+    return Path(platformdirs.user_data_dir(_APP, appauthor=False))

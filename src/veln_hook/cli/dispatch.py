@@ -29,6 +29,7 @@ COMMANDS = (
     "log",
     "policy",
     "run",
+    "shims",
 )
 """Each is a module beside this one."""
 

@@ -20,6 +20,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from veln_hook import __version__
 from veln_hook.cli.probing import REPAIR, Machine, Probe, ProbeResult, ask_child
 from veln_hook.cli.sandbox_probes import gate, sandbox
+from veln_hook.cli.shim_probes import shims
 from veln_hook.errors import PluginError, PolicyError, StoreError
 from veln_hook.policy.durations import format_duration
 from veln_hook.policy.loading import load_policy
@@ -326,6 +327,7 @@ PROBES: tuple[tuple[str, Probe], ...] = (
     ("store", store),
     ("sandbox", sandbox),
     ("gate", gate),
+    ("shims", shims),
     ("not-covered", gaps),
 )
 """In the order they are told; later parts of veln-hook add theirs here."""
