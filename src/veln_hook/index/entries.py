@@ -76,20 +76,22 @@ def resolve(url: str, base: str, filename: str) -> tuple[str, str]:
         absolute = absolute.partition("#")[0]
         parts = urlsplit(absolute)
         _ = parts.port
-        named = unquote(parts.path.rpartition("/")[2], errors="strict")
+        last = unquote(parts.path.rpartition("/")[2], errors="strict")
     except ValueError:
         return "", "its URL is none"
     if parts.scheme not in ("https", "http") or not parts.hostname:
         return absolute, "its URL leads to no server"
-    if named != filename:
-        return absolute, f"its URL names {named or 'no file'}"
+    if last != filename:
+        return absolute, f"its URL names {last or 'no file'}"
+    if "/" in last:
+        return absolute, "its URL has a quoted slash"
     return absolute, ""
 
 
 def url_name(url: str) -> str:
     """Return the file name at the end of a URL, unquoted as pip does it; empty if there is none."""
     try:
-        return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+        return unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
     except ValueError:
         return ""
 

@@ -134,10 +134,13 @@ def _entry(tag: Token, base: str) -> FileEntry | None:
     """Read an anchor; ``None`` for one that leads to no archive."""
     href = plain(tag.attributes.get("href") or "")
     url, _, fragment = href.partition("#")
-    filename = _name(url)
-    if parse_filename(filename) is None:
+    named = [name for name in (_pip_name(url), _uv_name(url)) if parse_filename(name) is not None]
+    if not named:
         return None
+    filename = named[-1]
     absolute, flaw = resolve(url, base, filename)
+    if named != [filename, filename]:
+        flaw = flaw or "its URL has two names"
     match = _FRAGMENT.fullmatch(fragment)
     sha256 = sha256_of(match[2]) if match is not None and match[1] == "sha256" else ""
     if match is None or (match[1] == "sha256" and not sha256):
@@ -164,13 +167,18 @@ def _entry(tag: Token, base: str) -> FileEntry | None:
     )
 
 
-def _name(url: str) -> str:
-    """Return the file's name as pip takes it: of what stands before slashes at the end, or else the host."""
+def _pip_name(url: str) -> str:
+    """Return the last part of the path, whatever slashes and blanks follow, or else the host."""
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url.strip())
     except ValueError:
         return ""
-    return unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.netloc.rpartition("@")[2]
+    return unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.netloc.rpartition("@")[2]
+
+
+def _uv_name(url: str) -> str:
+    """Return what follows the last slash, even one in the query."""
+    return unquote(url.rpartition("/")[2].partition("?")[0])
 
 
 def _metadata_sha256(value: str) -> str:

@@ -82,14 +82,16 @@ def sift(
         if hashes:
             found += pieces[template.pattern.groupindex["sha256"] :: stride]
         between = pieces[::stride]
-        gap = gap or next((piece.decode() for piece in between[1:-1] if _GAP.fullmatch(piece)), "")
+        if not gap:
+            separator = _GAP.match(between[1]) if len(between) > 1 else None
+            gap = separator[0].decode() if separator else template.comma
         rest = b"".join(between)
     if not names:
         return None
     taken = dict.fromkeys(b"\n".join(names).decode().split("\n"))
     try:
         text = text_of(rest)
-        walked = walk(text, read, gap=gap or ",")
+        walked = walk(text, read, gap=gap)
     except ValueError:
         return None
     if walked.gaps != len(names) or not _are_different(taken, len(names), walked):
