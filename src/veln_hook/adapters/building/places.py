@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _PARTS = ("bin", "lib", "lib64", "include", "share", "pyvenv.cfg")
 """What Python needs of an environment whose directory is a home as well."""
 
+GIT_TRUSTS = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+"""Inside, files of other users can belong to nobody, which git takes for somebody else's repository."""
+
 
 class PlaceError(Exception):
     """A place that the build would have to write can't be given to it; the text is for the user."""

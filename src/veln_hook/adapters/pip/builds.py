@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from veln_hook.adapters.building import network as build_network
-from veln_hook.adapters.building.places import PlaceError
+from veln_hook.adapters.building.places import GIT_TRUSTS, PlaceError
 from veln_hook.adapters.pip import build_command, build_places
 from veln_hook.adapters.pip.build_places import SourceTree
 from veln_hook.adapters.pip.build_refusals import tell_no_network, tell_refusals
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from veln_hook.adapters.building.network import BuildGate
     from veln_hook.adapters.pip.build_command import BuildCommand
     from veln_hook.sandbox.interface import Report
-
-_GIT_TRUSTS = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
-"""Inside, files of other users can belong to nobody, which git takes for somebody else's repository."""
 
 _KEPT = ("PATH", "PYTHONPATH", "PYTHONNOUSERSITE")
 """Variables by which pip tells a build where its requirements are."""
@@ -166,7 +163,7 @@ def _confinement(command: BuildCommand, source: SourceTree, environ: dict[str, s
     secrets = hiding.secrets_by_home(os.environ)
     return Confinement(
         cwd=command.cwd,
-        environment={**({} if "GIT_CONFIG_COUNT" in environ else _GIT_TRUSTS), **environ},
+        environment={**({} if "GIT_CONFIG_COUNT" in environ else GIT_TRUSTS), **environ},
         write=write,
         read=build_places.readable(command, source, environ, write, secrets),
         hide=build_places.hidden(os.environ, secrets),

@@ -39,6 +39,8 @@ _TREE = re.compile(
 )
 _ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 _MAX_METADATA = 1 << 16
+_MAX_BYTECODE = 500
+"""Directories of modules; each one costs a start of a step some 30 microseconds."""
 
 
 class Tree(NamedTuple):
@@ -79,9 +81,7 @@ def tree_of(cwd: str, cache: str) -> Tree:
     return Tree(root, _name(root) or os.path.basename(real), kind)
 
 
-def writable(
-    step: Step, tree: Tree, cwd: str, cache: str, environ: Mapping[str, str]
-) -> tuple[str, ...]:
+def writable(step: Step, tree: Tree, cwd: str, cache: str, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return what a step writes, making the file for its outcome.
 
     Args:
@@ -110,12 +110,42 @@ def writable(
     return tuple(dict.fromkeys(wanted))
 
 
+def bytecode(program: str, cache: str) -> tuple[str, ...]:
+    """Return where a step keeps compiled modules for the next one, making these directories.
+
+    Nothing but the steps of the same build runs in that environment, and without them each step would
+    compile its backend anew.
+
+    Args:
+        program: The interpreter; in an environment that isn't one of uv's for builds, there is nothing.
+        cache: Real path of uv's cache.
+
+    Raises:
+        OSError: They can't be made.
+    """
+    environment = os.path.realpath(os.path.dirname(os.path.dirname(program)))
+    if not _is_temporary(environment, cache) or not _is_environment(environment):
+        return ()
+    found = []
+    for root in glob.iglob(os.path.join(glob.escape(environment), "lib", "*", "site-packages")):
+        for directory, below, files in os.walk(root):
+            if os.path.basename(directory) == "__pycache__":
+                below.clear()
+            elif any(name.endswith(".py") for name in files):
+                place = os.path.join(directory, "__pycache__")
+                os.makedirs(place, exist_ok=True)
+                found.append(place)
+        if len(found) > _MAX_BYTECODE:
+            return ()
+    return tuple(found)
+
+
 def _outcome(step: Step, cache: str) -> str:
     """Return the file for the outcome, made new: what a link there might point at is not written."""
     directory, name = os.path.split(step.outcome)
     directory = os.path.realpath(directory)
     if not _is_temporary(directory, cache):
-        raise PlaceError(f"uv wants the outcome of a build in {directory}, which is not where it is known to lie")
+        raise PlaceError(f"uv wants the outcome of a build in {directory}, which isn't known for that")
     path = os.path.join(directory, name)
     if os.path.lexists(path):
         os.unlink(path)
@@ -154,6 +184,7 @@ def _is_environment(path: str) -> bool:
 
 def readable(
     program: str,
+    *,
     base_prefix: str,
     tree: Tree,
     environ: Mapping[str, str],
@@ -184,18 +215,20 @@ def readable(
     wanted = [tree.root, *environment_parts(prefixes), os.path.realpath(program), str(paths.PACKAGE_DIR)]
     # With link-mode = "symlink", what is in an environment lies there.
     wanted += glob.glob(os.path.join(glob.escape(cache), "archive-v*"))
-    wanted += repository(tree.root, environ)
-    if tree.kind == "git":
-        wanted += glob.glob(os.path.join(glob.escape(cache), "git-v*", "db"))  # where its objects may lie
     if tree.kind == "own":
-        wanted += _environments_in(tree.root)
+        wanted += [*repository(tree.root, environ), *_environments_in(tree.root)]
+    elif tree.kind == "git":
+        # Named because uv runs git there again. A file in its place would be the tree's word, as in archives.
+        marker = os.path.join(tree.root, ".git")
+        wanted += [marker] if os.path.isdir(marker) and not os.path.islink(marker) else []
+        wanted += glob.glob(os.path.join(glob.escape(cache), "git-v*", "db"))  # what it borrows objects from
     for home in homes(environ):
         wanted += hiding.toolchains(home, environ, secrets.get(home))
     return existing(wanted, environ, write)
 
 
 def _environments_in(root: str) -> Iterator[str]:
-    """Yield the environments that lie in a project, as ``.venv`` does: uv and others run what is in there."""
+    """Yield the environments that lie in a project, as ``.venv`` does: other programs run what is there."""
     try:
         with os.scandir(root) as entries:
             found = [entry.path for entry in entries if entry.is_dir()]
@@ -222,9 +255,15 @@ def _editables(environment: str) -> Iterator[str]:
 def _name(root: str) -> str:
     """Return name and version as an unpacked archive tells them; empty if it doesn't."""
     try:
-        with open(os.path.join(root, "PKG-INFO"), encoding="utf-8", errors="replace") as file:
-            head = file.read(_MAX_METADATA).partition("\n\n")[0]
+        # What lies there may have been replaced by an earlier step: by a link, or a pipe that nobody writes to.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(os.path.join(root, "PKG-INFO"), flags)
+        try:
+            text = os.read(descriptor, _MAX_METADATA).decode("utf-8", "replace")
+        finally:
+            os.close(descriptor)
     except OSError:
         return ""
+    head = text.replace("\r\n", "\n").partition("\n\n")[0]
     told = dict(re.findall(r"^(Name|Version): *(\S{1,100})", head, re.MULTILINE))
     return f"{told['Name']} {told['Version']}" if len(told) == 2 else ""  # noqa: PLR2004 - both

@@ -1,4 +1,4 @@
-"""What uv starts Python for when it builds: the steps of PEP 517 and PEP 660, each a script given with ``-c``.
+"""What uv starts Python for when it builds: the steps of PEP 517 and PEP 660, scripts given with ``-c``.
 
 uv's script imports the backend, calls one hook and writes what the hook returned into a file; its last lines
 are always the same. They are read from the end, since what stands above them may be the source tree's words.

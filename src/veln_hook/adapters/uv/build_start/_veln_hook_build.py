@@ -1,4 +1,5 @@
-"""What a Python loads first of all when uv starts it for a step of a build: the step is asked about, then starts anew.
+# ruff: noqa: INP001
+"""What a Python loads first of all when uv starts it for a step of a build, which then starts anew.
 
 uv hands its environment to these steps, and to hardly anything else (its questions to an interpreter are
 asked with ``-I``). ``builds`` puts a directory with this file and ``sitecustomize.py`` first into PYTHONPATH
@@ -11,9 +12,8 @@ isn't there yet. Whatever goes wrong ends the process with status 78.
 
 from __future__ import annotations
 
-import sys
-
 import posix
+import sys
 
 _HERE = __file__.rpartition("/")[0]
 _OURS = "ignore::_veln_hook_build.Asked"
@@ -25,7 +25,7 @@ class Asked(Warning):
     """What PYTHONWARNINGS names; it is never given."""
 
 
-def _begin():
+def _begin() -> None:
     try:
         if not _uv_is_the_parent():
             forget()
@@ -52,7 +52,7 @@ def _begin():
         posix._exit(_CANNOT_CONFINE)  # noqa: SLF001 - nothing may run on the way out
 
 
-def _uv_is_the_parent():
+def _uv_is_the_parent() -> bool:
     """Say whether uv started this process; where that can't be told, it counts as if it had."""
     try:
         place = "/proc/%d/exe" % posix.getppid()  # noqa: UP031
@@ -65,7 +65,7 @@ def _uv_is_the_parent():
     return same or name.startswith("uv") or name.endswith(" (deleted)")
 
 
-def _ask():
+def _ask() -> tuple[bytes, bytes]:
     """Return what ``build_door`` answers: a word, and what follows it."""
     import _socket  # noqa: PLC0415 - not every process here has to ask
 
@@ -88,7 +88,7 @@ def _ask():
     raise ValueError("the answer is too long")
 
 
-def _command_line():
+def _command_line() -> list[bytes]:
     try:
         descriptor = posix.open("/proc/self/cmdline", posix.O_RDONLY)
     except OSError:
@@ -103,24 +103,24 @@ def _command_line():
     return found.split(b"\0")[:-1]
 
 
-def _encoded(text):
+def _encoded(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 
-def forget():
+def forget() -> None:
     """Take what we put into the environment out of it again, for what this process starts."""
-    _replace(b"PYTHONPATH", b":", lambda entry: entry == _encoded(_HERE))
-    _replace(b"PYTHONWARNINGS", b",", lambda entry: entry == _encoded(_OURS))
+    _replace(b"PYTHONPATH", b":", _HERE)
+    _replace(b"PYTHONWARNINGS", b",", _OURS)
 
 
-def _replace(name, separator, ours):
+def _replace(name: bytes, separator: bytes, ours: str) -> None:
     value = posix.environ.get(name)
     if value is None:
         return
-    left = separator.join(entry for entry in value.split(separator) if not ours(entry))
+    left = separator.join(entry for entry in value.split(separator) if entry != _encoded(ours))
     started = sys.modules.get("os")
     # ``os.environ`` is made of this table when ``os`` is imported, which comes later.
-    environ = posix.environ if started is None else started.environb
+    environ: dict[bytes, bytes] = posix.environ if started is None else started.environb
     if left:
         environ[name] = left
         posix.putenv(name, left)
@@ -129,7 +129,7 @@ def _replace(name, separator, ours):
         posix.unsetenv(name)
 
 
-def leave():
+def leave() -> None:
     """Take ourselves out of this process' own state; ``sitecustomize`` calls it."""
     sys.path[:] = [entry for entry in sys.path if entry != _HERE]
     if _OURS in sys.warnoptions:

@@ -1,13 +1,13 @@
-"""For a Python that doesn't load ``_veln_hook_build`` by itself; then the ``sitecustomize`` that is meant."""
+# ruff: noqa: INP001
+"""For a Python that doesn't load ``_veln_hook_build`` by itself; then for the one that is meant."""
 
 from __future__ import annotations
 
 import sys
 
-import _veln_hook_build
 
-
-def _hand_on():
+def _hand_on() -> None:
+    """Load the ``sitecustomize`` of the interpreter or the environment, if there is one."""
     ours = sys.modules.pop("sitecustomize")
     try:
         __import__("sitecustomize")
@@ -18,5 +18,5 @@ def _hand_on():
         sys.modules.setdefault("sitecustomize", ours)
 
 
-_veln_hook_build.leave()
+__import__("_veln_hook_build").leave()
 _hand_on()

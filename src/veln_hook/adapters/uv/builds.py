@@ -1,0 +1,305 @@
+"""uv's builds run in the sandbox: without network, credentials or a way to write elsewhere.
+
+uv is another program, and starts Python for each step of a build. ``Builds.environment`` gives it variables
+by which each of these asks here first (``build_start``), and is started anew in the sandbox.
+
+What uv was given for itself (the gate's proxy and certificate, the cache) is taken back from a step: it gets
+what the user had. Rules of this module: as in ``adapters.pip.builds``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+from veln_hook.adapters.building import network
+from veln_hook.adapters.building.places import GIT_TRUSTS, PlaceError, files_to_hide
+from veln_hook.adapters.building.refusals import by_host, no_network_line, refusal_line
+from veln_hook.adapters.uv import build_places, build_step
+from veln_hook.adapters.uv.build_door import Become, Door, GoOn, Stop
+from veln_hook.adapters.uv.build_step import NotAStepError
+from veln_hook.report.wording import printable
+from veln_hook.sandbox import environment, hiding, ladder
+from veln_hook.sandbox.client import Launch
+from veln_hook.sandbox.interface import Confinement, Rung
+from veln_hook.sandbox.short_paths import make_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from veln_hook.adapters.building.network import BuildGate
+    from veln_hook.adapters.uv.build_door import Answer, Asked
+    from veln_hook.adapters.uv.build_places import Tree
+    from veln_hook.policy.settings import SandboxPolicy
+    from veln_hook.sandbox.interface import Refusal, Report
+    from veln_hook.sandbox.ladder import Ladder
+
+_START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "build_start")
+_FILES = ("_veln_hook_build.py", "sitecustomize.py")
+_WARNING = "ignore::_veln_hook_build.Asked"
+_KEPT = ("PATH", "PYTHONPATH", "PYTHONNOUSERSITE", "VIRTUAL_ENV")
+"""Variables by which uv tells a build where its requirements are."""
+_OPEN_DOORS = ("PYTHON", "LD_", "DYLD_", "GCONV_PATH", "LOCPATH", "GLIBC_TUNABLES", "MALLOC_", "NLSPATH")
+_MAX_TOLD = 5
+"""Hosts that the refusals of one build are told of; the rest is counted."""
+
+
+def leads_around(variable: str) -> bool:
+    """Tell whether a variable for builds (``tool.uv.extra-build-variables``) would start them unconfined.
+
+    uv lays these over the environment of a step: what says what Python or its loader loads first would take
+    our own part away, or run before it.
+    """
+    return variable.upper().startswith(_OPEN_DOORS)
+
+
+class Builds:
+    """The builds of one uv; a context manager, to be left once uv has ended.
+
+    Args:
+        policy: How builds are to be confined. With ``builds = "off"`` nothing of this happens.
+        environ: The user's own environment, secrets included.
+        cache: The cache that uv works in; need not exist yet.
+        uv: The real uv, by its absolute path.
+        index_hosts: Tells the hosts of the indexes in use, and of their files; no build reaches them.
+        find: Tells what this machine can do; asked once, when the first build comes.
+
+    Raises:
+        OSError: There is no place for a private directory.
+    """
+
+    def __init__(
+        self,
+        policy: SandboxPolicy,
+        environ: Mapping[str, str],
+        *,
+        cache: str,
+        uv: str,
+        index_hosts: Callable[[], Iterable[str]] = tuple,
+        find: Callable[[], Ladder] = ladder.find,
+    ) -> None:
+        self._policy = policy
+        self._environ = dict(environ)
+        self._cache, self._uv, self._index_hosts, self._find = cache, uv, index_hosts, find
+        self._given: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._finding = threading.Lock()
+        self._ladder: Ladder | None = None
+        self._secrets: Mapping[str, tuple[str, ...]] | None = None
+        self._gate: BuildGate | None = None
+        self._running: dict[int, _Running] = {}
+        self._ended: list[_Ended] = []
+        self._unconfined: dict[str, None] = {}
+        self._directory = ""
+        self._door: Door | None = None
+        if policy.builds != "off" and sys.platform != "win32":
+            self._open()
+
+    def _open(self) -> None:
+        self._directory = make_directory("veln-hook-uv-")
+        try:
+            # Copies: what an upgrade replaces while uv runs would else be missing, and nobody asked.
+            start = os.path.join(self._directory, "start")
+            os.mkdir(start)
+            for name in _FILES:
+                shutil.copyfile(os.path.join(_START, name), os.path.join(start, name))
+            os.symlink(self._uv, os.path.join(self._directory, "uv"))
+            self._door = Door(os.path.join(self._directory, "door"), self._answer)
+        except OSError:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            raise
+
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment that uv is to have.
+
+        Args:
+            environ: What it would have otherwise: the user's, and what was made of it for the gate.
+        """
+        made = dict(environ)
+        if self._door is not None:
+            theirs = made.get("PYTHONPATH")
+            start = os.path.join(self._directory, "start")
+            made["PYTHONPATH"] = start if not theirs else f"{start}{os.pathsep}{theirs}"
+            warnings = made.get("PYTHONWARNINGS")
+            made["PYTHONWARNINGS"] = _WARNING if not warnings else f"{warnings},{_WARNING}"
+        self._given = made
+        return dict(made)
+
+    def ladder(self) -> Ladder:
+        """Return what this machine can do, which is tried once; for ``Guard.check_build``."""
+        with self._finding:
+            if self._ladder is None:
+                self._ladder = self._find()
+            return self._ladder
+
+    def lines(self, *, failed: bool) -> list[str]:
+        """Return what there is to tell of the builds, once uv has ended.
+
+        Args:
+            failed: Whether uv did: only then it is said how a host could be allowed.
+        """
+        self._collect()
+        found = [
+            f"veln-hook: {printable(name)} was built unconfined, as no sandbox works here"
+            for name in self._unconfined
+        ]
+        by_name: dict[str, list[Refusal]] = {}
+        for ended in self._ended:
+            by_name.setdefault(ended.name, []).extend(ended.report.refusals)
+            if not ended.report.confined:
+                found.append(
+                    f"veln-hook: the sandbox of the build of {printable(ended.name)} could not be set up, or "
+                    "was ended from outside; what the build printed may say why"
+                )
+        # Nobody can tell which build had a connection through the gate.
+        if self._gate is not None:
+            by_name.setdefault(" and ".join(by_name) or "something", []).extend(self._gate.refusals())
+        for name, refusals in by_name.items():
+            found += self._told(name, refusals, failed=failed)
+        return list(dict.fromkeys(found))
+
+    def _told(self, name: str, refusals: list[Refusal], *, failed: bool) -> list[str]:
+        hosts = by_host(refusals)
+        found = [
+            refusal_line(
+                name,
+                hosts[host],
+                allowed=self._policy.allow_hosts,
+                index_hosts=self._index_hosts(),
+                failed=failed,
+            )
+            for host in list(hosts)[:_MAX_TOLD]
+        ]
+        more = len(hosts) - _MAX_TOLD
+        if more > 0:
+            word = "host" if more == 1 else "hosts"
+            found.append(printable(f"veln-hook: the build of {name} tried to reach {more} more {word}"))
+        if failed and not refusals and self._ladder is not None and self._ladder.rung is Rung.BUBBLEWRAP:
+            found.append(no_network_line(name))  # names are asked for in vain there, and nobody hears them
+        return found
+
+    def close(self) -> None:
+        """Let no step start any more, and remove what is private. Calling it twice is harmless."""
+        if self._door is not None:
+            self._door.close()
+            self._door = None
+        self._collect()
+        if self._directory:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self) -> Builds:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- one step -------------------------------------------------------------------------------------------
+
+    def _answer(self, asked: Asked) -> Answer:
+        """Tell a step of a build what to do."""
+        if os.path.basename(asked.words[1:2][0] if asked.words[1:2] else "") == "keyring":
+            return GoOn()  # uv asks it for passwords; it runs nobody's build code
+        try:
+            step = build_step.recognise(asked.words)
+            cache = os.path.realpath(self._cache)
+            tree = build_places.tree_of(asked.cwd, cache)
+            rung = self.ladder().rung
+            if rung is None:
+                return self._unconfined_answer(tree)
+            write = build_places.writable(step, tree, asked.cwd, cache, self._environ)
+            write += build_places.bytecode(asked.program, cache)
+        except (NotAStepError, PlaceError) as error:
+            return Stop(printable(f"HOLD  {error}"))
+        scrubbed = environment.scrub(self._theirs(asked.environ), keep=_KEPT).environment
+        secrets = self._hidden()
+        confinement = Confinement(
+            cwd=asked.cwd,
+            environment={**({} if "GIT_CONFIG_COUNT" in scrubbed else GIT_TRUSTS), **scrubbed},
+            write=write,
+            read=build_places.readable(
+                asked.program,
+                base_prefix=asked.base_prefix,
+                tree=tree,
+                environ=scrubbed,
+                write=write,
+                secrets=secrets,
+                cache=cache,
+            ),
+            hide=(*files_to_hide(secrets), self._directory),
+        )
+        with self._lock:
+            # Hosts of indexes become known one by one; a gate that was made stays for the steps that have it.
+            gate = self._gate = self._gate or network.gate(self._policy.allow_hosts, self._index_hosts())
+        route = None if gate is None else gate.path
+        # uv, and so the step, may have a network of its own; ours has the sockets that matter.
+        launch = Launch(
+            confinement, [asked.program, *asked.words[1:]], rung, route=route, outside=os.getpid()
+        )
+        with self._lock:
+            key = len(self._running) + len(self._ended)
+            while key in self._running:
+                key += 1
+            self._running[key] = _Running(tree.name, launch)
+        # The launcher needs no secret either: what it has, others could find in /proc.
+        return Become(launch.argv, scrubbed, lambda: self._has_ended(key))
+
+    def _unconfined_answer(self, tree: Tree) -> Answer:
+        """Decide where no rung works: what came from an index was judged with that in mind."""
+        if tree.kind == "archive":
+            return GoOn()
+        if tree.kind == "git":
+            return Stop(printable(f"HOLD  nobody judged whether {tree.root} may be built without a sandbox"))
+        if self._policy.builds == "require":
+            return Stop(printable(f"BLOCK  {tree.name} would be built unconfined, as no sandbox works here"))
+        with self._lock:
+            self._unconfined[tree.name] = None
+        return GoOn()
+
+    def _theirs(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return a step's environment with what uv was given for itself taken back."""
+        made = dict(environ)
+        for name in {*self._given, *self._environ}:
+            given, own = self._given.get(name), self._environ.get(name)
+            if given != own and made.get(name) == given:
+                if own is None:
+                    made.pop(name, None)
+                else:
+                    made[name] = own
+        return made
+
+    def _hidden(self) -> Mapping[str, tuple[str, ...]]:
+        with self._finding:
+            if self._secrets is None:
+                self._secrets = hiding.secrets_by_home(self._environ)
+            return self._secrets
+
+    def _has_ended(self, key: int) -> None:
+        with self._lock:
+            running = self._running.pop(key, None)
+        if running is not None:
+            report = running.launch.report()
+            running.launch.close()
+            with self._lock:
+                self._ended.append(_Ended(running.name, report))
+
+    def _collect(self) -> None:
+        for key in list(self._running):
+            with contextlib.suppress(OSError):
+                self._has_ended(key)
+
+
+class _Running(NamedTuple):
+    name: str
+    launch: Launch
+
+
+class _Ended(NamedTuple):
+    name: str
+    report: Report
