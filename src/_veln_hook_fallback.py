@@ -1,15 +1,16 @@
-"""Stands in where veln-hook's own files are missing or damaged: pip's installing commands refuse.
+"""Stands in where veln-hook's own files are missing or damaged: pip's installing commands refuse, and uv.
 
 Beside the package rather than in it, because the package is what can be gone.
 Rules: it imports what every Python has loaded already, stays silent, and stops
-nothing but the modules of pip's installing commands. The one command that
-repairs, and uninstalling, always go through.
+nothing but the modules of pip's installing commands, and the one that finds uv's
+program. The one command that repairs, and uninstalling, always go through.
 """
 
 import os
 import sys
 
 _COMMANDS = ("download", "install", "lock", "wheel")
+_UV = "uv._find_uv"
 _REPAIR = ["install", "--force-reinstall", "veln-hook"]
 # Words that may stand anywhere in the repair command; veln_hook._startup has the same.
 _EXTRAS = ("-q", "-v", "-U", "--upgrade", "--user", "--no-cache-dir", "--break-system-packages")
@@ -17,9 +18,9 @@ _POLICY = "/etc/xdg/veln-hook/policy.toml"
 
 
 def find_spec(fullname, path=None, target=None):
-    """Find nothing; end the process where a command of pip would be loaded that installs."""
+    """Find nothing; end the process where uv is looked for, or a command of pip's that installs is loaded."""
     head, found, command = fullname.partition("pip._internal.commands.")
-    if not found or command not in _COMMANDS or (head and head[-1] != "."):
+    if fullname != _UV and (not found or command not in _COMMANDS or (head and head[-1] != ".")):
         return
     if [word for word in sys.argv[1:] if word not in _EXTRAS] == _REPAIR:
         return
@@ -27,9 +28,12 @@ def find_spec(fullname, path=None, target=None):
     # The policy can't be read without what is damaged: where there is one, it may have locked the switch.
     if off and not os.path.lexists(_POLICY):
         return
+    repair = f"{sys.executable} -m pip {' '.join(_REPAIR)}"
+    if fullname == _UV and not os.path.isdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "pip")):
+        uv = os.path.join(sys.prefix, "bin", "uv")  # it makes environments without pip
+        repair = f"{uv} pip install --python {sys.executable} --reinstall veln-hook"
     sys.stderr.write(
-        "ERROR: veln-hook's files are missing or damaged, so nothing is installed. "
-        f"Repair: {sys.executable} -m pip {' '.join(_REPAIR)}\n"
+        f"ERROR: veln-hook's files are missing or damaged, so nothing is installed. Repair: {repair}\n"
     )
     raise SystemExit(78)
 

@@ -19,11 +19,11 @@ __version__ = "0.1.0"
 
 
 def find_spec(fullname, path=None, target=None):
-    """Return a spec with our loader for one of pip's guarded modules, ``None`` for every other (PEP 451).
+    """Return a spec with our loader for a guarded module of an installer, ``None`` for every other (PEP 451).
 
     This module itself is what stands on ``sys.meta_path``: a class for it would cost every start more.
     """
-    if "pip._internal." not in fullname and fullname != "piptools.sync":
+    if "pip._internal." not in fullname and fullname not in {"piptools.sync", "uv", "uv._find_uv"}:
         return None
     try:
         from veln_hook import _startup  # noqa: PLC0415 - nothing of ours loads before pip does
@@ -42,7 +42,7 @@ def install():
     if this in sys.meta_path:
         return
     sys.meta_path.insert(0, this)
-    if "pip._internal" in sys.modules:  # imported before us, so it will not be found again
+    if "pip._internal" in sys.modules or "uv" in sys.modules:  # imported before us, and not found again
         from veln_hook import _startup  # noqa: PLC0415
 
         _startup.guard_loaded()

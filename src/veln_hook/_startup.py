@@ -1,11 +1,11 @@
-"""What happens when pip is met: its modules' loaders are wrapped, its functions replaced.
+"""What happens when pip or uv is met: their modules' loaders are wrapped, their functions replaced.
 
-Imported by the finder of ``veln_hook`` on the first import of a module of pip's,
+Imported by the finder of ``veln_hook`` on the first import of a module of theirs,
 in no other process. Rules: it imports ``sys`` only; an error of ours stops
 neither Python nor pip, but then pip's installing commands refuse in one line.
 
 Once a guarded module has run, ``veln_hook.adapters.pip.points`` replaces the
-functions in it.
+functions in it; in uv's one module, ``veln_hook.adapters.shims.hook`` does.
 """
 
 import sys
@@ -33,6 +33,8 @@ GUARDED = frozenset(
 COMMANDS = frozenset(("commands.download", "commands.install", "commands.lock", "commands.wheel"))
 # pip-tools starts other interpreters' pip from here.
 PIP_SYNC = "piptools.sync"
+# uv's Python package finds its program there; before uv 0.4.18 in the package itself.
+UV = frozenset(("uv", "uv._find_uv"))
 
 _REPAIR = ("install", "--force-reinstall", "veln-hook")
 _REPAIR_EXTRAS = frozenset(
@@ -68,7 +70,7 @@ def find_spec(finder, fullname, path=None, target=None):
     head, found, tail = fullname.partition(_PREFIX)
     if not found:
         tail = fullname
-        if tail != PIP_SYNC:
+        if tail != PIP_SYNC and tail not in UV:
             return None
     # A vendored pip (pipenv.patched.pip) counts; 'notpip._internal' doesn't.
     elif (tail not in GUARDED and tail not in COMMANDS) or (head and head[-1] != "."):
@@ -92,7 +94,10 @@ def find_spec(finder, fullname, path=None, target=None):
 
 
 def guard_loaded():
-    """Guard the modules of a pip that was imported before our finder was there."""
+    """Guard the modules of a pip or uv that was imported before our finder was there."""
+    for name in sorted(UV, reverse=True):
+        if name in sys.modules:
+            _guard_uv(sys.modules[name])
     for tail in (*sorted(GUARDED), *sorted(COMMANDS)):  # a command asks whether the rest is guarded
         module = sys.modules.get(_PREFIX + tail)
         if module is not None:
@@ -128,7 +133,30 @@ class _Loader:
             loader.exec_module(module)
         else:  # zipimport before Python 3.10
             exec(loader.get_code(module.__name__), module.__dict__)  # noqa: S102 - this is what importing is
-        _guard(module, self._tail)
+        if self._tail in UV:
+            _guard_uv(module)
+        else:
+            _guard(module, self._tail)
+
+
+def _guard_uv(module):
+    """Replace the function that finds uv's program; where that fails, its like ends the process."""
+    find = getattr(module, "find_uv_bin", None)
+    if find is None or hasattr(find, "__veln_hook__"):  # another package named uv; replaced already
+        return
+    try:
+        from veln_hook.adapters.shims import hook  # noqa: PLC0415 - nothing of ours loads before uv does
+
+        hook.guard(module)
+    except Exception as error:  # noqa: BLE001 - whatever it is, Python goes on, and uv doesn't
+        reason = f"{type(error).__name__}: {error}"
+
+        def find_uv_bin():
+            refuse_uv(reason)
+            return find()
+
+        find_uv_bin.__veln_hook__ = ""  # type: ignore[attr-defined]
+        module.find_uv_bin = find_uv_bin
 
 
 def _guard(module, tail):
@@ -150,8 +178,13 @@ def refuse() -> "None":
     args = sys.argv[1:]
     if is_repair(args) or _switched_off():
         return
-    reason = " ".join(damage.split())
-    raise SystemExit(_complaint(reason))
+    raise SystemExit(_complaint("pip", damage))
+
+
+def refuse_uv(reason) -> "None":
+    """End ``python -m uv`` in one line; return where ``VELN_HOOK=off`` goes on."""
+    if not _switched_off():
+        raise SystemExit(_complaint("uv", reason))
 
 
 def _switched_off():
@@ -173,9 +206,18 @@ def _switched_off():
         return False
 
 
-def _complaint(reason):
+def _complaint(installer, reason):
+    repair = f"{sys.executable} -m pip {' '.join(_REPAIR)}"
+    if installer == "uv":
+        import os  # noqa: PLC0415 - imported long ago by everything that can be running now
+
+        site = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        if not os.path.isdir(os.path.join(site, "pip")):  # uv makes environments without it
+            uv = os.path.join(sys.prefix, "bin", "uv")
+            repair = f"{uv} pip install --python {sys.executable} --reinstall veln-hook"
+    reason = " ".join(reason.split())
     sys.stderr.write(
-        f"ERROR: veln-hook can't guard pip here, so nothing is installed ({reason}). "
-        f"Repair: {sys.executable} -m pip {' '.join(_REPAIR)}\n"
+        f"ERROR: veln-hook can't guard {installer} here, so nothing is installed ({reason}). "
+        f"Repair: {repair}\n"
     )
     return 78
