@@ -88,9 +88,15 @@ class Console:
         if not self.quiet:
             self.line(text)
 
-    def verdict(self, verdict: Verdict, *, instead: str = "") -> None:
-        """Print a verdict in the words that pip's output has it; one that lets pass is a note."""
-        lines = tell(verdict, instead=instead)
+    def verdict(self, verdict: Verdict, *, instead: str = "", approve: str | None = "") -> None:
+        """Print a verdict in the words that pip's output has it; one that lets pass is a note.
+
+        Args:
+            verdict: What was decided.
+            instead: Version that is used instead, if any.
+            approve: Further options of the commands that are named; ``None`` if no approval would count.
+        """
+        lines = tell(verdict, instead=instead, approve=approve)
         show = self.note if verdict.decision is Decision.ALLOW else self.line
         show(self.palette.decision(lines[0], verdict.decision))
         for line in lines[1:]:

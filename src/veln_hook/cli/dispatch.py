@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from veln_hook.cli import passing
 from veln_hook.cli.console import Console
 from veln_hook.cli.invocation import Invocation
 from veln_hook.cli.parsing import FLAGS, make_parser
@@ -29,6 +31,8 @@ COMMANDS = (
     "log",
     "policy",
     "run",
+    "uv",
+    "uvx",
     "shims",
 )
 """Each is a module beside this one."""
@@ -42,6 +46,9 @@ def needed(argv: Sequence[str]) -> tuple[str, ...]:
     Args:
         argv: What follows ``veln-hook``.
     """
+    foreign = passing.split(argv)
+    if foreign is not None:
+        return (foreign.command,)
     for word in argv:
         if word in COMMANDS:
             return (word,)
@@ -72,16 +79,18 @@ def dispatch(argv: Sequence[str], commands: Sequence[tuple[str, Any]]) -> int:
     Raises:
         ImportError: Something that is imported where it is needed only isn't there.
     """
-    parser = make_parser(commands)
+    foreign = passing.split(argv)
     # What follows "--" is another program's.
     ours = argv[: argv.index("--")] if "--" in argv else argv
+    if foreign is not None:
+        ours = foreign.ours
     console = _console(
-        next((word for word in argv if not word.startswith("-")), ""),
+        foreign.command if foreign is not None else _first_word(argv),
         as_json="--json" in ours,
         color="--no-color" not in ours,
     )
     try:
-        args = parser.parse_args(argv)
+        args = make_parser(commands).parse_args(argv) if foreign is None else _foreign(foreign, commands)
         name = " ".join(filter(None, (args.command, getattr(args, "action", ""))))
         console = _console(name, as_json=args.json, quiet=args.quiet, color=not args.no_color)
         status = int(args.run(Invocation(args, console)))
@@ -104,8 +113,25 @@ def dispatch(argv: Sequence[str], commands: Sequence[tuple[str, Any]]) -> int:
     return status
 
 
+def _foreign(found: passing.Foreign, commands: Sequence[tuple[str, Any]]) -> argparse.Namespace:
+    """Return the arguments of a command whose own words are another program's."""
+    return argparse.Namespace(
+        command=found.command,
+        words=found.words,
+        allow=found.allow,
+        json="--json" in found.ours,
+        quiet=not {"-q", "--quiet"}.isdisjoint(found.ours),
+        no_color="--no-color" in found.ours,
+        run=next(module.run for name, module in commands if name == found.command),
+    )
+
+
+def _first_word(argv: Sequence[str]) -> str:
+    return next((word for word in argv if not word.startswith("-")), "")
+
+
 def _console(name: str, *, as_json: bool, color: bool, quiet: bool = False) -> Console:
-    """Return the console of a command; ``run`` leaves standard output to what it runs."""
-    shared = name == "run"
+    """Return the console of a command; one that runs another program leaves standard output to that."""
+    shared = name == "run" or name in passing.FOREIGN
     out = sys.stderr if shared else None
     return Console(name, as_json=as_json, quiet=quiet, color=color, shared=shared, out=out)

@@ -25,15 +25,18 @@ _FROM_TERMINAL = {"SIGINT", "SIGQUIT", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGWINC
 
 
 @contextlib.contextmanager
-def signals_held() -> Iterator[None]:
+def signals_held() -> Iterator[set[int]]:
     """Let no signal interrupt this process within; what is left of them at the end is dropped.
 
     Enter it before any thread is started: a thread that has them unblocked would get them.
+
+    Yields:
+        What was blocked before, as a child is to have it.
     """
     held = {number for number in signal.valid_signals() if _name(number) not in _OWN}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
-        yield
+        yield {int(number) for number in before}
     finally:
         # They were meant for the command, which has ended.
         while waiting := signal.sigpending():
@@ -45,7 +48,12 @@ class Child:
     """A process started within ``signals_held``, in our process group, with our standard streams."""
 
     def __init__(
-        self, argv: Sequence[str], *, environment: Mapping[str, str], descriptors: Collection[int]
+        self,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        descriptors: Collection[int],
+        blocked: Collection[int] | None = None,
     ) -> None:
         """Start it.
 
@@ -53,16 +61,18 @@ class Child:
             argv: The program, with its path, and its arguments.
             environment: Its whole environment.
             descriptors: What it inherits besides the standard streams.
+            blocked: The signals that are blocked in it; by default those of this process, for a launcher
+                that sees to them itself.
 
         Raises:
             OSError: It can't be started.
         """
-        end_with_us = _EndWithUs() if sys.platform == "linux" else None
+        start = _Start(blocked)
         self._process = subprocess.Popen(
             argv,
             env=dict(environment),
             pass_fds=descriptors,
-            preexec_fn=end_with_us,  # noqa: PLW1509 - two calls of the kernel, and no lock
+            preexec_fn=start,  # noqa: PLW1509 - a few calls of the kernel, and no lock
         )
 
     def wait(self) -> int:
@@ -93,16 +103,19 @@ class Child:
             return status
 
 
-class _EndWithUs:
-    """Has a child die when its parent does, whatever of (PR_SET_PDEATHSIG of prctl(2))."""
+class _Start:
+    """Has a child hear its signals, and die when its parent does (PR_SET_PDEATHSIG of prctl(2))."""
 
-    def __init__(self) -> None:
-        self._parent = os.getpid()
+    def __init__(self, blocked: Collection[int] | None) -> None:
+        self._parent, self._blocked = os.getpid(), blocked
 
     def __call__(self) -> None:
-        system.prctl(system.PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != self._parent:
-            os._exit(1)  # it was too late
+        if sys.platform == "linux":
+            system.prctl(system.PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != self._parent:
+                os._exit(1)  # it was too late
+        if self._blocked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
 
 
 def end_likewise(status: int) -> int:

@@ -67,6 +67,8 @@ class Gathered(NamedTuple):
     sources: Sources
     script: Optional[TomlFile]
     """The metadata of the script that it is about."""
+    settings: list[configuration.Settings]
+    """Of every file that counts."""
     no_cache: str
     """Where the configuration says that uv is to keep nothing; empty if it doesn't."""
 
@@ -109,7 +111,7 @@ def gather(
     for tree in list(sources.trees):
         projects.directory(tree)
     kept_not = next((one.place("no-cache") for one in settings if one.table.get("no-cache") is True), "")
-    return Gathered(words, where, sources, metadata, kept_not)
+    return Gathered(words, where, sources, metadata, settings, kept_not)
 
 
 def _script(
