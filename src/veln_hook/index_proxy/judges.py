@@ -35,6 +35,10 @@ class ClosedError(VelnHookError):
         super().__init__("the gate is closing")
 
 
+class NoGuardError(VelnHookError):
+    """Nothing can be judged: a guard can't be made, for a reason that nobody foresaw."""
+
+
 class Judges:
     """Threads that judge, made with the first question. Usable from any thread; close them after use.
 
@@ -157,11 +161,19 @@ class _Lane:
     ) -> Guard | None:
         try:
             if guard is None:
-                guard = _own.guard = self._make()
+                guard = _own.guard = self._made()
             future.set_result(question(guard))
         except BaseException as error:  # noqa: BLE001 - the asker's to deal with; this thread goes on
             future.set_exception(error)
         return guard
+
+    def _made(self) -> Guard:
+        try:
+            return self._make()
+        except VelnHookError:
+            raise
+        except Exception as error:
+            raise NoGuardError(f"{type(error).__name__}: {error}") from error
 
 
 def _close(guard: Guard | None) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _KEPT_BYTES = 96 << 20
 """Of pages, unpacked; the 73 projects of a big application have half of it."""
 
+_MAX_INDEXES = 100
+"""That pages are kept of at a time."""
+
 
 class Found(NamedTuple):
     """A file that an index lists."""
@@ -71,11 +74,13 @@ class Listings:
     def __init__(self, most_bytes: int = _KEPT_BYTES) -> None:
         self._lock = threading.Lock()
         self._pages: Bounded[tuple[str, str], Listing] = Bounded(most_bytes, lambda page: page.size)
+        self._indexes: Bounded[str, bool] = Bounded(_MAX_INDEXES)
 
     def keep(self, listing: Listing) -> None:
         """Keep a page in place of an older one of the same index and project."""
         with self._lock:
             self._pages.put((listing.index, listing.project), listing)
+            self._indexes.put(listing.index, True)  # noqa: FBT003 - a set
 
     def get(self, index: str, project: str) -> Listing | None:
         """Return the page of a project on an index, if it is still here."""
@@ -84,11 +89,12 @@ class Listings:
 
     def about(self, filename: str) -> list[Listing]:
         """Return the pages that could list a file, by its name."""
-        projects = ["", *projects_of(filename)]
+        projects = [*projects_of(filename), ""]
         with self._lock:
-            keys = [key for key in self._pages.keys() if key[1] in projects]  # noqa: SIM118 - no dictionary
-            keys.sort(key=lambda key: projects.index(key[1]), reverse=True)
-            return [page for page in map(self._pages.get, keys) if page is not None]
+            found = [
+                self._pages.get((index, project)) for project in projects for index in self._indexes.keys()
+            ]
+        return [page for page in found if page is not None]
 
 
 def at_url(listings: Iterable[Listing], filename: str, urls: Sequence[str]) -> list[Found]:

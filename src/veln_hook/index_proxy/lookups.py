@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 from urllib.parse import quote, urljoin
 
 from veln_hook import __version__
+from veln_hook.errors import VelnHookError
 from veln_hook.gate.exchange import UpstreamError
 from veln_hook.gate.hosts import read_url
 from veln_hook.index import ACCEPT_JSON, parse_project_api, project_api_url
@@ -164,6 +165,8 @@ class Lookups:
             return None
         try:
             view, size = await self._judges.ask(partial(_page, answered))
+        except VelnHookError:  # some are ValueErrors, too
+            raise
         except ValueError:
             return None
         times: Mapping[str, FileEntry] = {}
@@ -177,6 +180,8 @@ class Lookups:
             return None
         try:
             return await self._judges.ask(partial(_read, answered))
+        except VelnHookError:
+            raise
         except ValueError:
             return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from veln_hook.errors import VelnHookError
 from veln_hook.gate.headers import end_to_end
 from veln_hook.index.limits import MAX_PAGE
 from veln_hook.index_proxy import refusals
@@ -103,6 +104,8 @@ class Pages:
             return
         try:
             judged = await self._judged(exchange, came)
+        except VelnHookError:  # some are ValueErrors, too
+            raise
         except ValueError as error:
             await self._refuse_unread(exchange, came, str(error))
             return
