@@ -90,18 +90,22 @@ def cut(text: str, spans: list[tuple[int, int]]) -> str:
     Args:
         text: The whole page.
         spans: Where the elements begin and end, from the first to the last.
+
+    Raises:
+        ValueError: There is no element of a list.
     """
     pieces: list[str] = []
     position = 0
     leads = False
     for start, end in spans:
-        before = _back(text, start)
+        before, after = _back(text, start), _skip(text, end)
+        if text[before - 1] not in "[," or text[after : after + 1] not in (",", "]"):
+            raise ValueError("the page can't be cut")
         # What stands first, or has become first, goes with the comma behind it, all else with the one before.
         leads = text[before - 1] == "[" or (leads and position == start)
         if leads:
             pieces.append(text[position:start])
-            comma = _skip(text, end)
-            position = _skip(text, comma + 1) if text[comma : comma + 1] == "," else end
+            position = _skip(text, after + 1) if text[after] == "," else end
         else:
             pieces.append(text[position : _back(text, before - 1)])
             position = end
