@@ -5,7 +5,10 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from gate_interception import Gate, Site
 from gate_world import Authority, Names, Server, World, serving
+
+from support.authorities import TestAuthority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,3 +68,36 @@ def serve_tls(serve, authority) -> Callable[..., Server]:
         return serve(speak, name)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def issuer(tmp_path_factory) -> TestAuthority:
+    """Return who vouches for the servers behind a gate that intercepts."""
+    return TestAuthority(tmp_path_factory.mktemp("issuer"))
+
+
+@pytest.fixture
+def make_gate(issuer, names) -> Iterator[Callable[..., Gate]]:
+    """Make gates that intercept, and live as long as the test; arguments as of `Gate`."""
+    with contextlib.ExitStack() as stack:
+
+        def make(*arguments: Any, trust: Any = None, **options: Any) -> Gate:
+            return stack.enter_context(Gate(trust or issuer.client_context(), names, *arguments, **options))
+
+        yield make
+
+
+@pytest.fixture
+def make_site(issuer, names) -> Iterator[Callable[..., Site]]:
+    """Start servers: ``make_site("name", answer, ...)``, of TLS unless ``secure=False``; see `Site`."""
+    sites: list[Site] = []
+
+    def make(host: str, *answers: Any, secure: bool = True) -> Site:
+        site = Site(issuer.server_context(host) if secure else None, *answers)
+        sites.append(site)
+        names.add(host, site.place)
+        return site
+
+    yield make
+    for site in sites:
+        site.close()

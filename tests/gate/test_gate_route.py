@@ -281,7 +281,7 @@ class Handler:
     def covers(self, target) -> bool:
         return target.host == "pypi.org"
 
-    async def serve(self, client, target, _origin) -> None:
+    async def serve(self, client, target, *_) -> None:
         self.served.append(Served(*target))
         await client.write((await client.exactly(5)).upper())
 

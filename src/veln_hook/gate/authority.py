@@ -37,30 +37,32 @@ class _Kept(NamedTuple):
 
 
 class Authority:
-    """An ephemeral CA. Its key never leaves the memory of this process. Safe to be used from any thread."""
+    """An ephemeral CA. Its key stays in the memory of this process, unless `secret` is asked for.
 
-    def __init__(self, *, life: timedelta = timedelta(days=30)) -> None:
+    Safe to be used from any thread.
+    """
+
+    def __init__(self, *, life: timedelta = timedelta(days=30), kept: bytes | None = None) -> None:
         """Make the keys and the certificate.
 
         Args:
             life: How long it is to be trusted; a gate that lives on then refuses every handshake.
+            kept: The `secret` of another one, to be that one in its stead.
+
+        Raises:
+            ValueError: ``kept`` is no such secret.
         """
-        now = clock.now()
-        self._until = now + life
-        self._key = ec.generate_private_key(ec.SECP256R1())
         self._leaf_key = ec.generate_private_key(ec.SECP256R1())
-        # OpenSSL finds an issuer by its name first, so two gates must not share one.
-        self._name = _named(f"veln-hook gate {secrets.token_hex(8)}")
-        self._own = self._signed(
-            self._name,
-            self._key.public_key(),
-            (now, self._until),
-            [
-                (x509.BasicConstraints(ca=True, path_length=0), True),
-                (_usage(signs_certificates=True), True),
-            ],
-        )
-        self._pem = self._own.public_bytes(serialization.Encoding.PEM)
+        if kept is None:
+            self._key = ec.generate_private_key(ec.SECP256R1())
+            # OpenSSL finds an issuer by its name first, so two gates must not share one.
+            self._name = _named(f"veln-hook gate {secrets.token_hex(8)}")
+            own = self._signed_by_itself(life)
+        else:
+            self._key, own = _read(kept)
+            self._name = own.subject
+        self._until = own.not_valid_after_utc
+        self._pem = own.public_bytes(serialization.Encoding.PEM)
         self._contexts: dict[str, _Kept] = {}
         self._lock = threading.Lock()
 
@@ -69,13 +71,27 @@ class Authority:
         """The certificate to be trusted, in PEM."""
         return self._pem
 
+    @property
+    def until(self) -> datetime:
+        """When it ends."""
+        return self._until
+
+    def secret(self) -> bytes:
+        """Return its key and its certificate, in PEM: whoever has them can be any server for its clients."""
+        return _pem(self._key, serialization.NoEncryption()) + self._pem
+
     def context(self, host: str) -> ssl.SSLContext:
         """Return what a server with this name or address speaks TLS with.
 
         Args:
             host: In the spelling of ``gate.hosts``.
+
+        Raises:
+            ValueError: The authority's time is over.
         """
         now = clock.now()
+        if now >= self._until:
+            raise ValueError("the time of the gate's authority is over; the gate has to be started anew")
         with self._lock:
             kept = self._contexts.pop(host, None)
             if kept is None or kept.until <= now:
@@ -106,6 +122,18 @@ class Authority:
         _load(context, leaf.public_bytes(serialization.Encoding.PEM), self._leaf_key)
         return context
 
+    def _signed_by_itself(self, life: timedelta) -> x509.Certificate:
+        now = clock.now()
+        return self._signed(
+            self._name,
+            self._key.public_key(),
+            (now, now + life),
+            [
+                (x509.BasicConstraints(ca=True, path_length=0), True),
+                (_usage(signs_certificates=True), True),
+            ],
+        )
+
     def _signed(
         self,
         subject: x509.Name,
@@ -126,6 +154,14 @@ class Authority:
         for extension, critical in extensions:
             builder = builder.add_extension(extension, critical=critical)
         return builder.sign(self._key, hashes.SHA256())
+
+
+def _read(secret: bytes) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    key = serialization.load_pem_private_key(secret, password=None)
+    certificate = x509.load_pem_x509_certificate(secret)
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        raise ValueError("the key and the certificate don't belong together")
+    return key, certificate
 
 
 def _named(text: str) -> x509.Name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,6 +33,8 @@ class Origin:
     """Who can be asked for it otherwise."""
     port: int = 0
     """The port of the process' own end."""
+    address: str = ""
+    """The address of that end, where it isn't known to be on this machine."""
 
     def asked(self) -> asyncio.Future[str]:
         """Return a future with the name, which is empty if it can't be told."""
@@ -40,6 +43,9 @@ class Origin:
         known = asyncio.get_running_loop().create_future()
         known.set_result(self.process)
         return known
+
+
+_MAX_FAULTS = 20
 
 
 class Handler(Protocol):
@@ -51,28 +57,44 @@ class Handler(Protocol):
     def covers(self, target: Target) -> bool:
         """Tell whether connections to this target are served here."""
 
-    async def serve(self, client: Stream, target: Target, origin: Origin) -> None:
+    async def serve(self, client: Stream, target: Target, origin: Origin, context: Context) -> None:
         """Serve one connection, from the first byte that the client sends to its target until the end.
 
         It runs in the gate's event loop and must not block it; it is cancelled when the gate closes.
 
         Raises:
-            RefusedError: It went against the rules; the client knows, and it is to be recorded.
             OSError: The connection broke.
             EOFError: It ended too early.
         """
 
-    async def serve_request(self, turn: Turn) -> None:
+    async def serve_request(self, turn: Turn, context: Context) -> None:
         """Answer one plain HTTP request that named this target.
 
         Raises:
-            RefusedError: It goes against the rules; the client is to be told, and it is to be recorded.
+            RefusedError: It goes against the rules; neither the client nor the record knows yet.
             OSError: The connection broke.
             EOFError: It ended too early.
         """
 
     async def close(self) -> None:
         """Close what it keeps open between connections; called once, when all of them have ended."""
+
+
+class Faults:
+    """Tracebacks of errors that should not happen; what was being served then was closed."""
+
+    def __init__(self) -> None:
+        self._told: list[str] = []
+
+    def add(self, error: BaseException) -> None:
+        """Keep an error, unless there are many already."""
+        if len(self._told) < _MAX_FAULTS:
+            lines = traceback.format_exception(type(error), error, error.__traceback__)
+            self._told.append("".join(lines))
+
+    def rows(self) -> tuple[str, ...]:
+        """Return them in the order they came in."""
+        return tuple(self._told)
 
 
 @dataclass(frozen=True)
@@ -86,6 +108,7 @@ class Context:
     handlers: Sequence[Handler]
     refused: Attempts
     reached: Attempts
+    faults: Faults
 
     def handler(self, target: Target) -> Handler | None:
         """Return who serves a target in place of the tunnel."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from veln_hook.gate.allow import Rules
 from veln_hook.gate.attempts import Attempts
-from veln_hook.gate.context import Context
+from veln_hook.gate.context import Context, Faults
 from veln_hook.gate.fake import FakeAddresses
 from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT
 from veln_hook.gate.limits import Limits
@@ -66,7 +66,7 @@ class Egress:
         self._rules = Rules(allow, ports=ports, private=private, index_hosts=index_hosts)
         self._handlers, self._resolver, self._limits = tuple(handlers), resolver, limits or Limits()
         self._refused, self._reached = Attempts(), Attempts()
-        self._fakes = FakeAddresses()
+        self._fakes, self._faults = FakeAddresses(), Faults()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._running: _Running | None = None
@@ -138,7 +138,7 @@ class Egress:
 
     def faults(self) -> tuple[str, ...]:
         """Return tracebacks of errors that should not happen; each has closed a connection."""
-        return () if self._running is None else tuple(self._running.server.faults)
+        return self._faults.rows()
 
     def close(self) -> None:
         """Close all routes and connections and end the thread. Does nothing the second time.
@@ -208,6 +208,7 @@ class Egress:
                 handlers=self._handlers,
                 refused=self._refused,
                 reached=self._reached,
+                faults=self._faults,
             )
         )
         stop = asyncio.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from typing import TYPE_CHECKING, BinaryIO, Protocol
@@ -41,6 +42,8 @@ class Exchange:
         origin: Where it came from.
         answered: Whether a response has begun.
         lost: Whether the client can't be reached any more.
+        status: Of that response; 0 before.
+        sent: How many bytes of it the client has been sent.
     """
 
     def __init__(self, turn: Turn, upstream: Upstream, limits: Limits) -> None:
@@ -48,12 +51,14 @@ class Exchange:
         self._turn, self._upstream, self._limits = turn, upstream, limits
         self._http, self._client = turn.http, turn.client
         self._fetched: list[Answer] = []
+        self._task = asyncio.current_task()
         self.method = turn.request.method.decode("ascii")
         self.target: Target = turn.target
         self.secure, self.path = turn.secure, turn.path
         self.headers = turn.request.headers
         self.origin: Origin = turn.origin
         self.answered = self.lost = False
+        self.status = self.sent = 0
 
     @property
     def url(self) -> str:
@@ -116,14 +121,21 @@ class Exchange:
         with_body = method is None and url is None and not self._turn.body.ended()
         if with_body and headers is not None:
             fields = [*unframed(fields), *self._lengths()]
-        answer = await self._upstream.fetch(
-            method or self.method,
-            wanted,
-            fields,
-            body=self._turn.body if with_body else None,
-            chunked=with_body and is_chunked(self._turn.request),
-        )
-        self._fetched.append(answer)
+        try:
+            answer = await self._upstream.fetch(
+                method or self.method,
+                wanted,
+                fields,
+                body=self._turn.body if with_body else None,
+                chunked=with_body and is_chunked(self._turn.request),
+            )
+        except UpstreamError:
+            raise
+        except CutOffError:
+            self.lost = True
+            raise
+        if asyncio.current_task() is self._task:
+            self._fetched.append(answer)
         return answer
 
     async def forward(self, answer: Answer | None = None) -> None:
@@ -184,9 +196,9 @@ class Exchange:
         await self._begin(status, self._measured(status, headers, length), b"")
         if not self._has_body(status):
             length = 0
-        descriptor = file.fileno()
         while length:
-            data = os.pread(descriptor, min(length, BIG_CHUNK), start)
+            # Its number is asked for each time: a file that was closed meanwhile must not become another one.
+            data = os.pread(file.fileno(), min(length, BIG_CHUNK), start)
             if not data:
                 raise CutOffError
             await self._send(h11.Data(data=data))
@@ -239,7 +251,7 @@ class Exchange:
             raise RuntimeError("the exchange has been answered")
         response = h11.Response(status_code=status, headers=headers, reason=reason)
         head = self._http.send(response) or b""
-        self.answered = True
+        self.answered, self.status = True, status
         self._client.watch.keep(self._limits.idle_seconds)
         if body is not None:
             if body and self._has_body(status):
@@ -269,6 +281,7 @@ class Exchange:
         except OSError:
             self.lost = True
             raise
+        self.sent += len(data)
 
 
 class Responder(Protocol):

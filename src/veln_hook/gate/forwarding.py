@@ -21,7 +21,6 @@ from veln_hook.gate.turns import BadResponseError, Turn, Turns, next_event
 if TYPE_CHECKING:
     from veln_hook.gate.context import Context, Origin
     from veln_hook.gate.listening import Door
-    from veln_hook.gate.refusing import RefusedError
     from veln_hook.gate.stream import Stream
 
 _VIA = (b"via", b"1.1 veln-hook")
@@ -48,8 +47,8 @@ class Session(Turns):
             fixed: The only target there is; see `Turns`.
             door: What each request has to pass, where anybody could have connected.
         """
-        super().__init__(client, origin, context.limits, fixed=fixed)
-        self._context, self._stream, self._door = context, client, door
+        super().__init__(context, client, origin, fixed=fixed)
+        self._stream, self._door = client, door
         self._admitted = door is None
 
     async def admit(self, request: h11.Request) -> bool:
@@ -60,11 +59,6 @@ class Session(Turns):
         if not self._admitted:
             await self.answer(407, self._door.told, self._door.challenge)
         return self._admitted
-
-    async def refuse(self, refused: RefusedError) -> None:
-        """Record a refusal and tell the client."""
-        await self._context.note_refusal(refused, self._origin)
-        await super().refuse(refused)
 
     async def refuse_unread(self, error: h11.RemoteProtocolError) -> None:
         """Tell a client that its request can't be read, unless it could be anybody."""
@@ -97,7 +91,7 @@ class Session(Turns):
         handler = self._context.handler(turn.target)
         if handler is not None:
             self._context.note_reached(turn.target, turn.origin)
-            await handler.serve_request(replace(turn, request=_without_password(turn.request)))
+            await handler.serve_request(replace(turn, request=_without_password(turn.request)), self._context)
             return
         if turn.target.port == HTTPS_PORT:
             raise no_tls(turn.target)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from veln_hook.gate.attempts import Attempt, Attempts
 from veln_hook.gate.exchange import Exchange, UpstreamError
 from veln_hook.gate.headers import BadRequestError
 from veln_hook.gate.hello import HANDSHAKE, HelloError, read_hello
 from veln_hook.gate.hosts import HTTPS_PORT, Target, is_address
-from veln_hook.gate.limits import Limits
+from veln_hook.gate.passage import send_alert
 from veln_hook.gate.refusing import RefusedError, distrusted, no_handshake, no_name, no_tls, other_name
 from veln_hook.gate.stream import CutOffError
 from veln_hook.gate.tls import TlsStream
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from typing import Callable
 
     from veln_hook.gate.authority import Authority
-    from veln_hook.gate.context import Origin
+    from veln_hook.gate.context import Context, Origin
     from veln_hook.gate.exchange import Responder
-    from veln_hook.gate.stream import Stream, Wire
+    from veln_hook.gate.limits import Limits
+    from veln_hook.gate.stream import Stream
     from veln_hook.gate.upstream import Upstream
 
 _TLS = bytes((HANDSHAKE,))
@@ -58,10 +59,10 @@ class Interceptor:
             authority: Who vouches for the hosts; clients have to trust its certificate.
             upstream: Who asks indexes.
             covers: Tells which targets are served here.
-            limits: How much is spent.
+            limits: How much each request may spend; by default, as much as the gate's others.
         """
         self._responder, self._authority, self._upstream = responder, authority, upstream
-        self._covers, self._limits = covers, limits or Limits()
+        self._covers, self._limits = covers, limits
         self._distrusted = Attempts()
 
     def covers(self, target: Target) -> bool:
@@ -72,31 +73,35 @@ class Interceptor:
         """Return who didn't take the gate's certificate: host, port, process, count. Safe in any thread."""
         return self._distrusted.rows()
 
-    async def serve(self, client: Stream, target: Target, origin: Origin) -> None:
+    async def serve(self, client: Stream, target: Target, origin: Origin, context: Context) -> None:
         """Serve one connection; see `context.Handler`.
 
         On port 443 it has to be TLS; on others, where private indexes are, it can be plain HTTP as well.
         """
-        client.watch.limit(self._limits.hello_seconds)
+        client.watch.limit(context.limits.hello_seconds)
         if not client.ahead() and not await client.fill():
             return
-        secure = client.ahead().startswith(_TLS)
-        if not secure and target.port == HTTPS_PORT:
-            raise no_tls(target)
-        if not secure:
-            await _Requests(self, client, target, origin, self._limits, secure=False).run()
+        if not client.ahead().startswith(_TLS) and target.port != HTTPS_PORT:
+            await _Requests(self, context, client, origin, fixed=target).run()
             return
-        stream = await self._shaken(client, target, origin)
-        await _Requests(self, stream, target, origin, self._limits, secure=True).run()
+        try:
+            await _greet(client, target)
+            stream = await self._shaken(client, target, origin)
+        except RefusedError as refused:
+            await context.note_refusal(refused, origin)
+            await send_alert(client, context)
+            return
+        await _Requests(self, context, stream, origin, fixed=target, secure=True).run()
         with suppress(OSError):
             await stream.finish()
 
-    async def serve_request(self, turn: Turn) -> None:
+    async def serve_request(self, turn: Turn, context: Context) -> None:
         """Answer one request; see `context.Handler`."""
-        exchange = Exchange(turn, self._upstream, self._limits)
-        turn.client.watch.limit(self._limits.body_seconds)
+        limits = self._limits or context.limits
+        exchange = Exchange(turn, self._upstream, limits)
+        turn.client.watch.limit(limits.turn_seconds)
         try:
-            await self._answer(exchange, turn)
+            await self._answer(exchange, context)
         finally:
             await exchange.end()
 
@@ -104,7 +109,7 @@ class Interceptor:
         """Close what is kept open to indexes."""
         await self._upstream.close()
 
-    async def _answer(self, exchange: Exchange, turn: Turn) -> None:
+    async def _answer(self, exchange: Exchange, context: Context) -> None:
         try:
             await self._ask(exchange)
         except UpstreamError as error:
@@ -115,53 +120,32 @@ class Interceptor:
             if exchange.answered:
                 raise CutOffError from None
             raise
-        except Exception:
+        except Exception as error:
             if exchange.lost:
                 raise
-            await self._fail(exchange, turn)
-            raise
+            context.faults.add(error)
+            if exchange.answered:
+                raise CutOffError from None
+            await exchange.refuse(403, _FAILED, "what went wrong is told where the gate was started")
 
     async def _ask(self, exchange: Exchange) -> None:
         await self._responder.answer(exchange)
         if not exchange.answered:
             raise UnansweredError(f"{exchange.method} {exchange.url.partition('?')[0]} was not answered")
 
-    async def _fail(self, exchange: Exchange, turn: Turn) -> None:
-        """Refuse what went wrong here; raised on, it ends the connection and is kept as a fault."""
-        if exchange.answered:
-            turn.client.watch.limit(self._limits.linger_seconds)
-            return
-        with suppress(OSError):
-            await exchange.refuse(403, _FAILED, "what went wrong is told where the gate was started")
-        await turn.client.linger(self._limits.linger_seconds)
-
     async def _shaken(self, client: Stream, target: Target, origin: Origin) -> TlsStream:
-        """Shake hands with a client that means this target.
+        """Shake hands with a client.
 
         Raises:
-            RefusedError: It means another, or it comes to nothing.
-            OSError: The connection broke.
-            EOFError: It ended before a hello.
+            RefusedError: It comes to nothing.
         """
-        try:
-            raw, hello = await read_hello(client)
-        except HelloError:
-            raise no_tls(target) from None
-        # Whether another name is encrypted in it doesn't matter: nobody here could read it.
-        if hello.name is None:
-            if not is_address(target.host):  # RFC 6066 section 3: addresses are not permitted as server names
-                raise no_name(target)
-        elif hello.name.lower() != target.host:
-            raise other_name(target, hello.name)
-        client.put_back(raw)
         stream = TlsStream(client, self._authority.context(target.host), server_side=True)
         try:
             await stream.handshake()
-        except (ssl.SSLError, ConnectionError) as error:
+        except OSError as error:
             reason = getattr(error, "reason", None) or type(error).__name__
             if isinstance(error, _LEFT) or any(word in reason for word in _DISTRUST):
-                process = await asyncio.shield(origin.asked())
-                self._distrusted.add(*target, process)
+                self._distrusted.add(*target, await asyncio.shield(origin.asked()))
                 raise distrusted(target) from None
             raise no_handshake(target, reason) from None
         return stream
@@ -170,24 +154,31 @@ class Interceptor:
 class _Requests(Turns):
     """The requests of one client of a host that is covered."""
 
-    def __init__(
-        self,
-        interceptor: Interceptor,
-        client: Wire,
-        target: Target,
-        origin: Origin,
-        limits: Limits,
-        *,
-        secure: bool,
-    ) -> None:
-        super().__init__(client, origin, limits, fixed=target, secure=secure)
+    def __init__(self, interceptor: Interceptor, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._interceptor = interceptor
 
     async def serve(self, turn: Turn) -> None:
         """Answer a request; see `Turns`."""
-        await self._interceptor.serve_request(turn)
+        await self._interceptor.serve_request(turn, self._context)
 
-    async def refuse(self, refused: RefusedError) -> None:
-        """Tell the client of a refusal, and have it recorded."""
-        await super().refuse(refused)
-        raise refused
+
+async def _greet(client: Stream, target: Target) -> None:
+    """Return if a client begins with TLS for this target; nothing is taken.
+
+    Raises:
+        RefusedError: It begins with something else.
+        OSError: The connection broke.
+        EOFError: It ended before.
+    """
+    try:
+        raw, hello = await read_hello(client)
+    except HelloError:
+        raise no_tls(target) from None
+    # Whether another name is encrypted in it doesn't matter: nobody here could read it.
+    if hello.name is None:
+        if not is_address(target.host):  # RFC 6066 section 3: addresses are not permitted as server names
+            raise no_name(target)
+    elif hello.name.lower() != target.host:
+        raise other_name(target, hello.name)
+    client.put_back(raw)

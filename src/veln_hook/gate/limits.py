@@ -20,6 +20,8 @@ class Limits:
 
     connections: Optional[int] = None
     """How many at once; ``None`` for as many as the process has file descriptors for, at most 1000."""
+    client_connections: Optional[int] = None
+    """How many of them one address may have at a listener; what it opens besides is closed at once."""
     head_seconds: float = 30.0
     """For the head of a request, from the last one's end to its last byte."""
     hello_seconds: float = 30.0
@@ -36,6 +38,8 @@ class Limits:
     """How long an index may say nothing within an answer."""
     body_seconds: float = 3600.0
     """For the whole body of an index's answer: one that comes byte by byte ends, too."""
+    turn_seconds: float = 7200.0
+    """For everything that is done before the answer of a client's request begins."""
     spare_seconds: float = 30.0
     """How long a connection to an index is kept for the next request."""
     linger_seconds: float = 2.0

@@ -42,19 +42,11 @@ class Passage:
             EOFError: One ended too early.
         """
         if self._handler is not None:
-            await self._handled(self._handler)
+            await self._handler.serve(self._client, self._target, self._origin, self._context)
         elif self._server is None:
             await Session(self._context, self._client, self._origin, fixed=self._target).run()
         else:
             await self._tunnel(self._server)
-
-    async def _handled(self, handler: Handler) -> None:
-        try:
-            await handler.serve(self._client, self._target, self._origin)
-        except RefusedError as refused:
-            await self._context.note_refusal(refused, self._origin)
-            if not self._client.whole:  # nothing was said that it could read
-                await send_alert(self._client, self._context)
 
     async def _tunnel(self, server: Stream) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import traceback
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from veln_hook.gate.listening import Door
 
-_MAX_FAULTS = 20
 _ACCEPTED_AT_ONCE = 64
 _PAUSE_SECONDS = 0.1
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -68,11 +67,7 @@ class _Listener:
 
 
 class Server:
-    """All routes of one gate, and all connections that came by them.
-
-    Attributes:
-        faults: Tracebacks of errors that should not happen; what was being served then was closed.
-    """
+    """All routes of one gate, and all connections that came by them."""
 
     def __init__(self, context: Context) -> None:
         """Serve nothing yet; to be made in the event loop."""
@@ -83,7 +78,8 @@ class Server:
         self._own: list[_Listener] = []
         self._paused: list[_Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self.faults: list[str] = []
+        self._clients: Counter[str] = Counter()
+        self._turned_away = 0
 
     def add_route(self, sock: socket.socket) -> None:
         """Serve the sockets that arrive by a route, until its other end is gone."""
@@ -103,6 +99,10 @@ class Server:
     def connections(self) -> int:
         """Return how many connections are being served."""
         return len(self._tasks)
+
+    def turned_away(self) -> int:
+        """Return how many connections were closed at once, since their client had too many."""
+        return self._turned_away
 
     async def close(self) -> None:
         """Close every socket and end every task."""
@@ -138,9 +138,9 @@ class Server:
             answer_datagrams(self._context, listener.sock)
         except OSError:
             listener.close()
-        except Exception:  # noqa: BLE001 - an error of ours closes
+        except Exception as error:  # noqa: BLE001 - an error of ours closes
             listener.close()
-            self._fault(traceback.format_exc())
+            self._context.faults.add(error)
 
     def _accept(self, listener: _Listener) -> None:
         for _ in range(_ACCEPTED_AT_ONCE):
@@ -159,7 +159,12 @@ class Server:
                 else:
                     listener.close()
                 return
-            origin = Origin(route=listener.route, port=peer[1])
+            most = self._context.limits.client_connections if listener.route is None else None
+            if most is not None and self._clients[peer[0]] >= most:
+                self._turned_away += 1
+                sock.close()
+                continue
+            origin = Origin(route=listener.route, port=peer[1], address="" if listener.route else peer[0])
             self._start(sock, listener.service, origin, sock.getsockname()[:2], listener.door)
 
     def _start(
@@ -172,7 +177,8 @@ class Server:
     ) -> None:
         task = self._loop.create_task(self._serve(sock, service, origin, wanted, door))
         self._tasks.add(task)
-        task.add_done_callback(partial(self._ended, sock))
+        self._clients[origin.address] += 1
+        task.add_done_callback(partial(self._ended, sock, origin))
 
     async def _serve(
         self,
@@ -199,16 +205,15 @@ class Server:
             watch.stop()
             client.reset()
 
-    def _ended(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
+    def _ended(self, sock: socket.socket, origin: Origin, task: asyncio.Task[None]) -> None:
         sock.close()  # where the task was cancelled before it began
         self._tasks.discard(task)
+        self._clients[origin.address] -= 1
+        if not self._clients[origin.address]:
+            del self._clients[origin.address]
         paused, self._paused = self._paused, []
         for listener in paused:
             listener.resume()
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._fault("".join(traceback.format_exception(type(error), error, error.__traceback__)))
-
-    def _fault(self, told: str) -> None:
-        if len(self.faults) < _MAX_FAULTS:
-            self.faults.append(told)
+            self._context.faults.add(error)

@@ -225,15 +225,23 @@ class Stream(Wire):
     async def linger(self, seconds: float) -> None:
         """End the direction of sending and wait for the other side's end; see `Wire`."""
         self.whole = True
-        self.watch.limit(seconds)
+        self.watch.stop()
+        until = self._loop.time() + seconds
+        timer = self._loop.call_later(seconds, self._end_reading)
+        left = _LINGER_BYTES
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
-            left = _LINGER_BYTES
-            while left > 0:
+            # What comes after the end of reading is still read, so that alone is no end.
+            while left > 0 and self._loop.time() < until:
                 data = await self.read()
                 if not data:
                     break
                 left -= len(data)
+        timer.cancel()
+
+    def _end_reading(self) -> None:
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RD)
 
     def reset(self) -> None:
         """Close it; unless it is whole the other side sees an error, and no end that it could believe."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import h11
 
-from veln_hook.gate.headers import BadRequestError, check_host
+from veln_hook.gate.headers import BadRequestError, check_host, is_chunked
 from veln_hook.gate.hosts import Target, read_http_url
 from veln_hook.gate.refusing import RefusedError, UnreachableError, other_host, shown, unreadable
 from veln_hook.gate.stream import CutOffError
@@ -20,8 +20,7 @@ from veln_hook.gate.stream import CutOffError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from veln_hook.gate.context import Origin
-    from veln_hook.gate.limits import Limits
+    from veln_hook.gate.context import Context, Origin
     from veln_hook.gate.stream import Wire
 
 
@@ -96,9 +95,9 @@ class Turns(ABC):
 
     def __init__(
         self,
+        context: Context,
         client: Wire,
         origin: Origin,
-        limits: Limits,
         *,
         fixed: Target | None = None,
         secure: bool = False,
@@ -106,16 +105,16 @@ class Turns(ABC):
         """Serve a client.
 
         Args:
+            context: The gate's.
             client: Its connection; it is left open.
             origin: Where it came from.
-            limits: How long it may take.
             fixed: The only target there is, for a client that doesn't know that it talks to a proxy;
                 without one every request names its own.
             secure: Whether the connection is TLS, for that target.
         """
-        self._client, self._origin, self._limits = client, origin, limits
+        self._context, self._client, self._origin, self._limits = context, client, origin, context.limits
         self._fixed, self._secure = fixed, secure
-        self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
+        self.http = h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes)
 
     async def run(self) -> h11.Request | None:
         """Serve requests until the client ends, or what is left of the connection has no sure meaning.
@@ -170,7 +169,8 @@ class Turns(ABC):
         """
 
     async def refuse(self, refused: RefusedError) -> None:
-        """Tell the client of a refusal."""
+        """Record a refusal and tell the client."""
+        await self._context.note_refusal(refused, self._origin)
         await self.answer(403, str(refused))
 
     async def refuse_unread(self, error: h11.RemoteProtocolError) -> None:
@@ -205,6 +205,7 @@ class Turns(ABC):
         """Have one request answered; tell whether another may follow."""
         target, path = self._read_target(request)
         check_host(request, target)
+        is_chunked(request)
         body = Body(self.http, self._client)
         await self.serve(
             Turn(self.http, self._client, request, target, self._secure, path, body, self._origin)

@@ -23,13 +23,13 @@ from veln_hook.gate.refusing import shown
 from veln_hook.gate.resolve import Connector
 from veln_hook.gate.stream import CutOffError, settled
 from veln_hook.gate.trust import trust_from
-from veln_hook.gate.turns import Body, next_event
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
     from veln_hook.gate.resolve import Resolver
+    from veln_hook.gate.turns import Body
 
 __all__ = [
     "Answer",
@@ -205,8 +205,6 @@ class Upstream:
                 event = await _next(link, http, upload)
                 if isinstance(event, h11.Response):
                     break
-                if not isinstance(event, h11.InformationalResponse):
-                    raise self._broken(link)
             else:
                 raise UpstreamError(f"{place} never comes to its answer")
         except OSError:
@@ -231,8 +229,8 @@ async def _next(link: Link, http: h11.Connection, upload: asyncio.Task[None] | N
     if upload is None or upload.done():
         if upload is not None:
             upload.result()
-        return await next_event(http, link.wire)
-    coming = asyncio.ensure_future(next_event(http, link.wire))
+        return await _received(link, http)
+    coming = asyncio.ensure_future(_received(link, http))
     try:
         await asyncio.wait({coming, upload}, return_when=asyncio.FIRST_COMPLETED)
         if upload.done():
@@ -240,6 +238,17 @@ async def _next(link: Link, http: h11.Connection, upload: asyncio.Task[None] | N
         return await coming
     finally:
         await settled(coming)
+
+
+async def _received(link: Link, http: h11.Connection) -> Any:
+    while True:
+        event = http.next_event()
+        if event is not h11.NEED_DATA:
+            return event
+        data = await link.wire.read()
+        if not data and not http.trailing_data[0]:
+            raise ConnectionResetError  # to the parser, the end of nothing is an answer that can't be read
+        http.receive_data(data)
 
 
 async def _send(link: Link, http: h11.Connection, body: Body) -> None:

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from veln_hook.errors import UsageError
 from veln_hook.gate.allow import INDEX_HOSTS, Allowlist, Rules
-from veln_hook.gate.hosts import Target, is_address, read_authority, read_host, read_http_url
+from veln_hook.gate.hosts import (
+    Target,
+    host_field,
+    is_address,
+    origin_of,
+    read_authority,
+    read_host,
+    read_http_url,
+    read_url,
+)
 from veln_hook.gate.refusing import RefusedError
 from veln_hook.policy.values import InvalidValueError
 from veln_hook.policy.values import host as policy_host
@@ -214,3 +223,36 @@ def test_private_allows_nothing_by_itself():
     assert not rules.may_be_private("a.test", 443)
     assert rules.may_be_private("10.0.0.1", 443)
     assert str(Target("2001:db8::7", 80)) == "[2001:db8::7]:80"
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("https://a.org/b?c#d", "https://a.org/b?c"),
+        ("HTTPS://A.org:443", "https://a.org/"),
+        ("https://a.org:80/", "https://a.org:80/"),
+        ("http://a.org:80/", "http://a.org/"),
+        ("http://[::1]:8080/x", "http://[::1]:8080/x"),
+        ("http://127.0.0.1?x", "http://127.0.0.1/?x"),
+    ],
+)
+def test_a_url_has_one_spelling(text, told):
+    url = read_url(text)
+    assert str(url) == told
+    assert told.startswith(origin_of(url.target, secure=url.secure))
+    assert host_field(url.target, secure=url.secure) == told.split("/")[2].partition("?")[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a.org", "//a.org", "https:a.org", "https://u@a.org/", "file:///etc/passwd", "https://"]
+)
+def test_what_is_no_url_is_an_error(text):
+    with pytest.raises(ValueError, match="not "):
+        read_url(text)
+
+
+def test_a_scheme_has_to_be_the_one_that_is_wanted():
+    assert read_http_url("https://a.org/x", "https") == (Target("a.org", 443), "/x")
+    for text, scheme in (("http://a.org/", "https"), ("https://a.org/", "http")):
+        with pytest.raises(ValueError, match="URL"):
+            read_http_url(text, scheme)
