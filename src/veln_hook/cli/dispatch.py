@@ -33,6 +33,7 @@ COMMANDS = (
     "run",
     "uv",
     "uvx",
+    "gate",
     "shims",
 )
 """Each is a module beside this one."""
