@@ -45,7 +45,7 @@ class TlsStream(Wire):
         self._tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_side, server_hostname=name, session=session
         )
-        self._ended = False
+        self._ended = self._cut_off = False
         self._sending = asyncio.Lock()
 
     @property
@@ -157,6 +157,8 @@ class TlsStream(Wire):
             if piece:
                 pieces.append(piece)
                 most -= len(piece)
+            elif self._cut_off:  # Python 3.9 tells OpenSSL 3 to take it for an end
+                raise ssl.SSLEOFError("the connection ended, and TLS did not")
             else:
                 self._ended = True
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -168,6 +170,7 @@ class TlsStream(Wire):
         if raw:
             self._incoming.write(raw)
         else:
+            self._cut_off = True
             self._incoming.write_eof()  # to OpenSSL, an error: nobody has said that it is the end
 
     async def _flush(self) -> None:

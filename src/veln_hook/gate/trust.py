@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 _DIRECTORIES = ("SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
+_PARTIAL_CHAIN = 0x80000  # ssl.VERIFY_X509_PARTIAL_CHAIN of Python 3.10
 # Where systems keep what they trust, for Pythons whose OpenSSL was built to look elsewhere.
 _SYSTEM_FILES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -37,7 +38,7 @@ def trust_from(environ: Mapping[str, str]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # An authority that the user names counts, whoever has signed it: as in Python 3.13, and in rustls.
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.verify_flags |= _PARTIAL_CHAIN
     context.set_alpn_protocols(["http/1.1"])
     loaded = _load_system(context)
     for variable in _FILES:

@@ -210,6 +210,8 @@ class Upstream:
         except OSError:
             raise self._broken(link) from None
         except h11.RemoteProtocolError as error:
+            if link.expired:
+                raise self._broken(link) from None
             raise UpstreamError(f"the answer of {place} can't be read: {shown(str(error), 200)}") from None
         if place.proxy is not None and not place.secure and event.status_code == _PROXY_AUTHENTICATION:
             raise UpstreamError(f"the proxy of {place.proxy.variable} wants other credentials")
