@@ -48,6 +48,6 @@ class Bounded(Generic[Key, Value]):
         if old is not None:
             self._used -= self._size(old)
 
-    def keys(self) -> list[Key]:
+    def all(self) -> list[Key]:
         """Return all keys, the oldest first."""
         return list(self._values)

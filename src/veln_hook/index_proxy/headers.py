@@ -17,6 +17,7 @@ _NOT_ASKED = frozenset(
 )
 """What would bring less than the whole: a 304 revives a page that was kept before anything was held."""
 _AGE = re.compile(r"max-age\s*=\s*\"?([0-9]{1,10})\"?")
+_NEVER = re.compile(rb"q\s*=\s*0(?:\.0*)?")
 _KEPT_WORDS = ("public", "private", "no-store", "no-cache")
 
 
@@ -40,7 +41,7 @@ def takes_gzip(accept_encoding: bytes | None) -> bool:
     for part in (accept_encoding or b"").lower().split(b","):
         coding, _, weight = part.partition(b";")
         if coding.strip() in (b"gzip", b"x-gzip", b"*"):
-            return weight.replace(b" ", b"").rstrip(b"0").rstrip(b".") != b"q="
+            return _NEVER.fullmatch(weight.strip()) is None
     return False
 
 
@@ -57,7 +58,8 @@ def page_caching(cache_control: bytes | None, *, cut: bool) -> bytes:
     text = (cache_control or b"").decode("latin-1").lower()
     words = {word.strip().partition("=")[0] for word in text.split(",")}
     found = _AGE.search(text)
-    kept = [word for word in _KEPT_WORDS if word in words]
+    kept = [word for word in _NEVER = re.compile(rb"q\s*=\s*0(?:\.0*)?")
+_KEPT_WORDS if word in words]
     if found is not None:
         kept.append(f"max-age={min(MAX_AGE, int(found[1]))}")
     return ", ".join(kept or ["no-cache"]).encode()

@@ -80,7 +80,7 @@ class Listings:
         """Keep a page in place of an older one of the same index and project."""
         with self._lock:
             self._pages.put((listing.index, listing.project), listing)
-            self._indexes.put(listing.index, True)  # noqa: FBT003 - a set
+            self._indexes.put(listing.index, True)
 
     def get(self, index: str, project: str) -> Listing | None:
         """Return the page of a project on an index, if it is still here."""
@@ -92,7 +92,7 @@ class Listings:
         projects = [*projects_of(filename), ""]
         with self._lock:
             found = [
-                self._pages.get((index, project)) for project in projects for index in self._indexes.keys()
+                self._pages.get((index, project)) for project in projects for index in self._indexes.all()
             ]
         return [page for page in found if page is not None]
 

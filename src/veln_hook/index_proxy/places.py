@@ -217,9 +217,9 @@ def without_metadata(url: str) -> str:
 
 
 def filename_of(url: str) -> str:
-    """Return the last part of a URL's path, unquoted; empty if it has none."""
+    """Return the last part of a URL's path, unquoted; pip passes over a slash at its end, and so does this."""
     try:
-        return unquote(urlsplit(url).path).rpartition("/")[2]
+        return unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
     except ValueError:
         return ""
 

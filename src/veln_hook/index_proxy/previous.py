@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import itertools
 import logging
 import threading
 import time
@@ -14,15 +15,14 @@ from veln_hook.archive import describe_archive
 from veln_hook.index_proxy.candidates import candidate_of, with_time
 from veln_hook.index_proxy.headers import whole
 from veln_hook.model import Archive, Candidate, Origin, Source
-from veln_hook.names import likeness
+from veln_hook.names import SDIST_SUFFIXES, likeness
 from veln_hook.source.baseline import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from packaging.version import Version
-
     from veln_hook.gate.exchange import Exchange
+    from veln_hook.index import FileEntry
     from veln_hook.index_proxy.judges import Judges
     from veln_hook.index_proxy.listings import Listings
     from veln_hook.index_proxy.spool import Spool, Spooled
@@ -37,16 +37,6 @@ _LOOKED_AT = 20
 _OK = 200
 _TICK = 0.5
 """Seconds after which it is looked whether the gate is closing."""
-
-
-class _Offer(NamedTuple):
-    """A file of an older release; the best sorts last."""
-
-    final: bool
-    version: Version
-    likeness: tuple[bool, ...]
-    order: int
-    candidate: Candidate
 
 
 class _Asking(NamedTuple):
@@ -113,37 +103,48 @@ def _choice(asking: _Asking, archive: Archive, without: Collection[str]) -> Cand
     guard = asking.judges.guard()
     if guard is None:
         return None
-    for offer in _offers(asking.listings, archive)[:_LOOKED_AT]:
-        candidate = offer.candidate
-        if not candidate.sha256 or candidate.sha256 in without:
-            continue
-        if guard.check_candidate(candidate).passes:
+    for candidate in itertools.islice(_offers(asking.listings, archive), _LOOKED_AT):
+        if candidate.sha256 and candidate.sha256 not in without and guard.check_candidate(candidate).passes:
             return candidate
     return None
 
 
-def _offers(listings: Listings, archive: Archive) -> list[_Offer]:
+def _offers(listings: Listings, archive: Archive) -> Iterator[Candidate]:
+    """Yield files of older releases, the best first: of the newest release, the one that is most like it.
+
+    A page has thousands of files, and reading each name by the standards would take longer than all the rest.
+    """
     index = archive.candidate.index if archive.candidate is not None else ""
     own, listing = version_of(archive.version), listings.get(index, archive.project)
     if own is None or listing is None:
-        return []
-    offers = []
-    for order, entry in enumerate(listing.view.entries().values()):
-        candidate = candidate_of(entry, project=listing.project, index=listing.index, source=Source.INDEX)
-        version = version_of(candidate.version) if candidate is not None else None
-        if candidate is None or version is None or version >= own or candidate.yanked or entry.flaw:
-            continue
-        offers.append(
-            _Offer(
-                final=not version.is_prerelease or own.is_prerelease,
-                version=version,
-                likeness=likeness(candidate.filename, archive.filename),
-                order=order,
-                candidate=with_time(candidate, listing.times),
-            )
+        return
+    by_version: dict[str, list[FileEntry]] = {}
+    for entry in listing.view.entries().values():
+        if not entry.yanked and not entry.flaw:
+            by_version.setdefault(_version_text(entry.filename), []).append(entry)
+    older = [
+        (not version.is_prerelease or own.is_prerelease, version, text)
+        for text in by_version
+        for version in [version_of(text)]
+        if version is not None and version < own
+    ]
+    for _, _, text in sorted(older, reverse=True):
+        entries = sorted(
+            by_version[text], key=lambda entry: likeness(entry.filename, archive.filename), reverse=True
         )
-    offers.sort(key=lambda offer: offer[:4], reverse=True)
-    return offers
+        for entry in entries:
+            candidate = candidate_of(entry, project=listing.project, index=listing.index, source=Source.INDEX)
+            version = version_of(candidate.version) if candidate is not None else None
+            if candidate is not None and version is not None and version < own:
+                yield with_time(candidate, listing.times)
+
+
+def _version_text(filename: str) -> str:
+    """Return what stands where most names of files have their version."""
+    if filename.endswith(".whl"):
+        return filename.split("-", 2)[1] if "-" in filename else ""
+    stem = next((filename[: -len(suffix)] for suffix in SDIST_SUFFIXES if filename.endswith(suffix)), "")
+    return stem.rpartition("-")[2]
 
 
 def _fetch(asking: _Asking, candidate: Candidate, limit: int) -> Spooled | None:
