@@ -154,9 +154,8 @@ def _command(tool: str, start: str) -> str:
     """Return the lines that become veln-hook, up to the tool's own arguments."""
     ours = f'exec "$python" -I -c {start}'
     if tool in ("uv", "uvx"):
-        # What the program uvx does is to ask the uv beside it for 'tool uvx'.
-        words = "uv" if tool == "uv" else "uv tool uvx"
-        return f"{UV_VARIABLE}=${{real%/*}}/uv\nexport {UV_VARIABLE}\n{ours} {words}"
+        # uvx does nothing but call the uv beside it, and so do we.
+        return f"{UV_VARIABLE}=${{real%/*}}/uv\nexport {UV_VARIABLE}\n{ours} {tool}"
     return f'{ours} run --gate -- "$real"'
 
 
