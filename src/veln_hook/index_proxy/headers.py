@@ -58,8 +58,7 @@ def page_caching(cache_control: bytes | None, *, cut: bool) -> bytes:
     text = (cache_control or b"").decode("latin-1").lower()
     words = {word.strip().partition("=")[0] for word in text.split(",")}
     found = _AGE.search(text)
-    kept = [word for word in _NEVER = re.compile(rb"q\s*=\s*0(?:\.0*)?")
-_KEPT_WORDS if word in words]
+    kept = [word for word in _KEPT_WORDS if word in words]
     if found is not None:
         kept.append(f"max-age={min(MAX_AGE, int(found[1]))}")
     return ", ".join(kept or ["no-cache"]).encode()

@@ -217,7 +217,7 @@ def without_metadata(url: str) -> str:
 
 
 def filename_of(url: str) -> str:
-    """Return the last part of a URL's path, unquoted; pip passes over a slash at its end, and so does this."""
+    """Return the last part of a URL's path, unquoted; a slash at its end is passed over, as pip does."""
     try:
         return unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2]
     except ValueError:
