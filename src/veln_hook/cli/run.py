@@ -2,6 +2,8 @@
 
 The command doesn't notice: its streams, its terminal, its signals and its exit status pass. What it was
 refused is told on standard error when it has ended, and nothing is told if nothing was.
+
+With ``--gate`` it is an installer, and not confined but for its network: ``run_gated``.
 """
 
 from __future__ import annotations
@@ -54,6 +56,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--read", metavar="PATH", **several, help="a place it may read, in your home or /tmp")
     parser.add_argument("--env", metavar="NAME", **several, help="a variable that it gets, secret or not")
     parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, help="end it after that time")
+    parser.add_argument(
+        "--gate",
+        action="store_true",
+        help="for an installer: judge what it fetches from indexes, and confine nothing but its network",
+    )
+    parser.add_argument("--index", metavar="URL", **several, help="with --gate: a further index of its")
     parser.add_argument("--learn", action="store_true", help="tell what it needs, as lines of a policy")
     parser.add_argument(
         "command_line", metavar="COMMAND", nargs=argparse.REMAINDER, help="a program and its arguments"
@@ -69,6 +77,12 @@ def run(invocation: Invocation) -> NoReturn:
         PolicyError: The policy can't be read.
     """
     wishes = wishes_of(invocation.args)
+    if invocation.args.gate:
+        from veln_hook.cli import run_gated  # noqa: PLC0415 - what is confined needs none of it
+
+        run_gated.run(invocation, wishes)
+    if invocation.args.index:
+        raise UsageError("--index goes with --gate", advice="A confined command reaches no index.")
     policy = invocation.policy()
     found = ladder.find()
     if found.rung is None:

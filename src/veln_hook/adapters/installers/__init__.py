@@ -1,0 +1,1 @@
+"""Installers behind the gate of which only the settings are known: poetry, pdm, pipx, hatch, pip-tools."""
