@@ -328,7 +328,7 @@ def test_without_a_guard_everything_is_refused(make_gate: Callable[..., Gate], d
     gate = make_gate(demo, store=broken)
     for reply in (gate.page(demo), gate.get(demo.file_url(OLD_WHEEL))):
         assert reply.status == 403
-        assert reply.reason == "veln-hook failed and could not judge this"
+        assert reply.reason == "veln-hook can't judge this"
         assert "the store is on fire" in reply.problem["detail"]
     assert gate.proxy.ledger.exit_status() is ExitStatus.BROKEN
 

@@ -233,6 +233,7 @@ def test_a_mirror_with_other_bytes_gets_no_times(
         ),
         (Fault(body=b"x", headers=(("Content-Encoding", "br"),)), "content coding can't be read"),
         (Fault(headers=(("Content-Type", "text/html"),)), "content-type twice"),
+        (Fault(body=b" " * 60_000_001), "longer than 60000000 bytes"),
     ],
 )
 def test_a_page_that_nobody_can_read_is_refused(gate: Gate, demo: TlsIndex, fault: Fault, said: str) -> None:

@@ -6,6 +6,7 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING
 
+from veln_hook.gate.exchange import TooBigError
 from veln_hook.gate.headers import end_to_end
 from veln_hook.index_proxy import refusals
 from veln_hook.index_proxy.headers import whole
@@ -77,7 +78,11 @@ class Advance:
             if answer.status != OK:
                 await self._pass_other(exchange, asked, answer)
                 return
-            metadata = await answer.read(MAX_METADATA)
+            try:
+                metadata = await answer.read(MAX_METADATA)
+            except TooBigError as error:
+                await exchange.refuse(*refusals.file(str(error), asked.filename))
+                return
             coding = answer.header(b"content-encoding") or b"identity"
         promised = identified.found.metadata_sha256
         differs = bool(promised) and hashlib.sha256(metadata).hexdigest() != promised

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.errors import VelnHookError
+from veln_hook.gate.exchange import TooBigError
 from veln_hook.gate.headers import end_to_end
 from veln_hook.index.limits import MAX_PAGE
 from veln_hook.index_proxy import refusals
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
 _ONCE = (b"content-type", b"content-encoding")
 """Headers that change what the body means: two of them could be read in two ways."""
 _FIRST_REDIRECTION, _NOT_MODIFIED = 300, 304
+_LONG = 8 << 20
+"""Bytes of a page over the wire beyond which it is one of the long ones; PyPI's longest has one megabyte."""
+_FEW = 4
+"""Long pages that are in memory at a time."""
 
 
 class _Came(NamedTuple):
@@ -75,6 +82,7 @@ class Pages:
     ) -> None:
         self._judges, self._listings, self._lookups = judges, listings, lookups
         self._places, self._ledger = places, ledger
+        self._few: asyncio.Semaphore | None = None
 
     async def answer(self, exchange: Exchange, asked: Asked) -> None:
         """Answer a request for a page.
@@ -85,31 +93,51 @@ class Pages:
         """
         coding = b"gzip" if takes_gzip(exchange.header(b"accept-encoding")) else b"identity"
         headers = whole(end_to_end(exchange.headers), coding=coding)
-        async with await exchange.fetch(method="GET", headers=headers) as answer:
+        async with AsyncExitStack() as stack:
+            answer = await stack.enter_async_context(await exchange.fetch(method="GET", headers=headers))
             if answer.status != OK:
                 await self._pass_other(exchange, asked, answer)
+                return
+            try:
+                body = await self._read(answer, stack)
+            except TooBigError as error:
+                await self._refuse_unread(exchange, asked, str(error))
                 return
             doubled = [name for name in _ONCE if sum(name == other for other, _ in answer.headers) > 1]
             content_type = answer.header(b"content-type") or b""
             came = _Came(
                 asked,
                 exchange.url,
-                await answer.read(MAX_PAGE),
+                body,
                 answer.header(b"content-encoding"),
                 content_type,
             )
-            cache_control = answer.header(b"cache-control")
-        if doubled:
-            await self._refuse_unread(exchange, came, f"it has {doubled[0].decode()} twice")
-            return
-        try:
-            judged = await self._judged(exchange, came)
-        except VelnHookError:  # some are ValueErrors, too
-            raise
-        except ValueError as error:
-            await self._refuse_unread(exchange, came, str(error))
-            return
-        await self._respond(exchange, came, judged, cache_control)
+            if doubled:
+                await self._refuse_unread(exchange, asked, f"it has {doubled[0].decode()} twice")
+                return
+            try:
+                judged = await self._judged(exchange, came)
+            except VelnHookError:  # some are ValueErrors, too
+                raise
+            except ValueError as error:
+                await self._refuse_unread(exchange, asked, str(error))
+                return
+            await self._respond(exchange, came, judged, answer.header(b"cache-control"))
+
+    async def _read(self, answer: Answer, stack: AsyncExitStack) -> bytes:
+        """Read a page; a long one has to wait until there are few others, as it stays until it is sent on."""
+        pieces: list[bytes] = []
+        size = 0
+        async for data in answer.chunks():
+            pieces.append(data)
+            size += len(data)
+            if size > MAX_PAGE:
+                raise TooBigError(f"it is longer than {MAX_PAGE} bytes")
+            if size > _LONG and size - len(data) <= _LONG:
+                if self._few is None:  # in Python 3.9 it belongs to the event loop in which it is made
+                    self._few = asyncio.Semaphore(_FEW)
+                await stack.enter_async_context(self._few)
+        return b"".join(pieces)
 
     async def _judged(self, exchange: Exchange, came: _Came) -> _Judged:
         judged = await self._judges.ask(partial(_judge, came, self._lookups))
@@ -169,8 +197,7 @@ class Pages:
             return
         await exchange.forward(answer)
 
-    async def _refuse_unread(self, exchange: Exchange, came: _Came | Asked, reason: str) -> None:
-        asked = came.asked if isinstance(came, _Came) else came
+    async def _refuse_unread(self, exchange: Exchange, asked: Asked, reason: str) -> None:
         refusal = refusals.page(reason, asked.url)
         self._ledger.unread(f"{refusal.title}: {refusal.detail}")
         await exchange.refuse(*refusal)

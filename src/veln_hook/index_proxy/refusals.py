@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from veln_hook.errors import VelnHookError
 from veln_hook.gate.refusing import shown
 from veln_hook.report.wording import printable, tell
 
@@ -78,8 +79,7 @@ def elsewhere(target: Target, *, index: bool) -> Refusal:
 
 def failed(error: BaseException) -> Refusal:
     """Return the refusal where we failed ourselves."""
-    return Refusal(
-        FORBIDDEN,
-        "veln-hook failed and could not judge this",
-        printable(f"{type(error).__name__}: {error}"),
-    )
+    if isinstance(error, VelnHookError):
+        return Refusal(FORBIDDEN, "veln-hook can't judge this", printable(f"{error}; {error.advice}"))
+    title = "veln-hook failed and could not judge this"
+    return Refusal(FORBIDDEN, title, printable(f"{type(error).__name__}: {error}"))
