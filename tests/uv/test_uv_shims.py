@@ -42,9 +42,11 @@ class Shimmed:
         self.environ = {
             **env.environ(),
             "SSL_CERT_FILE": str(ca_file),
+            "PIP_CERT": str(ca_file),
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_NO_PROGRESS": "1",
         }
+        self.environ.pop("PIP_NO_INDEX")
 
     def run(
         self,
@@ -225,8 +227,6 @@ def two_uvs(index: TlsIndex, make_shimmed: Callable[..., Shimmed]) -> tuple[Shim
         index.add(uv_wheel(version), upload_time=OLD)
     shimmed = make_shimmed(older)
     shimmed.environ["PIP_INDEX_URL"] = index.auth_url
-    shimmed.environ["PIP_CERT"] = shimmed.environ["SSL_CERT_FILE"]
-    shimmed.environ.pop("PIP_NO_INDEX")
     return shimmed, index
 
 
