@@ -67,6 +67,7 @@ def run(invocation: Invocation) -> ExitStatus:
             advice="Name a --password-file that has what clients must bring, or give --no-password.",
         )
     extra.require("a standing gate")
+    from veln_hook.gate.allow import Allowlist  # noqa: PLC0415
     from veln_hook.standing.settings import (  # noqa: PLC0415 - they need the extra
         MAX_WORKERS,
         Settings,
@@ -75,6 +76,7 @@ def run(invocation: Invocation) -> ExitStatus:
     )
     from veln_hook.standing.supervisor import Supervisor  # noqa: PLC0415
 
+    Allowlist(args.allow, ())
     workers = args.workers or os.cpu_count() or 1
     settings = Settings(
         listen=read_endpoint(args.listen, "--listen"),

@@ -173,6 +173,7 @@ class Supervisor:
         policy = self._policy
         child = await Child.started(start, self._directory)
         self._children[number] = child
+        self._log.write("worker-started", number=number, pid=child.pid)
         if policy is not self._policy:  # there was a reload meanwhile
             await self._bring_up_to_date(child)
         return child
