@@ -73,10 +73,10 @@ def tree_of(cwd: str, cache: str) -> Tree:
     if found is None:
         raise PlaceError(f"uv builds in {real}, which is not where its sources are known to lie")
     root = os.path.join(cache, found.group())
-    kind = "archive"
     if below.startswith("git-"):
-        kind = "git"
-    elif "/.tmp" in found.group() or re.match(r"sdists-v\d+/(?:path|editable)/", below):
+        return Tree(root, f"git commit {os.path.basename(root)}", "git")
+    kind = "archive"
+    if "/.tmp" in found.group() or re.match(r"sdists-v\d+/(?:path|editable)/", below):
         kind = "made"
     return Tree(root, _name(root) or os.path.basename(real), kind)
 
@@ -212,8 +212,10 @@ def readable(
         prefixes.append(environment)
         if not is_within(os.path.realpath(environment), cache):
             prefixes += _editables(environment)
-    wanted = [tree.root, *environment_parts(prefixes), os.path.realpath(program), str(paths.PACKAGE_DIR)]
-    # With link-mode = "symlink", what is in an environment lies there.
+    # The program besides its file: before Python 3.11 it can be a link to another environment's link.
+    wanted = [tree.root, *environment_parts(prefixes), program, os.path.realpath(program)]
+    wanted.append(str(paths.PACKAGE_DIR))
+    # Environments made of links (link-mode = "symlink") lead there.
     wanted += glob.glob(os.path.join(glob.escape(cache), "archive-v*"))
     if tree.kind == "own":
         wanted += [*repository(tree.root, environ), *_environments_in(tree.root)]
@@ -255,7 +257,7 @@ def _editables(environment: str) -> Iterator[str]:
 def _name(root: str) -> str:
     """Return name and version as an unpacked archive tells them; empty if it doesn't."""
     try:
-        # What lies there may have been replaced by an earlier step: by a link, or a pipe that nobody writes to.
+        # An earlier step may have put a link there, or a pipe that nobody writes to.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(os.path.join(root, "PKG-INFO"), flags)
         try:

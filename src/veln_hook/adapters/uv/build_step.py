@@ -24,6 +24,7 @@ HOOKS = frozenset(
     )
     for kind in kinds
 )
+_COMPILER = "pip_compileall.py"  # --compile-bytecode
 _PATH = r'(?:__import__\("os"\)\.fsdecode\(b"((?:[^"\\\n]|\\.)*)"\)|"((?:[^"\\\n]|\\.)*)")'
 _LAST = re.compile(
     rf'\nwith open\({_PATH}, "w"\) as fp:\n'
@@ -45,6 +46,22 @@ class Step(NamedTuple):
     """File that it writes what the hook returned to; it lies in a temporary directory of this build's."""
     result: str
     """Directory that the hook writes to; empty where it writes none."""
+
+
+def is_uv_s_own(words: Sequence[str], cache: str) -> bool:
+    """Tell whether a command runs nobody's build code: keyring with a question, or uv's compiler of modules.
+
+    Args:
+        words: Program and arguments.
+        cache: Real path of uv's cache, where it puts that compiler for the time it runs.
+    """
+    if len(words) < 2:  # noqa: PLR2004 - a program and a file
+        return False
+    if os.path.basename(words[1]) == "keyring":
+        return True
+    directory, name = os.path.split(os.path.realpath(words[1]))
+    place, temporary = os.path.split(directory)
+    return name == _COMPILER and place == cache and temporary.startswith(".tmp") and len(words) == 2  # noqa: PLR2004
 
 
 def recognise(words: Sequence[str]) -> Step:

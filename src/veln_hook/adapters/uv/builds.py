@@ -22,6 +22,7 @@ from veln_hook.adapters.building.refusals import by_host, no_network_line, refus
 from veln_hook.adapters.uv import build_places, build_step
 from veln_hook.adapters.uv.build_door import Become, Door, GoOn, Stop
 from veln_hook.adapters.uv.build_step import NotAStepError
+from veln_hook.model import ExitStatus
 from veln_hook.report.wording import printable
 from veln_hook.sandbox import environment, hiding, ladder
 from veln_hook.sandbox.client import Launch
@@ -95,6 +96,7 @@ class Builds:
         self._running: dict[int, _Running] = {}
         self._ended: list[_Ended] = []
         self._unconfined: dict[str, None] = {}
+        self._stopped: dict[str, ExitStatus] = {}
         self._directory = ""
         self._door: Door | None = None
         if policy.builds != "off" and sys.platform != "win32":
@@ -137,6 +139,16 @@ class Builds:
                 self._ladder = self._find()
             return self._ladder
 
+    def status(self) -> ExitStatus:
+        """Return what uv's run should end with on account of its builds, once it has ended."""
+        self._collect()
+        found = set(self._stopped.values())
+        if any(not ended.report.confined for ended in self._ended):
+            found.add(ExitStatus.BROKEN)
+        # The order where several apply: docs/cli.md.
+        order = (ExitStatus.BROKEN, ExitStatus.BLOCKED, ExitStatus.NEEDS_REVIEW)
+        return next((status for status in order if status in found), ExitStatus.OK)
+
     def lines(self, *, failed: bool) -> list[str]:
         """Return what there is to tell of the builds, once uv has ended.
 
@@ -145,8 +157,11 @@ class Builds:
         """
         self._collect()
         found = [
-            f"veln-hook: {printable(name)} was built unconfined, as no sandbox works here"
-            for name in self._unconfined
+            *self._stopped,
+            *(
+                f"WARN  {printable(name)} was built unconfined, as no sandbox works here"
+                for name in self._unconfined
+            ),
         ]
         by_name: dict[str, list[Refusal]] = {}
         for ended in self._ended:
@@ -204,19 +219,32 @@ class Builds:
 
     def _answer(self, asked: Asked) -> Answer:
         """Tell a step of a build what to do."""
-        if os.path.basename(asked.words[1:2][0] if asked.words[1:2] else "") == "keyring":
-            return GoOn()  # uv asks it for passwords; it runs nobody's build code
         try:
-            step = build_step.recognise(asked.words)
-            cache = os.path.realpath(self._cache)
-            tree = build_places.tree_of(asked.cwd, cache)
-            rung = self.ladder().rung
-            if rung is None:
-                return self._unconfined_answer(tree)
-            write = build_places.writable(step, tree, asked.cwd, cache, self._environ)
-            write += build_places.bytecode(asked.program, cache)
-        except (NotAStepError, PlaceError) as error:
-            return Stop(printable(f"HOLD  {error}"))
+            return self._judged(asked)
+        except NotAStepError as error:
+            return self._stop(f"HOLD  {error}, so the build was not started", ExitStatus.BROKEN)
+        except PlaceError as error:
+            return self._stop(f"HOLD  {error}", ExitStatus.NEEDS_REVIEW)
+        except Exception as error:  # noqa: BLE001 - an error of ours stops the step
+            problem = f"{type(error).__name__}: {error}"
+            return self._stop(f"HOLD  the build could not be confined ({problem})", ExitStatus.BROKEN)
+
+    def _stop(self, line: str, status: ExitStatus) -> Stop:
+        with self._lock:
+            self._stopped[printable(line)] = status
+        return Stop(printable(line))
+
+    def _judged(self, asked: Asked) -> Answer:
+        cache = os.path.realpath(self._cache)
+        if build_step.is_uv_s_own(asked.words, cache):
+            return GoOn()
+        step = build_step.recognise(asked.words)
+        tree = build_places.tree_of(asked.cwd, cache)
+        rung = self.ladder().rung
+        if rung is None:
+            return self._unconfined_answer(tree)
+        write = build_places.writable(step, tree, asked.cwd, cache, self._environ)
+        write += build_places.bytecode(asked.program, cache)
         scrubbed = environment.scrub(self._theirs(asked.environ), keep=_KEPT).environment
         secrets = self._hidden()
         confinement = Confinement(
@@ -255,9 +283,11 @@ class Builds:
         if tree.kind == "archive":
             return GoOn()
         if tree.kind == "git":
-            return Stop(printable(f"HOLD  nobody judged whether {tree.root} may be built without a sandbox"))
+            line = f"HOLD  nobody judged whether {tree.name} may be built without a sandbox"
+            return self._stop(line, ExitStatus.BROKEN)
         if self._policy.builds == "require":
-            return Stop(printable(f"BLOCK  {tree.name} would be built unconfined, as no sandbox works here"))
+            line = f"BLOCK  {tree.name} would be built unconfined, as no sandbox works here"
+            return self._stop(line, ExitStatus.BLOCKED)
         with self._lock:
             self._unconfined[tree.name] = None
         return GoOn()

@@ -43,11 +43,11 @@ def _begin() -> None:
                 name, _, value = variable.partition(b"=")
                 environment[name] = value
             posix.execve(words[0], words, environment)
-        why = rest.decode("utf-8", "replace") or "it gave no answer"
+        why = rest.decode("utf-8", "replace") or "HOLD  nobody tells whether this may be built"
     except BaseException as error:  # noqa: BLE001 - it must not go on
-        why = "the build can't be confined (%s: %s)" % (type(error).__name__, error)  # noqa: UP031 - as it begins
+        why = "HOLD  the build can't be confined (%s: %s)" % (type(error).__name__, error)  # noqa: UP031 - as it begins
     try:
-        posix.write(2, ("veln-hook: " + why + "\n").encode("utf-8", "replace"))
+        posix.write(2, (why + "\n").encode("utf-8", "replace"))
     finally:
         posix._exit(_CANNOT_CONFINE)  # noqa: SLF001 - nothing may run on the way out
 

@@ -1,0 +1,443 @@
+"""uv's builds run in the sandbox: what a hostile one tries comes to nothing, and an honest one doesn't notice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from uv_builder import Builder, probes
+
+from support import uv_versions
+from support.builders import make_sdist, make_tree, make_wheel
+from support.hostile_builds import PASSWORD, PYPROJECT, SECRETS, Sink, backend_files
+from support.index_server import IndexServer
+from support.pythons import PYTHONS, find_python
+from veln_hook.model import ExitStatus
+from veln_hook.policy.settings import SandboxPolicy
+from veln_hook.sandbox import net_only
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from support.envs import Home
+
+RUNGS = ("namespaces", "bubblewrap", "netns-supervisor", "supervisor")
+OFF = SandboxPolicy(builds="off")
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    made = Sink()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plain_index() -> Iterator[IndexServer]:
+    with IndexServer() as server:
+        yield server
+
+
+@pytest.fixture
+def make_builder(home: Home) -> Callable[..., Builder]:
+    def make(version: str = uv_versions.NEWEST, rung: str | None = None) -> Builder:
+        try:
+            uv = uv_versions.uv_bin(version) / "uv"
+        except uv_versions.NotHereError as error:
+            pytest.skip(str(error))
+        if rung is None:
+            rung = next((name for name, probe in probes().items() if probe.works), "")
+            if not rung:
+                pytest.skip("this machine has no sandbox")
+        elif rung and not (rung in probes() and probes()[rung].works):
+            pytest.skip(f"{rung} doesn't work on this machine")
+        return Builder(uv, home, rung)
+
+    return make
+
+
+@pytest.fixture(params=uv_versions.UVS)
+def builder(make_builder: Callable[..., Builder], request: pytest.FixtureRequest) -> Builder:
+    return make_builder(request.param)
+
+
+@pytest.fixture
+def newest(make_builder: Callable[..., Builder]) -> Builder:
+    return make_builder()
+
+
+def assert_learned_nothing(done: dict[str, Any]) -> None:
+    """Assert that one attempt came to nothing; writing into a place of its own is no harm."""
+    assert [name for name in done["did"] if not name.startswith("write")] == [], done
+    assert "secret" not in done
+    assert not set(SECRETS) & set(done["environ"]), done
+    assert not [value for value in done["environ"].values() if PASSWORD in value]
+    assert not [name for name in done["environ"] if name.startswith("VELN_HOOK")]
+    assert "PYTHONWARNINGS" not in done["environ"]
+    assert "PYTHONPATH" not in done["environ"]
+
+
+# --- hostile ones ------------------------------------------------------------------------------------------------
+
+
+def _hostile(builder: Builder, index: IndexServer, tmp_path: Path, sink: Sink) -> list[Path]:
+    """Put an attacking sdist on the index; return the files that it must not write."""
+    secret = builder.home.path / ".ssh/id_rsa"
+    secret.parent.mkdir()
+    secret.write_text("hunter2")
+    outside = [tmp_path / "outside", builder.home.path / ".profile", builder.home.tmp / "planted"]
+    outside += [builder.cache / "planted", builder.home.path / ".cache/planted"]
+    files = backend_files(sink, outside, secret)
+    index.add(make_sdist(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files=files))
+    return outside
+
+
+def _assert_harmless(builder: Builder, sink: Sink, outside: list[Path]) -> None:
+    assert sink.received == []
+    assert not [path for path in outside if path.exists()]
+    seen = json.loads(builder.installed("seen.json").read_text())
+    assert len(seen) >= 1
+    for done in seen:
+        assert_learned_nothing(done)
+
+
+@pytest.mark.parametrize("version", uv_versions.UVS)
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_hostile_backend_reaches_nothing_and_learns_nothing(
+    make_builder: Callable[..., Builder],
+    plain_index: IndexServer,
+    tmp_path: Path,
+    sink: Sink,
+    *,
+    version: str,
+    rung: str,
+) -> None:
+    builder = make_builder(version, rung)
+    outside = _hostile(builder, plain_index, tmp_path, sink)
+    ran = builder.install("demo", index=plain_index, env=SECRETS)
+    assert ran.returncode == 0, ran
+    _assert_harmless(builder, sink, outside)
+    told = [line for line in ran.lines if "the build of demo 1.0 tried to reach attacker.example" in line]
+    assert len(told) == (0 if rung == "bubblewrap" else 1), ran
+    assert "allow_hosts" not in " ".join(ran.lines), "it was not needed, so nobody is invited to allow it"
+    assert ran.status is ExitStatus.OK
+
+
+def test_such_a_start_up_file_does_harm_where_nothing_is_confined(
+    newest: Builder, plain_index: IndexServer, tmp_path: Path, sink: Sink
+) -> None:
+    plain_index.add(make_wheel(tmp_path, "helper", "1.0", _starting(sink, tmp_path / "outside")))
+    plain_index.add(_saying(tmp_path))
+    ran = newest.install("demo", index=plain_index, env=SECRETS, policy=OFF)
+    assert ran.returncode == 0, ran
+    assert newest.installed("demo.py").read_text() == f"FOUND = {[*SECRETS, 'sent']}\n"
+    assert (tmp_path / "outside").exists()
+
+
+def test_the_same_backend_does_harm_where_nothing_is_confined(
+    newest: Builder, plain_index: IndexServer, tmp_path: Path, sink: Sink
+) -> None:
+    outside = _hostile(newest, plain_index, tmp_path, sink)
+    ran = newest.install("demo", index=plain_index, env=SECRETS, policy=OFF)
+    assert ran.returncode == 0, ran
+    assert SECRETS["GITHUB_TOKEN"].encode() in sink.received[0]
+    assert all(path.exists() for path in outside)
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_behind_a_network_of_its_own_it_is_the_same(
+    make_builder: Callable[..., Builder], plain_index: IndexServer, tmp_path: Path, sink: Sink, rung: str
+) -> None:
+    if not net_only.find().works:
+        pytest.skip("this machine gives nobody a network of its own")
+    builder = make_builder(rung=rung)
+    outside = _hostile(builder, plain_index, tmp_path, sink)
+    ran = builder.install("demo", index=plain_index, env=SECRETS, walled=True)
+    assert ran.returncode == 0, ran
+    _assert_harmless(builder, sink, outside)
+
+
+_STARTS = """
+import os, sys, urllib.request
+found = [name for name in {secrets!r} if name in os.environ]
+try:
+    open({outside!r}, "w").close()  # where it is let, that may be a place of its own
+except OSError:
+    pass
+try:
+    urllib.request.urlopen("http://127.0.0.1:{port}/", b"x", 5)
+    found.append("sent")
+except OSError:
+    pass
+sys.found = found
+"""
+_SAYS = "import sys\nopen('demo.py', 'w').write('FOUND = %r\\n' % sys.found)\nfrom _test_backend import *\n"
+_FOUND_NOTHING = "FOUND = []\n"
+
+
+def _starting(sink: Sink, outside: Path) -> dict[str, str]:
+    """Return the files of a project whose start-up file attacks."""
+    code = _STARTS.format(secrets=list(SECRETS), outside=str(outside), port=sink.port)
+    return {"helper.py": "", "helper_starts.py": code, "helper.pth": "import helper_starts\n"}
+
+
+def _saying(directory: Path) -> Path:
+    """Return an sdist that is built with that project, and whose module says what its start-up file found."""
+    pyproject = PYPROJECT.replace("requires = []", 'requires = ["helper"]')
+    files = {"hostile.py": _SAYS, "demo.py": ""}
+    return make_sdist(directory, "demo", "1.0", pyproject=pyproject, files=files)
+
+
+def test_a_start_up_file_of_a_build_requirement_runs_confined(
+    builder: Builder, plain_index: IndexServer, tmp_path: Path, sink: Sink
+) -> None:
+    """``site`` runs it before it loads ``sitecustomize``, which would be too late for us."""
+    plain_index.add(make_wheel(tmp_path, "helper", "1.0", _starting(sink, tmp_path / "outside")))
+    plain_index.add(_saying(tmp_path))
+    ran = builder.install("demo", index=plain_index, env=SECRETS)
+    assert ran.returncode == 0, ran
+    assert builder.installed("demo.py").read_text() == _FOUND_NOTHING
+    assert sink.received == []
+    assert not (tmp_path / "outside").exists()
+
+
+def test_and_one_that_a_build_requirement_s_own_build_made(
+    newest: Builder, plain_index: IndexServer, tmp_path: Path, sink: Sink
+) -> None:
+    """Nobody judges a wheel that uv built for itself: the sandbox is all there is."""
+    plain_index.add(make_sdist(tmp_path, "helper", "1.0", files=_starting(sink, tmp_path / "outside")))
+    plain_index.add(_saying(tmp_path))
+    ran = newest.install("demo", index=plain_index, env=SECRETS)
+    assert ran.returncode == 0, ran
+    assert newest.installed("demo.py").read_text() == _FOUND_NOTHING
+    assert sink.received == []
+    assert not (tmp_path / "outside").exists()
+
+
+_POISON = """
+import helper, os
+for path in (helper.__file__, os.path.join(os.path.dirname(helper.__file__), "new.pth")):
+    for mode in ("a", "w"):
+        try:
+            open(path, mode).write("POISON = 1\\n")
+        except OSError:
+            pass
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+from _test_backend import *
+"""
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_the_files_of_a_build_environment_which_are_the_cache_s_stay_as_they_are(
+    make_builder: Callable[..., Builder], plain_index: IndexServer, tmp_path: Path, rung: str
+) -> None:
+    builder = make_builder(rung=rung)
+    plain_index.add(make_wheel(tmp_path, "helper", "1.0"))
+    pyproject = PYPROJECT.replace("requires = []", 'requires = ["helper"]')
+    files = {"hostile.py": _POISON, "demo.py": ""}
+    plain_index.add(make_sdist(tmp_path, "demo", "1.0", pyproject=pyproject, files=files))
+    ran = builder.install("demo", "helper", index=plain_index)
+    assert ran.returncode == 0, ran
+    kept = list(builder.cache.glob("archive-v*/**/helper.py"))
+    assert kept
+    for path in [*kept, builder.installed("helper.py")]:
+        assert path.read_text() == 'VERSION = "1.0"\n'
+    assert not builder.installed("new.pth").exists()
+
+
+def test_the_environment_of_a_project_in_its_own_directory_stays_as_it_is(
+    make_builder: Callable[..., Builder], tmp_path: Path
+) -> None:
+    builder = make_builder()
+    if builder.rung not in ("namespaces", "bubblewrap"):
+        pytest.skip("without a mount namespace, what lies in a writable directory is writable")
+    tree = make_tree(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files={"hostile.py": "", "demo.py": ""})
+    builder.target = tree / ".venv"
+    planted = [tree / ".venv/planted", tree / ".git/planted"]
+    subprocess.run(["git", "init", "-q", tree], check=True)
+    (tree / "hostile.py").write_text(
+        f"for path in {[str(path) for path in planted]!r}:\n"
+        "    try:\n        open(path, 'w')\n    except OSError:\n        pass\n"
+        "open('written', 'w').close()\nfrom _test_backend import *\n"
+    )
+    ran = builder.install(tree)
+    assert ran.returncode == 0, ran
+    assert (tree / "written").exists()
+    assert not [path for path in planted if path.exists()]
+
+
+def test_a_project_s_link_does_not_lead_its_build_elsewhere(newest: Builder, tmp_path: Path) -> None:
+    """``uv build`` writes to ``dist``, which a checkout can bring along."""
+    tree = make_tree(tmp_path, "demo", "1.0")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (tree / "dist").symlink_to(mine)
+    ran = newest.run("build", "--wheel", "--python", newest.python, tree)
+    assert ran.returncode != 0, ran
+    assert ran.status is ExitStatus.NEEDS_REVIEW
+    assert any("the build of demo-1.0 would have to write" in line for line in ran.lines), ran
+
+
+def test_a_home_directory_is_no_source(newest: Builder, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "demo", "1.0")
+    for path in tree.iterdir():
+        path.rename(newest.home.path / path.name)
+    ran = newest.install(newest.home.path)
+    assert ran.returncode != 0, ran
+    assert any("move the source into a directory of its own" in line for line in ran.lines), ran
+    assert ran.status is ExitStatus.NEEDS_REVIEW
+
+
+# --- honest ones -------------------------------------------------------------------------------------------------
+
+
+def _contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_a_wheel_built_inside_is_the_one_built_outside(builder: Builder, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "demo", "1.0")
+    built = {}
+    for policy in (SandboxPolicy(), OFF):
+        place = tmp_path / policy.builds
+        ran = builder.run("build", "--wheel", "--python", builder.python, "-o", place, tree, policy=policy)
+        assert ran.returncode == 0, ran
+        built[policy.builds] = _contents(place / "demo-1.0-py3-none-any.whl")
+    assert built["auto"] == built["off"]
+
+
+def test_an_editable_of_the_user_s_own(builder: Builder, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "demo", "1.0")
+    ran = builder.install("-e", tree)
+    assert ran.returncode == 0, ran
+    python = builder.target / "bin/python"
+    where = subprocess.run(
+        [python, "-c", "import demo; print(demo.__file__)"], capture_output=True, text=True, check=True
+    )
+    assert where.stdout.strip() == str(tree / "demo.py")
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_a_build_without_isolation_imports_from_the_environment(
+    make_builder: Callable[..., Builder], plain_index: IndexServer, tmp_path: Path, rung: str
+) -> None:
+    builder = make_builder(rung=rung)
+    helper = make_tree(tmp_path / "mine", "helper", "1.0")
+    assert builder.install("-e", helper).returncode == 0
+    files = {
+        "hostile.py": "import helper\nassert helper.VERSION == '1.0'\nfrom _test_backend import *\n",
+        "demo.py": "",
+    }
+    plain_index.add(make_sdist(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files=files))
+    ran = builder.install("--no-build-isolation", "demo", index=plain_index)
+    assert ran.returncode == 0, ran
+    assert builder.installed("demo.py").exists()
+
+
+ASKS_GIT = """
+import subprocess
+commit = subprocess.run(["git", "describe", "--always", "--abbrev=40"], capture_output=True, text=True)
+assert commit.returncode == 0, commit
+open("demo.py", "w").write("COMMIT = %r\\n" % commit.stdout.strip())
+from _test_backend import *
+"""
+
+
+def _git(tree: Path, *command: str) -> str:
+    words = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *command]
+    return subprocess.run(words, cwd=tree, check=True, capture_output=True, text=True).stdout
+
+
+def _repository(tmp_path: Path) -> Path:
+    """Return a project in a subdirectory of a repository, whose backend asks git."""
+    files = {"hostile.py": ASKS_GIT, "demo.py": ""}
+    tree = make_tree(tmp_path / "repository", "demo", "1.0", pyproject=PYPROJECT, files=files)
+    _git(tree.parent, "init", "-q")
+    _git(tree.parent, "add", ".")
+    _git(tree.parent, "commit", "-q", "-m", "x")
+    return tree
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("remote", [False, True], ids=["own", "git"])
+def test_a_build_in_a_subdirectory_of_a_repository_asks_git(
+    make_builder: Callable[..., Builder], tmp_path: Path, rung: str, remote: bool
+) -> None:
+    builder = make_builder(rung=rung)
+    tree = _repository(tmp_path)
+    source = f"demo @ git+file://{tree.parent}#subdirectory={tree.name}" if remote else tree
+    ran = builder.install(source)
+    assert ran.returncode == 0, ran
+    assert _git(tree, "rev-parse", "HEAD").strip() in builder.installed("demo.py").read_text()
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_any_python_builds_confined(
+    newest: Builder, plain_index: IndexServer, tmp_path: Path, sink: Sink, python: str
+) -> None:
+    found = find_python(python)
+    if found is None:
+        pytest.skip(f"there is no Python {python} here")
+    newest.make_venv(newest.target, found)
+    plain_index.add(make_wheel(tmp_path, "helper", "1.0", _starting(sink, tmp_path / "outside")))
+    plain_index.add(_saying(tmp_path))
+    ran = newest.install("demo", index=plain_index, env=SECRETS)
+    assert ran.returncode == 0, ran
+    assert newest.installed("demo.py").read_text() == _FOUND_NOTHING
+
+
+def test_what_uv_was_given_for_itself_is_taken_back(newest: Builder, tmp_path: Path) -> None:
+    code = "import json, os\njson.dump(dict(os.environ), open('environ.json', 'w'))\nfrom _test_backend import *\n"
+    tree = make_tree(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files={"hostile.py": code, "demo.py": ""})
+    theirs = {"SSL_CERT_FILE": "/etc/theirs.pem", "PYTHONPATH": "/theirs", "PYTHONWARNINGS": "ignore"}
+    ran = newest.install(
+        tree,
+        env=theirs,
+        given={"SSL_CERT_FILE": "/gate.pem", "HTTPS_PROXY": "http://gate", "UV_HTTP_TIMEOUT": "7"},
+    )
+    assert ran.returncode == 0, ran
+    seen = json.loads((tree / "environ.json").read_text())
+    assert {name: seen.get(name) for name in theirs} == theirs
+    assert "UV_HTTP_TIMEOUT" not in seen
+    assert "gate" not in str(seen.get("HTTPS_PROXY"))
+
+
+def test_a_host_that_the_policy_allows_is_reached(newest: Builder, tmp_path: Path, sink: Sink) -> None:
+    url = f"http://127.0.0.1:{sink.port}/"
+    code = (
+        "import os, urllib.request\nproxy = urllib.request.ProxyHandler({'http': os.environ['http_proxy']})\n"
+        "os.environ.pop('no_proxy', None); os.environ.pop('NO_PROXY', None)\n"
+        f"urllib.request.build_opener(proxy).open({url!r}, b'built', 20).read()\nfrom _test_backend import *\n"
+    )
+    tree = make_tree(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files={"hostile.py": code, "demo.py": ""})
+    ran = newest.install(tree, policy=SandboxPolicy(allow_hosts=(f"127.0.0.1:{sink.port}",)))
+    assert ran.returncode == 0, ran
+    assert set(sink.received) == {b"built"}
+
+
+def test_a_build_that_fails_for_a_host_is_told_how_to_have_it(newest: Builder, tmp_path: Path) -> None:
+    code = "import urllib.request\nurllib.request.urlopen('http://files.example.org/', timeout=5)\n"
+    tree = make_tree(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files={"hostile.py": code, "demo.py": ""})
+    ran = newest.install(tree)
+    assert ran.returncode != 0, ran
+    told = "\n".join(ran.lines)
+    if newest.rung == "bubblewrap":
+        assert "the build of demo-1.0 had no network" in told
+    else:
+        assert "the build of demo-1.0 tried to reach files.example.org" in told
+        assert 'sandbox.allow_hosts = ["files.example.org"]' in told
+
+
+def test_private_directories_are_gone_afterwards(newest: Builder, tmp_path: Path) -> None:
+    tree = make_tree(tmp_path, "demo", "1.0")
+    ran = newest.install(tree)
+    assert ran.returncode == 0, ran
+    assert list(newest.home.tmp.glob("veln-hook*")) == []
