@@ -134,10 +134,19 @@ def bytecode(program: str, cache: str) -> tuple[str, ...]:
             elif any(name.endswith(".py") for name in files):
                 place = os.path.join(directory, "__pycache__")
                 os.makedirs(place, exist_ok=True)
-                found.append(place)
+                if not _is_shared(place):
+                    found.append(place)
         if len(found) > _MAX_BYTECODE:
             return ()
     return tuple(found)
+
+
+def _is_shared(place: str) -> bool:
+    """Tell whether a directory, or a file in it, has a second place: a wheel can hold compiled modules."""
+    if os.path.islink(place):
+        return True
+    with os.scandir(place) as entries:
+        return any(entry.is_symlink() or entry.stat(follow_symlinks=False).st_nlink > 1 for entry in entries)
 
 
 def _outcome(step: Step, cache: str) -> str:
