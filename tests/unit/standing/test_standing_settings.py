@@ -76,6 +76,17 @@ def test_a_password_that_others_can_read_is_none(tmp_path, mode):
     assert "secret" not in str(caught.value)
 
 
+def test_systemd_s_credentials_look_as_if_a_group_could_read_them(tmp_path, monkeypatch):
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    file.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_password(str(file)) == "secret"
+    file.chmod(0o444)
+    with pytest.raises(UsageError, match="others"):
+        read_password(str(file))
+
+
 def test_a_directory_is_no_password(tmp_path):
     with pytest.raises(UsageError):
         read_password(str(tmp_path))
