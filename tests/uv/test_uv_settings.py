@@ -151,11 +151,10 @@ def test_harmless_settings_count(newest: Uv, demo: TlsIndex, project: Path) -> N
     assert (result.returncode, installed(project / ".venv")) == (0, {"demo": "1.0"}), result
 
 
-def test_a_pyproject_that_cannot_be_read(newest: Uv, demo: TlsIndex, project: Path) -> None:
+def test_a_pyproject_that_cannot_be_read(target: Target, demo: TlsIndex, project: Path) -> None:
     """uv reads what it can of one; what we can't read we can't vouch for."""
     (project / "pyproject.toml").write_text("[tool.uv\n")
-    result = newest.gated("pip", "install", "demo==2.0", index=demo, cwd=project)
-    assert result.returncode != 0, result
+    target.fails(demo, "demo==2.0", cwd=project)
     assert untouched(demo)
 
 

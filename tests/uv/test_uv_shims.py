@@ -317,3 +317,17 @@ def test_nested_calls_go_through_the_gate_again(newest, demo, tmp_path):
     assert result.returncode == 75, result
     assert not list(target.glob("demo*"))
     assert untouched(demo)
+
+
+@pytest.mark.parametrize("path", ["veln-hook/bin/uv", "veln-hook/found/0/uv", "bin/activate"])
+@pytest.mark.parametrize(
+    "command", [["python", "-m", "pip", "install"], ["uv", "pip", "install"]], ids=["pip", "uv"]
+)
+def test_no_wheel_writes_over_a_shim_or_over_what_puts_it_first(newest, index, tmp_path, command, path):
+    index.add(make_wheel(tmp_path, "evil", "1.0", data={"data": {path: "#!/bin/sh\n"}}), upload_time=OLD)
+    before = (newest.home / "uv").read_bytes(), (newest.env.bin / "activate").read_bytes()
+    result = newest.run(*command, "evil", index=index, PIP_INDEX_URL=index.auth_url)
+    assert result.returncode == 1, result
+    assert "BLOCK evil 1.0" in result.out, result
+    assert "evil" not in newest.env.installed()
+    assert ((newest.home / "uv").read_bytes(), (newest.env.bin / "activate").read_bytes()) == before

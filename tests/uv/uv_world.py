@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.gated import User, installed
 from support.pythons import find_python, newest_pair
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from support.envs import Home, Result
     from support.tls_index import TlsIndex
 
@@ -18,7 +17,10 @@ class Uv(User):
     """A uv, with veln-hook beside it."""
 
     def __init__(self, version: str, bin: Path, hook: Path, home: Home, ca_file: Path) -> None:  # noqa: A002
-        super().__init__(home, hook, ca_file, bin)
+        python = find_python(newest_pair().python)
+        assert python is not None
+        # The Python is found there, and named nowhere: `uv pip` would install into one that is named.
+        super().__init__(home, hook, ca_file, bin, Path(python).parent)
         self.version = version
 
     def __repr__(self) -> str:
@@ -56,11 +58,8 @@ class Uv(User):
         return self.run(command, **{**more, "env": {**env, **more.get("env", {})}})
 
     def environ(self) -> dict[str, str]:
-        python = find_python(newest_pair().python)
-        assert python is not None
         return {
             **super().environ(),
-            "UV_PYTHON": python,
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_PYTHON_PREFERENCE": "only-system",
             "UV_NO_PROGRESS": "1",

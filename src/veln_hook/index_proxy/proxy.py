@@ -88,6 +88,7 @@ class IndexProxy:
         previous: Previous | None = None,
     ) -> None:
         self.ledger = ledger
+        self._closing = False
         self._judges, self._spool = judges, spool
         self._rules, self._services = rules, services
         self._places = Places(indexes, find_links=find_links, files=files)
@@ -118,7 +119,8 @@ class IndexProxy:
             if exchange.lost or exchange.answered:
                 raise
             refusal = refusals.failed(error)
-            self.ledger.broke(f"{refusal.title}: {refusal.detail}")
+            if not self._closing:  # else whoever asked has ended, while others' answers were on their way
+                self.ledger.broke(f"{refusal.title}: {refusal.detail}")
             await exchange.refuse(*refusal)
 
     def record(self) -> None:
@@ -131,6 +133,7 @@ class IndexProxy:
 
     def close(self) -> None:
         """Record, and end the judges and the spool. Not for the event loop's thread. Twice is harmless."""
+        self._closing = True
         # A store that fails now has failed before, and that was told.
         with suppress(ClosedError, VelnHookError):
             self.record()
