@@ -47,3 +47,23 @@ def test_everything_is_imported_with_the_gate():
     ).stdout.split()  # fmt: skip
     assert told[:2] == ["403", "502"]
     assert told[3:] == ["400"]
+
+
+WITHOUT = """
+import sys
+sys.modules["cryptography"] = None
+from veln_hook.gate.egress import Egress
+with Egress(["allowed.test"]) as egress:
+    print(egress.listen(password="x") > 0)
+"""
+
+
+def test_allowed_hosts_are_reached_without_cryptography():
+    path = os.pathsep.join(
+        [str(Path(__file__).parents[2] / "src"), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT],
+        check=True, capture_output=True, text=True, timeout=120, env={**os.environ, "PYTHONPATH": path},
+    ).stdout  # fmt: skip
+    assert told == "True\n"

@@ -96,6 +96,24 @@ def test_an_absolute_url_of_another_place_is_refused_in_tls(make_gate, make_site
     assert site.accepted == 0
 
 
+@pytest.mark.parametrize("how", ["absolute", "tunnel"])
+def test_plain_http_does_not_get_to_port_443(make_gate, make_site, how):
+    site = make_site("index.test", ok())
+    gate = make_gate()
+    if how == "absolute":
+        sock = gate.connect()
+        sock.sendall(
+            f"GET http://index.test:443/ HTTP/1.1\r\nHost: index.test:443\r\n{gate.credentials}\r\n".encode()
+        )
+        assert read_all(sock).startswith(b"HTTP/1.1 403 ")
+    else:
+        sock = gate.tunnel("index.test:443")
+        sock.sendall(b"GET http://index.test:443/ HTTP/1.1\r\nHost: index.test:443\r\n\r\n")
+        assert read_all(sock) == ALERT
+    assert (gate.responder.seen, site.accepted) == ([], 0)
+    assert gate.refused() == [("index.test", 443)]
+
+
 def test_connect_in_tls_opens_nothing(make_gate, make_site):
     site = make_site("second.test", ok())
     gate = make_gate()

@@ -135,6 +135,8 @@ def test_connections_leave_descriptors_for_others(monkeypatch):
         monkeypatch.setattr(resource, "getrlimit", lambda _, soft=soft: (soft, soft))
         assert fitting_connections(Limits()) == expected
     assert fitting_connections(Limits(connections=7)) == 7
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
+    assert fitting_connections(Limits(), 3) == 256
 
 
 def flood(world: World, count: int) -> None:

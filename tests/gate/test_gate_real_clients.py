@@ -13,6 +13,7 @@ import pytest
 from gate_interception import AUTHORITY, ok
 from gate_world import SECONDS
 
+from support import uv_versions
 from support.pythons import PYTHONS, find_python
 from veln_hook.gate.authority import Authority
 
@@ -99,12 +100,12 @@ def run(*command: object, env: dict[str, str], check: bool = True) -> subprocess
     return done
 
 
-@pytest.fixture
-def uv() -> str:
-    found = shutil.which("uv")
-    if found is None:
-        pytest.skip("uv is not on the PATH")
-    return found
+@pytest.fixture(params=uv_versions.selected_uvs())
+def uv(request):
+    try:
+        return uv_versions.uv_bin(request.param) / "uv"
+    except uv_versions.NotHereError as error:
+        pytest.skip(str(error))
 
 
 def test_uv_installs_through_the_gate(make_gate, index, environment, uv, tmp_path):

@@ -89,7 +89,7 @@ class Answer:
             if self._left == 0:
                 self._end()
         if self._link is not None:
-            link.watch.stop()
+            link.watch.pause()
         self._left_seconds = link.limits.body_seconds
 
     def header(self, name: bytes) -> bytes | None:
@@ -119,7 +119,7 @@ class Answer:
         except BaseException:
             self._drop()
             raise
-        link.watch.stop()
+        link.watch.pause()
         self._left_seconds -= now() - began
         if not data or (self.length is not None and self._left == 0):
             self._end()

@@ -7,7 +7,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from veln_hook.gate.hosts import HTTPS_PORT, Target
+from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT, Target
 from veln_hook.gate.stream import Stream
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Context:
         Raises:
             RefusedError: It may not.
         """
-        if self.handler(Target(host, HTTPS_PORT)) is None:
+        if all(self.handler(Target(host, port)) is None for port in (HTTPS_PORT, HTTP_PORT)):
             self.rules.check(host, None)
 
     async def note_refusal(self, refused: RefusedError, origin: Origin) -> None:

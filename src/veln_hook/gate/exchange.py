@@ -30,6 +30,16 @@ _MAX_REASON = 200
 _FOR_ONE_ORIGIN = frozenset({b"authorization", b"cookie"})
 
 
+class _Passing:
+    """A body's place, as h11's ``Data`` takes it: whatever has a length."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+
 class Exchange:
     """One request, until it is answered. To be used in the thread of its event loop only.
 
@@ -153,11 +163,13 @@ class Exchange:
             answer = await self.fetch()
         async with answer:
             await self._begin(answer.status, end_to_end(answer.headers), answer.reason)
-            while True:
-                data = await answer.some()
-                if not data:
-                    break
-                await self._send(h11.Data(data=data))
+            if answer.length:
+                self._announce(answer.length)
+            async for data in answer.chunks():
+                if answer.length:
+                    await self._write(data)
+                else:
+                    await self._send(h11.Data(data=data))
             await self._send(h11.EndOfMessage())
 
     async def respond(
@@ -196,12 +208,13 @@ class Exchange:
         await self._begin(status, self._measured(status, headers, length), b"")
         if not self._has_body(status):
             length = 0
+        self._announce(length)
         while length:
             # Its number is asked for each time: a file that was closed meanwhile must not become another one.
             data = os.pread(file.fileno(), min(length, BIG_CHUNK), start)
             if not data:
                 raise CutOffError
-            await self._send(h11.Data(data=data))
+            await self._write(data)
             start += len(data)
             length -= len(data)
         await self._send(h11.EndOfMessage())
@@ -269,6 +282,10 @@ class Exchange:
         for part in parts:
             await self._write(part)
         return b""
+
+    def _announce(self, length: int) -> None:
+        """Tell h11 of a body that then passes it by: it looks at nothing of one with a length but that."""
+        self._http.send_with_data_passthrough(h11.Data(data=_Passing(length)))  # type: ignore[arg-type]
 
     async def _send(self, event: h11.Data | h11.EndOfMessage) -> None:
         for part in self._http.send_with_data_passthrough(event) or []:

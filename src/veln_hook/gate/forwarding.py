@@ -88,13 +88,13 @@ class Session(Turns):
 
     async def serve(self, turn: Turn) -> None:
         """Forward one request and its response; see `Turns`."""
+        if turn.target.port == HTTPS_PORT:
+            raise no_tls(turn.target)
         handler = self._context.handler(turn.target)
         if handler is not None:
             self._context.note_reached(turn.target, turn.origin)
             await handler.serve_request(replace(turn, request=_without_password(turn.request)), self._context)
             return
-        if turn.target.port == HTTPS_PORT:
-            raise no_tls(turn.target)
         server = await self._context.connect(turn.target, self._origin, self._stream)
         try:
             self._client.watch.keep(self._limits.idle_seconds)

@@ -55,8 +55,13 @@ class Limits:
     """To all hosts of indexes, kept for the next request."""
 
 
-def fitting_connections(limits: Limits) -> int:
-    """Return how many connections there may be: each has two sockets, and others need descriptors too."""
+def fitting_connections(limits: Limits, descriptors: int = 2) -> int:
+    """Return how many connections there may be.
+
+    Args:
+        limits: What is wanted.
+        descriptors: How many each needs: two sockets, and a file where an answer is kept.
+    """
     if limits.connections is not None:
         return limits.connections
     if resource is None:
@@ -64,4 +69,4 @@ def fitting_connections(limits: Limits) -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return _MOST
-    return max(_FEWEST, min(_MOST, (soft - _KEPT_FDS) // 2))
+    return max(_FEWEST, min(_MOST, (soft - _KEPT_FDS) // descriptors))

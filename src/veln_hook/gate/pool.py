@@ -49,6 +49,7 @@ class Link:
         watch: What ends it when its time is over: what is being waited for then ends.
         expired: Whether that has happened.
         used: Whether there has been an answer over it.
+        refused_session: Whether its server didn't take the TLS session that it was offered.
         on_expiry: What is called then as well.
     """
 
@@ -57,7 +58,7 @@ class Link:
     def __init__(self, place: Place, limits: Limits) -> None:
         """Be a connection that isn't there yet."""
         self.place, self.limits = place, limits
-        self.expired = self.used = False
+        self.expired = self.used = self.refused_session = False
         self.on_expiry: Callable[[Link], None] | None = None
         self.watch = Watch(asyncio.get_running_loop(), self._expire)
         self._sock: socket.socket | None = None
@@ -111,14 +112,22 @@ class Dialer:
         return link
 
     def remember(self, link: Link) -> None:
-        """Keep a connection's TLS session for the next handshake there (RFC 8446 section 2.2)."""
-        if isinstance(link.wire, TlsStream) and link.place.secure:
-            session = link.wire.tls.session
-            if session is not None and session.has_ticket:
-                self._sessions.pop(link.place.target, None)
-                self._sessions[link.place.target] = session
-                if len(self._sessions) > _MAX_SESSIONS:
-                    del self._sessions[next(iter(self._sessions))]
+        """Keep a connection's TLS session for the next handshake there (RFC 8446 section 2.2).
+
+        It is taken once the server has had time to send its ticket, and of few connections: taking it costs
+        as much as half a handshake.
+        """
+        target = link.place.target
+        if not isinstance(link.wire, TlsStream) or not link.place.secure or link.wire.tls.session_reused:
+            return
+        if target in self._sessions and not link.refused_session:
+            return
+        session = link.wire.tls.session
+        if session is not None and session.has_ticket:
+            self._sessions.pop(target, None)
+            self._sessions[target] = session
+            if len(self._sessions) > _MAX_SESSIONS:
+                del self._sessions[next(iter(self._sessions))]
 
     async def _reach(self, link: Link, place: Place) -> None:
         first = place.target if place.proxy is None else place.proxy.target
@@ -131,7 +140,9 @@ class Dialer:
         if place.proxy is not None and place.secure:
             await self._tunnel(wire, place.target, place.proxy)
         if place.secure:
-            wire = await self._shake(wire, place.target, self._sessions.get(place.target))
+            session = self._sessions.get(place.target)
+            wire = secure = await self._shake(wire, place.target, session)
+            link.refused_session = session is not None and not secure.tls.session_reused
         link.wire = wire
 
     async def _shake(self, wire: Wire, target: Target, session: ssl.SSLSession | None = None) -> TlsStream:
@@ -235,13 +246,14 @@ class Pool:
 
     def give(self, link: Link) -> None:
         """Take a connection back that can be used again."""
-        link.used = True
-        self._dialer.remember(link)
+        if not link.used:
+            link.used = True
+            self._dialer.remember(link)
         if self._closed:
             self.drop(link)
             return
         host = self._hosts[link.place]
-        link.watch.stop()
+        link.watch.pause()
         if self._passed_on(host, link):
             return
         link.watch.limit(self._limits.spare_seconds)

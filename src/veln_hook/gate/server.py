@@ -73,7 +73,7 @@ class Server:
         """Serve nothing yet; to be made in the event loop."""
         self._context = context
         self._loop = asyncio.get_running_loop()
-        self._most = fitting_connections(context.limits)
+        self._most = fitting_connections(context.limits, 3 if context.handlers else 2)
         self._listeners: dict[Route, list[_Listener]] = {}
         self._own: list[_Listener] = []
         self._paused: list[_Listener] = []

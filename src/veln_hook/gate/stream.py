@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import struct
 from abc import ABC, abstractmethod
@@ -49,6 +50,10 @@ class Watch:
         if self._idle is not None:
             self._at = self._loop.time() + self._idle
 
+    def pause(self) -> None:
+        """Give all the time there is, until the next limit."""
+        self._idle, self._at = None, math.inf
+
     def stop(self) -> None:
         """Watch no longer."""
         if self._timer is not None:
@@ -56,12 +61,17 @@ class Watch:
             self._timer = None
 
     def _set(self, at: float) -> None:
-        self.stop()
         self._at = at
-        self._timer = self._loop.call_at(at, self._fire)
+        # A timer that fires too early looks again; so most limits cost no timer.
+        if self._timer is None or self._timer.when() > at:
+            self.stop()
+            self._timer = self._loop.call_at(at, self._fire)
 
     def _fire(self) -> None:
         now = self._loop.time()
+        if self._at == math.inf:
+            self._timer = None
+            return
         if now >= self._at:
             self._end()
             if self._timer is None:  # nothing is left to be ended
