@@ -6,7 +6,6 @@ installation (a dependency missing or broken) is told in words, with the remedy.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -62,6 +61,9 @@ def _open_streams() -> None:
 
 def _run(words: Sequence[str]) -> int:
     try:
+        from veln_hook.cli.passing import pass_on  # noqa: PLC0415 - what fails here is told
+
+        pass_on(words)
         from veln_hook.cli.dispatch import dispatch, load, needed  # noqa: PLC0415 - what fails here is told
 
         commands = load(needed(words))
@@ -82,7 +84,9 @@ def _damaged(error: Exception, words: Sequence[str]) -> int:
     ours = words[: words.index("--")] if "--" in words else words
     command = next((word for word in words if not word.startswith("-")), "")
     if "--json" in ours:
-        out = sys.stderr if command == "run" else sys.stdout  # what it runs has standard output for itself
+        import json  # noqa: PLC0415 - what passes on to uv must not wait for it
+
+        out = sys.stderr if command in ("run", "uv", "uvx") else sys.stdout  # the rest is what it runs
         told_whole = {"schema": 1, "command": command, "results": [], "errors": [told]}
         print(json.dumps(told_whole, indent=2), file=out)
     else:

@@ -18,17 +18,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from veln_hook.cli import foreground
+from veln_hook.cli.late import LateJudging, LateUpstream
 from veln_hook.errors import SandboxError
 from veln_hook.gate.allow import Rules
 from veln_hook.gate.authority import Authority
 from veln_hook.gate.egress import Egress
 from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT
 from veln_hook.gate.intercept import Interceptor
-from veln_hook.gate.proxies import Proxies
-from veln_hook.gate.trust import trust_from
-from veln_hook.gate.upstream import Upstream
-from veln_hook.index_proxy.opening import open_index_proxy
-from veln_hook.model import Candidate, Decision
+from veln_hook.model import Candidate, Decision, ExitStatus
 from veln_hook.report import json_form
 from veln_hook.report.wording import printable
 from veln_hook.sandbox import net_only
@@ -40,6 +37,7 @@ if TYPE_CHECKING:
     from veln_hook.cli.console import Console
     from veln_hook.gate.exchange import Responder
     from veln_hook.index_proxy.ledger import Ledger
+    from veln_hook.index_proxy.proxy import IndexProxy
     from veln_hook.model import Archive, Verdict
     from veln_hook.policy.settings import Policy
     from veln_hook.sandbox.ladder import Ladder
@@ -99,24 +97,29 @@ class Gate:
     ) -> None:
         self._stack = ExitStack()
         self._walls: net_only.Found | None = None
-        looking = threading.Thread(target=self._look_for_walls, daemon=True)
-        self._looking = looking
-        looking.start()
+        self._looking = threading.Thread(target=self._look_for_walls, daemon=True)
+        self._looking.start()
         rules = Rules(openings.allow, ports=(HTTP_PORT, HTTPS_PORT))
-        self._proxy = open_index_proxy(
-            policy,
-            indexes=openings.indexes,
-            find_links=openings.pages,
-            files=openings.files,
-            rules=rules,
-            ladder=ladder,
-            prefix=prefix,
-            installed=installed,
-            on_slow=on_slow,
-        )
-        upstream = Upstream(trust=trust_from(environ), proxies=Proxies.from_environment(environ))
+
+        def make() -> IndexProxy:
+            from veln_hook.index_proxy.opening import open_index_proxy  # noqa: PLC0415 - see LateJudging
+
+            return open_index_proxy(
+                policy,
+                indexes=openings.indexes,
+                find_links=openings.pages,
+                files=openings.files,
+                rules=rules,
+                ladder=ladder,
+                prefix=prefix,
+                installed=installed,
+                on_slow=on_slow,
+            )
+
+        self._judging = LateJudging(make)
+        upstream = LateUpstream(environ)
         self._authority = Authority()
-        responder: Responder = self._proxy if around is None else around(self._proxy)
+        responder: Responder = self._judging if around is None else around(self._judging)
         handler = Interceptor(responder, self._authority, upstream, covers=lambda _target: True)
         self._interceptor = handler
         self._egress = Egress((), handlers=[handler])
@@ -130,7 +133,7 @@ class Gate:
             with open(self._certificate, "xb") as file:
                 file.write(self._authority.certificate)
             stack.callback(self._egress.close)
-            stack.callback(self._proxy.close)
+            stack.callback(self._judging.close)
             self._stack = stack.pop_all()
         return self
 
@@ -145,9 +148,13 @@ class Gate:
         self._stack.close()
 
     @property
-    def ledger(self) -> Ledger:
-        """What was held, refused and used."""
-        return self._proxy.ledger
+    def ledger(self) -> Ledger | None:
+        """What was held, refused and used; ``None`` if nothing was asked for."""
+        return self._judging.ledger
+
+    def exit_status(self) -> ExitStatus:
+        """Return the exit status of a command that failed; OK if it failed for its own reasons."""
+        return ExitStatus.OK if self.ledger is None else self.ledger.exit_status()
 
     def run(
         self,
@@ -204,7 +211,7 @@ class Gate:
 
     def lines(self) -> list[str]:
         """Return what else there is to tell: what was refused, our own failures, who distrusts the gate."""
-        found = self.ledger.notes()
+        found = [] if self.ledger is None else self.ledger.notes()
         for attempt in self._interceptor.distrusted():
             found.append(
                 f"{attempt.host}: {attempt.process or 'a program'} doesn't trust the gate's certificate, and "
@@ -233,7 +240,7 @@ class Story(NamedTuple):
     """What else was refused."""
 
 
-def story(ledger: Ledger, lines: Sequence[str], more: Sequence[Verdict] = ()) -> Story:
+def story(ledger: Ledger | None, lines: Sequence[str], more: Sequence[Verdict] = ()) -> Story:
     """Return what a gate has to tell.
 
     Args:
@@ -242,8 +249,11 @@ def story(ledger: Ledger, lines: Sequence[str], more: Sequence[Verdict] = ()) ->
         more: Verdicts that were made beside the gate.
     """
     told = [(verdict, "") for verdict in more if verdict.decision is not Decision.ALLOW]
-    told += [(each.verdict, each.instead) for each in ledger.told()]
-    return Story(told, [*ledger.lifted(), *(verdict for verdict in more if verdict.passes)], lines)
+    lifted = [verdict for verdict in more if verdict.passes]
+    if ledger is not None:
+        told += [(each.verdict, each.instead) for each in ledger.told()]
+        lifted = [*ledger.lifted(), *lifted]
+    return Story(told, lifted, lines)
 
 
 def tell(console: Console, policy: Policy, what: Story, *, silent: bool = False) -> None:

@@ -80,7 +80,7 @@ def _guarded(argv: Sequence[str], policy: Policy, invocation: Invocation, wishes
         gate.close()
     tell(invocation.console, policy, story(gate.ledger, gate.lines() if status else ()))
     caches.remove_unused(base, but=cache)
-    return status, int(gate.ledger.exit_status())
+    return status, int(gate.exit_status())
 
 
 def _cache(base: str, policy: Policy) -> str:

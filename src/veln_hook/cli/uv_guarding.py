@@ -19,7 +19,6 @@ from veln_hook.adapters.uv.runs import Plan, RunLine
 from veln_hook.cli import foreground
 from veln_hook.cli.gated import Gate, Openings, Story, story, tell
 from veln_hook.errors import SandboxError, UsageError
-from veln_hook.guard import Guard
 from veln_hook.model import ExitStatus, exit_status
 from veln_hook.report.wording import printable
 from veln_hook.sandbox import ladder
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from veln_hook.cli.console import Console
     from veln_hook.cli.gated import Place
     from veln_hook.gate.exchange import Responder
+    from veln_hook.guard import Guard
     from veln_hook.model import Archive, Verdict
     from veln_hook.policy.settings import Policy
 
@@ -177,7 +177,7 @@ class Guarded:
             lines = [*builds.lines(failed=failed), *(gate.lines() if failed else ())]
         told = story(gate.ledger, lines, verdicts)
         tell(self._console, self._policy, told, silent=silent)
-        return self._ended(status, gate.ledger.exit_status(), verdicts, plan)
+        return self._ended(status, gate.exit_status(), verdicts, plan)
 
     def _ended(self, status: int, held: ExitStatus, verdicts: list[Verdict], plan: Plan) -> Ended:
         if os.WIFSIGNALED(status):
@@ -224,6 +224,8 @@ class Guarded:
         return verdicts
 
     def _judged(self, prefix: str, judge: Callable[[Guard], list[Verdict]]) -> list[Verdict]:
+        from veln_hook.guard import Guard  # noqa: PLC0415 - as cli.late has it
+
         store = open_store(self._policy.store_url)
         try:
             guard = Guard(self._policy, store, prefix=prefix, on_slow=self._on_slow)

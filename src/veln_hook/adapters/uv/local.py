@@ -21,7 +21,7 @@ from veln_hook.model import ArchiveKind, Candidate, Origin, Source
 from veln_hook.names import parse_filename
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from veln_hook.adapters.uv.sources import Sources
     from veln_hook.guard import Guard
@@ -99,9 +99,11 @@ def checkouts(cache: str) -> set[str]:
     return found
 
 
-def judge_checkouts(guard: Guard, paths: Iterable[str], find: Callable[[], Ladder]) -> list[Verdict]:
-    """Judge checkouts; parameters and errors as of `judge_tree`."""
-    return [judge_tree(guard, path, Source.VCS, find) for path in sorted(paths)]
+def judge_checkouts(guard: Guard, paths: Sequence[str], find: Callable[[], Ladder]) -> list[Verdict]:
+    """Judge checkouts, less the bytecode that building them left there; else as `judge_tree`."""
+    for path in paths:
+        _remove_bytecode(path)
+    return [judge_tree(guard, path, Source.VCS, find) for path in paths]
 
 
 def forget_checkout(cache: str, path: str) -> None:
@@ -115,6 +117,13 @@ def forget_checkout(cache: str, path: str) -> None:
     for bucket in _directories(cache):
         if os.path.basename(bucket).startswith("sdists-"):
             shutil.rmtree(os.path.join(bucket, "git"), ignore_errors=True)
+
+
+def _remove_bytecode(checkout: str) -> None:
+    for directory, names, _ in os.walk(checkout):
+        if "__pycache__" in names:
+            names.remove("__pycache__")
+            shutil.rmtree(os.path.join(directory, "__pycache__"), ignore_errors=True)
 
 
 def _directories(path: str) -> list[str]:
