@@ -29,6 +29,12 @@ RUNGS = ("namespaces", "bubblewrap", "netns-supervisor", "supervisor")
 OFF = SandboxPolicy(builds="off")
 
 
+@pytest.fixture(autouse=True)
+def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what is remembered of a uv away from the user's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "uv-state"))
+
+
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     made = Sink()

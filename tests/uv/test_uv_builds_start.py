@@ -33,6 +33,12 @@ print("TOLD", json.dumps({
 """
 
 
+@pytest.fixture(autouse=True)
+def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what is remembered of a uv away from the user's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "uv-state"))
+
+
 @pytest.fixture
 def newest(home: Home) -> Builder:
     try:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import threading
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,15 +18,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from veln_hook.adapters.building import network
 from veln_hook.adapters.building.places import GIT_TRUSTS, PlaceError, files_to_hide
 from veln_hook.adapters.building.refusals import by_host, no_network_line, refusal_line
-from veln_hook.adapters.uv import build_places, build_step
-from veln_hook.adapters.uv.build_door import Become, Door, GoOn, Stop
+from veln_hook.adapters.uv import build_places, build_step, build_trial
+from veln_hook.adapters.uv.build_asking import Asking
+from veln_hook.adapters.uv.build_door import Become, GoOn, Stop
 from veln_hook.adapters.uv.build_step import NotAStepError
+from veln_hook.errors import SandboxError
 from veln_hook.model import ExitStatus
 from veln_hook.report.wording import printable
 from veln_hook.sandbox import environment, hiding, ladder
 from veln_hook.sandbox.client import Launch
 from veln_hook.sandbox.interface import Confinement, Rung
-from veln_hook.sandbox.short_paths import make_directory
+from veln_hook.sandbox.ladder import Ladder, Probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,11 +39,7 @@ if TYPE_CHECKING:
     from veln_hook.adapters.uv.build_places import Tree
     from veln_hook.policy.settings import SandboxPolicy
     from veln_hook.sandbox.interface import Refusal, Report
-    from veln_hook.sandbox.ladder import Ladder
 
-_START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "build_start")
-_FILES = ("_veln_hook_build.py", "sitecustomize.py")
-_WARNING = "ignore::_veln_hook_build.Asked"
 _KEPT = ("PATH", "PYTHONPATH", "PYTHONNOUSERSITE", "VIRTUAL_ENV")
 """Variables by which uv tells a build where its requirements are."""
 _OPEN_DOORS = ("PYTHON", "LD_", "DYLD_", "GCONV_PATH", "LOCPATH", "GLIBC_TUNABLES", "MALLOC_", "NLSPATH")
@@ -71,6 +68,7 @@ class Builds:
         find: Tells what this machine can do; asked once, when the first build comes.
 
     Raises:
+        SandboxError: The policy requires builds to be confined, and this uv's can't be.
         OSError: There is no place for a private directory.
     """
 
@@ -86,7 +84,7 @@ class Builds:
     ) -> None:
         self._policy = policy
         self._environ = dict(environ)
-        self._cache, self._uv, self._index_hosts, self._find = cache, uv, index_hosts, find
+        self._cache, self._index_hosts, self._find = cache, index_hosts, find
         self._given: dict[str, str] = {}
         self._lock = threading.Lock()
         self._finding = threading.Lock()
@@ -97,24 +95,17 @@ class Builds:
         self._ended: list[_Ended] = []
         self._unconfined: dict[str, None] = {}
         self._stopped: dict[str, ExitStatus] = {}
-        self._directory = ""
-        self._door: Door | None = None
+        self._asking: Asking | None = None
+        self.problem = ""
+        """Why this uv's builds can't be confined, whatever this machine could do; empty if they can."""
         if policy.builds != "off" and sys.platform != "win32":
-            self._open()
-
-    def _open(self) -> None:
-        self._directory = make_directory("veln-hook-uv-")
-        try:
-            # Copies: what an upgrade replaces while uv runs would else be missing, and nobody asked.
-            start = os.path.join(self._directory, "start")
-            os.mkdir(start)
-            for name in _FILES:
-                shutil.copyfile(os.path.join(_START, name), os.path.join(start, name))
-            os.symlink(self._uv, os.path.join(self._directory, "uv"))
-            self._door = Door(os.path.join(self._directory, "door"), self._answer)
-        except OSError:
-            shutil.rmtree(self._directory, ignore_errors=True)
-            raise
+            self.problem = build_trial.problem(uv)
+            if self.problem and policy.builds == "require":
+                raise SandboxError(
+                    f"uv's builds can't be confined: {self.problem}",
+                    advice='With sandbox.builds = "auto" in the policy, sdists are held instead.',
+                )
+            self._asking = Asking(uv, self._answer)
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the environment that uv is to have.
@@ -122,21 +113,16 @@ class Builds:
         Args:
             environ: What it would have otherwise: the user's, and what was made of it for the gate.
         """
-        made = dict(environ)
-        if self._door is not None:
-            theirs = made.get("PYTHONPATH")
-            start = os.path.join(self._directory, "start")
-            made["PYTHONPATH"] = start if not theirs else f"{start}{os.pathsep}{theirs}"
-            warnings = made.get("PYTHONWARNINGS")
-            made["PYTHONWARNINGS"] = _WARNING if not warnings else f"{warnings},{_WARNING}"
-        self._given = made
-        return dict(made)
+        self._given = dict(environ) if self._asking is None else self._asking.environment(environ)
+        return dict(self._given)
 
     def ladder(self) -> Ladder:
         """Return what this machine can do, which is tried once; for ``Guard.check_build``."""
         with self._finding:
             if self._ladder is None:
-                self._ladder = self._find()
+                # A rung that no build of this uv's is started in is none.
+                untried = Ladder((Probe(Rung.NAMESPACES, works=False, reason=self.problem),))
+                self._ladder = untried if self.problem else self._find()
             return self._ladder
 
     def status(self) -> ExitStatus:
@@ -157,6 +143,7 @@ class Builds:
         """
         self._collect()
         found = [
+            *([f"WARN  builds were not confined: {printable(self.problem)}"] if self.problem else ()),
             *self._stopped,
             *(
                 f"WARN  {printable(name)} was built unconfined, as no sandbox works here"
@@ -200,12 +187,9 @@ class Builds:
 
     def close(self) -> None:
         """Let no step start any more, and remove what is private. Calling it twice is harmless."""
-        if self._door is not None:
-            self._door.close()
-            self._door = None
+        if self._asking is not None:
+            self._asking.close()
         self._collect()
-        if self._directory:
-            shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> Builds:
         return self
@@ -260,7 +244,7 @@ class Builds:
                 secrets=secrets,
                 cache=cache,
             ),
-            hide=(*files_to_hide(secrets), self._directory),
+            hide=(*files_to_hide(secrets), *(() if self._asking is None else (self._asking.directory,))),
         )
         with self._lock:
             # Hosts of indexes become known one by one; a gate that was made stays for the steps that have it.
