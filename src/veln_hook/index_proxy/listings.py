@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from veln_hook.index_proxy.candidates import View
     from veln_hook.model import Candidate, Source
 
+_NAME = re.compile(rb'"filename"\s?:\s?"([A-Za-z0-9._+!-]{1,300})"')
 _KEPT_BYTES = 96 << 20
 """Of pages, unpacked; the 73 projects of a big application have half of it."""
-
 _MAX_INDEXES = 100
 """That pages are kept of at a time."""
 
@@ -44,8 +45,8 @@ class Listing:
     url: str
     source: Source
     view: View
-    size: int
-    """Bytes of the page."""
+    body: bytes
+    """The page, without its content coding."""
     times: Mapping[str, FileEntry] = field(default_factory=dict)
     """By filename: what the page itself doesn't tell."""
 
@@ -57,6 +58,16 @@ class Listing:
         """
         view = self.view
         return view.entry(filename) if isinstance(view, PageView) else view.entries().get(filename)
+
+    def names(self) -> list[str]:
+        """Return the names of its files, which may be too many: of a JSON page they are only looked for.
+
+        Raises:
+            ValueError: The page can't be read.
+        """
+        if isinstance(self.view, PageView):
+            return [name.decode() for name in dict.fromkeys(_NAME.findall(self.body))]
+        return list(self.view.entries())
 
     def found(self, entry: FileEntry, source: Source | None = None) -> Found | None:
         """Describe a file of the page; ``None`` if it has a flaw, or is nothing that is installed."""
@@ -73,7 +84,7 @@ class Listings:
 
     def __init__(self, most_bytes: int = _KEPT_BYTES) -> None:
         self._lock = threading.Lock()
-        self._pages: Bounded[tuple[str, str], Listing] = Bounded(most_bytes, lambda page: page.size)
+        self._pages: Bounded[tuple[str, str], Listing] = Bounded(most_bytes, lambda page: len(page.body))
         self._indexes: Bounded[str, bool] = Bounded(_MAX_INDEXES)
 
     def keep(self, listing: Listing) -> None:

@@ -164,7 +164,7 @@ class Lookups:
         if answered is None:
             return None
         try:
-            view, size = await self._judges.ask(partial(_page, answered))
+            view, body = await self._judges.ask(partial(_page, answered))
         except VelnHookError:  # some are ValueErrors, too
             raise
         except ValueError:
@@ -172,7 +172,7 @@ class Lookups:
         times: Mapping[str, FileEntry] = {}
         if isinstance(view, HtmlPage):
             times = await self._own_times(exchange, index, project, answered.url)
-        return Listing(index, project, answered.url, Source.INDEX, view, size, times)
+        return Listing(index, project, answered.url, Source.INDEX, view, body, times)
 
     async def _entries(self, exchange: Exchange, url: str, accept: str) -> Mapping[str, FileEntry] | None:
         answered = await self._ask(exchange, url, accept)
@@ -237,7 +237,7 @@ def _read(answered: Answered, _: Guard) -> Mapping[str, FileEntry]:
     """Read entries from a JSON page or the API."""
     if answered.kind == API_JSON:
         return parse_project_api(decoded(answered.body, answered.coding))
-    view, _size = page_of(answered.body, answered.coding, answered.kind, answered.url)
+    view = page_of(answered.body, answered.coding, answered.kind, answered.url)[0]
     return {name: entry for name, entry in view.entries().items() if not entry.flaw}
 
 

@@ -58,7 +58,8 @@ class _Judged(NamedTuple):
     """What came of it."""
 
     page: Look
-    size: int
+    body: bytes
+    """Without its content coding."""
     outcome: PageJudged | None
     """``None`` if times have to be looked up first."""
     cut: bytes | None = None
@@ -147,7 +148,7 @@ class Pages:
             judged = await self._judges.ask(partial(_judge_with, judged, times))
         if came.asked.kind is Kind.PAGE:
             page = judged.page
-            listing = Listing(page.index, page.project, came.url, page.source, page.view, judged.size, times)
+            listing = Listing(page.index, page.project, came.url, page.source, page.view, judged.body, times)
             self._listings.keep(listing)
         return judged
 
@@ -208,24 +209,24 @@ def _judge(came: _Came, lookups: Lookups, guard: Guard) -> _Judged:
     kind = media_type(came.content_type)
     view: View
     if asked.kind is Kind.API:
-        view, size = api_answer_of(came.body, came.coding, kind), len(came.body)
+        view, body = api_answer_of(came.body, came.coding, kind), b""
     else:
-        view, size = page_of(came.body, came.coding, kind, came.url)
+        view, body = page_of(came.body, came.coding, kind, came.url)
     source = Source.FIND_LINKS if asked.several else Source.INDEX
     page = look(guard, view, project=asked.project, index=asked.index, source=source)
     if lookups.can_tell_more(page):
-        return _Judged(page, size, None)
-    return _outcome(guard, page, size)
+        return _Judged(page, body, None)
+    return _outcome(guard, page, body)
 
 
 def _judge_with(judged: _Judged, times: Mapping[str, FileEntry], guard: Guard) -> _Judged:
-    return _outcome(guard, judged.page.with_times(times), judged.size)
+    return _outcome(guard, judged.page.with_times(times), judged.body)
 
 
-def _outcome(guard: Guard, page: Look, size: int) -> _Judged:
+def _outcome(guard: Guard, page: Look, body: bytes) -> _Judged:
     outcome = judge(guard, page)
     if not outcome.held:
-        return _Judged(page, size, outcome)
+        return _Judged(page, body, outcome)
     if outcome.refuse or page.view.is_empty_without(outcome.held):
-        return _Judged(page, size, outcome, empty=True)
-    return _Judged(page, size, outcome, page.view.without(outcome.held))
+        return _Judged(page, body, outcome, empty=True)
+    return _Judged(page, body, outcome, page.view.without(outcome.held))

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from veln_hook.archive import describe_archive
-from veln_hook.index_proxy.candidates import candidate_of, with_time
 from veln_hook.index_proxy.headers import whole
-from veln_hook.model import Archive, Candidate, Origin, Source
+from veln_hook.model import Archive, Candidate, Origin
 from veln_hook.names import SDIST_SUFFIXES, likeness
 from veln_hook.source.baseline import version_of
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from veln_hook.gate.exchange import Exchange
-    from veln_hook.index import FileEntry
     from veln_hook.index_proxy.judges import Judges
     from veln_hook.index_proxy.listings import Listings
     from veln_hook.index_proxy.spool import Spool, Spooled
@@ -118,10 +116,9 @@ def _offers(listings: Listings, archive: Archive) -> Iterator[Candidate]:
     own, listing = version_of(archive.version), listings.get(index, archive.project)
     if own is None or listing is None:
         return
-    by_version: dict[str, list[FileEntry]] = {}
-    for entry in listing.view.entries().values():
-        if not entry.yanked and not entry.flaw:
-            by_version.setdefault(_version_text(entry.filename), []).append(entry)
+    by_version: dict[str, list[str]] = {}
+    for filename in listing.names():
+        by_version.setdefault(_version_text(filename), []).append(filename)
     older = [
         (not version.is_prerelease or own.is_prerelease, version, text)
         for text in by_version
@@ -129,14 +126,14 @@ def _offers(listings: Listings, archive: Archive) -> Iterator[Candidate]:
         if version is not None and version < own
     ]
     for _, _, text in sorted(older, reverse=True):
-        entries = sorted(
-            by_version[text], key=lambda entry: likeness(entry.filename, archive.filename), reverse=True
-        )
-        for entry in entries:
-            candidate = candidate_of(entry, project=listing.project, index=listing.index, source=Source.INDEX)
-            version = version_of(candidate.version) if candidate is not None else None
-            if candidate is not None and version is not None and version < own:
-                yield with_time(candidate, listing.times)
+        for filename in sorted(
+            by_version[text], key=lambda name: likeness(name, archive.filename), reverse=True
+        ):
+            entry = listing.entry(filename)
+            found = listing.found(entry) if entry is not None else None
+            version = version_of(found.candidate.version) if found is not None else None
+            if found is not None and version is not None and version < own and not found.candidate.yanked:
+                yield found.candidate
 
 
 def _version_text(filename: str) -> str:

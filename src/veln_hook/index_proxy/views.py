@@ -28,7 +28,7 @@ def media_type(content_type: bytes | None) -> str:
     return (content_type or b"").decode("latin-1").partition(";")[0].strip().lower()
 
 
-def page_of(body: bytes, coding: bytes | None, kind: str, url: str) -> tuple[View, int]:
+def page_of(body: bytes, coding: bytes | None, kind: str, url: str) -> tuple[View, bytes]:
     """Read a page of the Simple API.
 
     Args:
@@ -38,7 +38,7 @@ def page_of(body: bytes, coding: bytes | None, kind: str, url: str) -> tuple[Vie
         url: Where it came from.
 
     Returns:
-        The page, and how many bytes it has without its coding.
+        The page, and its bytes without their coding.
 
     Raises:
         ValueError: It is no such page, or one that clients could read differently.
@@ -47,7 +47,7 @@ def page_of(body: bytes, coding: bytes | None, kind: str, url: str) -> tuple[Vie
     if parse is None:
         raise ValueError(f"it is no page of the Simple API but {kind[:_MAX_SAID] or 'nothing'}")
     data = decoded(body, coding)
-    return parse(data, url), len(data)
+    return parse(data, url), data
 
 
 def api_answer_of(body: bytes, coding: bytes | None, kind: str) -> ProjectAnswer:
