@@ -177,12 +177,20 @@ class Guarded:
             lines = [*builds.lines(failed=failed), *(gate.lines() if failed else ())]
         told = story(gate.ledger, lines, verdicts)
         tell(self._console, self._policy, told, silent=silent)
-        return self._ended(status, gate.exit_status(), verdicts, plan)
+        return self._ended(status, gate.exit_status(), (builds.status(), exit_status(verdicts)), plan)
 
-    def _ended(self, status: int, held: ExitStatus, verdicts: list[Verdict], plan: Plan) -> Ended:
+    def _ended(self, status: int, held: ExitStatus, beside: Sequence[ExitStatus], plan: Plan) -> Ended:
+        """Return what came of it.
+
+        Args:
+            status: The wait status of uv.
+            held: What the gate asks for, which only counts where uv failed.
+            beside: What asks to end otherwise even where it didn't.
+            plan: For what is left to do.
+        """
         if os.WIFSIGNALED(status):
             return Ended(killed=status)
-        asked = {held if status else ExitStatus.OK, exit_status(verdicts)}
+        asked = {*beside, held if status else ExitStatus.OK}
         ours = next((each for each in _STRICTEST if each in asked), ExitStatus.OK)
         code = int(ours) or os.WEXITSTATUS(status)
         if code or not plan.second:

@@ -40,6 +40,7 @@ _OPTIONS = {
 }
 _MIRRORS = ("python-install-mirror", "pypy-install-mirror", "python-downloads-json-url")
 """Where uv fetches Python itself; a path here would put a project's own interpreter in its place."""
+_BUILD_VARIABLES = "extra-build-variables"
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 """What uv takes for yes (clap's BoolishValueParser)."""
 _TOOL_UV = ("tool", "uv")
@@ -134,10 +135,28 @@ def refuse_ways_around(found: list[Settings], words: Words) -> None:
                     advice="Take it out, or run uv with --no-config. The gate itself goes through your "
                     "HTTPS_PROXY, and trusts your SSL_CERT_FILE.",
                 )
+        _refuse_build_variables(one)
         for key in _MIRRORS if one.is_project else ():
             if key in one.table and not str(one.table[key]).startswith(("https://", "http://")):
                 raise UsageError(
                     f"{printable(one.place(key))}: {key} would put a project's own Python in uv's hands",
+                    advice="Take it out, or run uv with --no-config.",
+                )
+
+
+def _refuse_build_variables(one: Settings) -> None:
+    """Return if no variable for builds would start them unconfined."""
+    packages = one.table.get(_BUILD_VARIABLES)
+    if not isinstance(packages, dict):
+        return
+    from veln_hook.adapters.uv.builds import leads_around  # noqa: PLC0415 - rarely needed, and large
+
+    for package, variables in packages.items():
+        for name in variables if isinstance(variables, dict) else ():
+            if leads_around(name):
+                place = printable(one.place(_BUILD_VARIABLES, package, name))
+                raise UsageError(
+                    f"{place}: {_BUILD_VARIABLES} sets {printable(name)}, which says what a build loads",
                     advice="Take it out, or run uv with --no-config.",
                 )
 

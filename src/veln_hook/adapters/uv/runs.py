@@ -29,6 +29,7 @@ _STALE = (
     "--reinstall",
     "--force-reinstall",
     "--no-reinstall",
+    "--reinstall-package",
 )
 """What the first step has done, and uv refuses or repeats without a network."""
 _ENV_FILES = ("--env-file", "--no-env-file")

@@ -86,7 +86,7 @@ class Sources:
             return
         if url:
             self.url(url, base, place)
-        elif os.path.isdir(os.path.join(base, text)) and _looks_like_path(text, base):
+        elif _looks_like_path(text, base):  # the name of a project may look like a file's
             self.url(text, base, place)
 
     def url(self, text: str, base: str, place: str) -> None:
