@@ -101,6 +101,15 @@ def test_a_file_that_was_compressed_once_more_is_refused(gate: Gate, demo: TlsIn
     assert "compressed once more" in gate.get(demo.file_url(OLD_WHEEL)).problem["detail"]
 
 
+@pytest.mark.parametrize("status", [203, 206, 300, 304])
+def test_a_file_with_an_odd_status_is_refused(gate: Gate, demo: TlsIndex, status: int) -> None:
+    gate.page(demo)
+    demo.fail[FILE] = status
+    assert f"its status is {status}" in gate.get(demo.file_url(OLD_WHEEL)).problem["detail"]
+    demo.fail[FILE] = 410
+    assert gate.get(demo.file_url(OLD_WHEEL)).status == 410
+
+
 def test_what_an_archive_holds_is_held_and_dropped_the_next_time(
     gate: Gate, demo: TlsIndex, tmp_path: Path
 ) -> None:

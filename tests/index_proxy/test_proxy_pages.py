@@ -244,6 +244,20 @@ def test_a_page_that_nobody_can_read_is_refused(gate: Gate, demo: TlsIndex, faul
     assert gate.proxy.ledger.exit_status() is ExitStatus.NEEDS_REVIEW
 
 
+@pytest.mark.parametrize("status", [203, 206, 226, 300, 304, 305])
+def test_a_page_with_an_odd_status_is_refused(gate: Gate, demo: TlsIndex, status: int) -> None:
+    demo.fail[PAGE] = status
+    reply = gate.page(demo)
+    assert reply.status == 451
+    assert f"its status is {status}" in reply.problem["detail"]
+
+
+@pytest.mark.parametrize("status", [403, 404, 410, 500])
+def test_an_error_of_the_index_is_passed_on(gate: Gate, demo: TlsIndex, status: int) -> None:
+    demo.fail[PAGE] = status
+    assert gate.page(demo).status == status
+
+
 @pytest.mark.parametrize("promised", [10, -10])
 def test_a_page_of_another_length_is_no_page(gate: Gate, demo: TlsIndex, promised: int) -> None:
     demo.faults[PAGE] = Fault(promised=promised)

@@ -11,7 +11,7 @@ from veln_hook.gate.headers import end_to_end
 from veln_hook.index_proxy import refusals
 from veln_hook.index_proxy.headers import whole
 from veln_hook.index_proxy.judging import other_metadata
-from veln_hook.index_proxy.lookups import OK, REDIRECTIONS
+from veln_hook.index_proxy.lookups import ERRORS, OK, REDIRECTIONS
 from veln_hook.index_proxy.metadata import MAX_METADATA, digest, wheel_metadata
 from veln_hook.index_proxy.places import identity, without_metadata
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from veln_hook.index_proxy.places import Asked, Places
     from veln_hook.index_proxy.spool import Spool, Spooled
     from veln_hook.model import Candidate
-
-_FIRST_REDIRECTION, _NOT_MODIFIED = 300, 304
 
 
 class Advance:
@@ -115,7 +113,7 @@ class Advance:
                 await exchange.respond(answer.status, headers)
             else:
                 await exchange.refuse(*refusals.redirected(location.decode("latin-1")))
-        elif answer.status < _FIRST_REDIRECTION or answer.status == _NOT_MODIFIED:
+        elif answer.status not in ERRORS:
             await exchange.refuse(*refusals.file(f"its status is {answer.status}", asked.filename))
         else:
             await exchange.forward(answer)

@@ -13,7 +13,7 @@ from veln_hook.index_proxy import refusals
 from veln_hook.index_proxy.bounded import Bounded
 from veln_hook.index_proxy.headers import whole
 from veln_hook.index_proxy.judging import check_archive, other_bytes
-from veln_hook.index_proxy.lookups import OK, REDIRECTIONS
+from veln_hook.index_proxy.lookups import ERRORS, OK, REDIRECTIONS
 from veln_hook.index_proxy.places import identity
 from veln_hook.index_proxy.ranges import UnsatisfiableError, span_of
 from veln_hook.index_proxy.refusals import Refusal
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from veln_hook.sandbox.ladder import Ladder
 
 _PARTIAL, _NOT_MODIFIED, _UNSATISFIABLE = 206, 304, 416
-_FIRST_REDIRECTION = 300
 _MAX_KEPT = 10_000
 _MAX_OTHER = 1 << 16
 """Bytes of an answer that is no file."""
@@ -189,7 +188,7 @@ class Files:
                 self._ledger.note(f"{refusal.title}: {refusal.detail}")
                 return refusal
             return _Other(answer.status, [(b"location", location), (b"cache-control", b"no-cache")], b"")
-        if answer.status < _FIRST_REDIRECTION or answer.status == _NOT_MODIFIED:
+        if answer.status not in ERRORS:
             refusal = refusals.file(f"its status is {answer.status}", asked.filename)
             self._ledger.unread(f"{refusal.title}: {refusal.detail}")
             return refusal

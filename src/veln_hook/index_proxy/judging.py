@@ -26,6 +26,9 @@ AMBIGUOUS = "index-page"
 OTHER_METADATA = "other-metadata"
 """The signal of a wheel whose metadata isn't what was handed out for it."""
 
+_MAX_OPEN = 50_000
+"""Files of a page that are looked at; the longest page of PyPI has a fifth of them, nearly all old."""
+
 
 class PageJudged(NamedTuple):
     """What came of a page."""
@@ -70,7 +73,10 @@ def look(guard: Guard, view: View, *, project: str, index: str, source: Source) 
     settled = guard.settled(project) if project else None
     flawed: dict[str, Verdict] = {}
     candidates: list[Candidate] = []
-    for entry in open_entries(view, settled):
+    opened = open_entries(view, settled)
+    if len(opened) > _MAX_OPEN:
+        raise ValueError(f"of {len(opened)} files nobody knows how old they are, or all are new")
+    for entry in opened:
         candidate = candidate_of(entry, project=project, index=index, source=source)
         if candidate is None:
             continue

@@ -38,6 +38,8 @@ Entries = dict[str, Any]
 
 OK = 200
 REDIRECTIONS = frozenset({301, 302, 303, 307, 308})
+ERRORS = range(400, 600)
+"""What every client takes for an error; of other statuses uv reads the body as if nothing were odd."""
 _MAX_REDIRECTIONS = 5
 _PATIENCE = 2
 """Unanswered questions after which an index isn't asked for a while; each costs two requests a project."""

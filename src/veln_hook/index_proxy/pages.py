@@ -16,7 +16,7 @@ from veln_hook.index_proxy.candidates import order_of
 from veln_hook.index_proxy.headers import page_caching, takes_gzip, whole
 from veln_hook.index_proxy.judging import PageJudged, judge, look
 from veln_hook.index_proxy.listings import Listing
-from veln_hook.index_proxy.lookups import OK, REDIRECTIONS
+from veln_hook.index_proxy.lookups import ERRORS, OK, REDIRECTIONS
 from veln_hook.index_proxy.places import Asked, Kind
 from veln_hook.index_proxy.views import api_answer_of, media_type, page_of
 from veln_hook.model import Source
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 _ONCE = (b"content-type", b"content-encoding")
 """Headers that change what the body means: two of them could be read in two ways."""
-_FIRST_REDIRECTION, _NOT_MODIFIED = 300, 304
 _LONG = 8 << 20
 """Bytes of a page over the wire beyond which it is one of the long ones; PyPI's longest has one megabyte."""
 _FEW = 4
@@ -193,7 +192,7 @@ class Pages:
                 return
             await exchange.respond(answer.status, [(b"location", location), (b"cache-control", b"no-cache")])
             return
-        if answer.status < _FIRST_REDIRECTION or answer.status == _NOT_MODIFIED:
+        if answer.status not in ERRORS:
             await self._refuse_unread(exchange, asked, f"its status is {answer.status}")
             return
         await exchange.forward(answer)
