@@ -132,7 +132,8 @@ class TlsStream(Wire):
         view = memoryview(data)
         at = 0
         while at < len(view):
-            at += self._tls.write(view[at : at + BIG_CHUNK])
+            # More at once is no cheaper, and OpenSSL keeps the memory.
+            at += self._tls.write(view[at : at + CHUNK])
             await self._flush()
 
     async def finish(self) -> None:
