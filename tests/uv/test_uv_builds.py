@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -181,7 +182,10 @@ except OSError:
     pass
 sys.found = found
 """
-_SAYS = "import sys\nopen('demo.py', 'w').write('FOUND = %r\\n' % sys.found)\nfrom _test_backend import *\n"
+_SAYS = (
+    "import sys\nwith open('demo.py', 'w') as file:\n    file.write('FOUND = %r\\n' % sys.found)\n"
+    "from _test_backend import *\n"
+)
 _FOUND_NOTHING = "FOUND = []\n"
 
 
@@ -385,11 +389,11 @@ def test_a_build_in_a_subdirectory_of_a_repository_asks_git(
     assert _git(tree, "rev-parse", "HEAD").strip() in builder.installed("demo.py").read_text()
 
 
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("python", [*PYTHONS, "pypy3"])
 def test_any_python_builds_confined(
     newest: Builder, plain_index: IndexServer, tmp_path: Path, sink: Sink, python: str
 ) -> None:
-    found = find_python(python)
+    found = shutil.which(python) if python == "pypy3" else find_python(python)
     if found is None:
         pytest.skip(f"there is no Python {python} here")
     newest.make_venv(newest.target, found)

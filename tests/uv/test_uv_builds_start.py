@@ -180,6 +180,26 @@ def _broken_launch(*args: object, **options: object) -> None:
     raise OSError("no space left on device")
 
 
+def test_a_python_that_comes_to_us_too_late_builds_nothing(newest: Builder, tmp_path: Path) -> None:
+    """One that loads no category of warnings before ``site`` runs what is installed first."""
+    marker = tmp_path / "ran"
+    tree = make_tree(tmp_path, "demo", "1.0", marker=marker)
+    environ = newest.environ()
+    with Builds(SandboxPolicy(), environ, cache=str(newest.cache), uv=str(newest.uv)) as builds:
+        made = builds.environment({**environ, "UV_CACHE_DIR": str(newest.cache), "UV_OFFLINE": "1"})
+        del made["PYTHONWARNINGS"]
+        done = subprocess.run(
+            [newest.uv, "build", "--wheel", "--python", newest.python, tree],
+            env=made,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode != 0, done
+    assert "HOLD  this Python can't be confined" in done.stderr, done
+    assert not marker.exists()
+
+
 # --- machines without a sandbox --------------------------------------------------------------------------------
 
 

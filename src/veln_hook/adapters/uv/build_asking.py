@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from veln_hook.adapters.uv.build_door import Answer, Asked
 
 START = os.path.join(os.path.dirname(os.path.abspath(__file__)), "build_start")
-FILES = ("_veln_hook_build.py", "sitecustomize.py")
+FILES = ("_veln_hook_build.py", "site.py", "sitecustomize.py")
 _WARNING = "ignore::_veln_hook_build.Asked"
 
 

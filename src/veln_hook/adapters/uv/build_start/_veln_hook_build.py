@@ -2,9 +2,10 @@
 """What a Python loads first of all when uv starts it for a step of a build, which then starts anew.
 
 uv hands its environment to these steps, and to hardly anything else (its questions to an interpreter are
-asked with ``-I``). ``builds`` puts a directory with this file and ``sitecustomize.py`` first into PYTHONPATH
-and names ``Asked`` in PYTHONWARNINGS: CPython imports a warning's category before it imports ``site``, so
-this runs before any ``.pth`` file of the build environment, which holds other people's code.
+asked with ``-I``). ``build_asking`` puts a directory with this file first into PYTHONPATH and names ``Asked``
+in PYTHONWARNINGS: CPython imports a warning's category before it imports ``site``, so this runs before any
+``.pth`` file of the build environment, which holds other people's code. PyPy imports ``site`` first, and
+finds ours. Any other Python comes here by ``sitecustomize``, which is too late: there nothing is built.
 
 It runs in any Python that uv builds with, from 3.7 on, without veln-hook: it imports what is built in, ``os``
 isn't there yet. Whatever goes wrong ends the process with status 78.
@@ -28,11 +29,12 @@ class Asked(Warning):
 def _begin() -> None:
     try:
         if not _uv_is_the_parent():
-            forget()
+            _leave()
             return
-        word, rest = _ask()
+        late = "sitecustomize" in sys.modules
+        word, rest = (b"stop", b"HOLD  this Python can't be confined") if late else _ask()
         if word == b"go":
-            forget()
+            _leave()
             return
         if word == b"run":
             count, rest = rest.partition(b"\0")[::2]
@@ -107,34 +109,30 @@ def _encoded(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 
-def forget() -> None:
-    """Take what we put into the environment out of it again, for what this process starts."""
-    _replace(b"PYTHONPATH", b":", _HERE)
-    _replace(b"PYTHONWARNINGS", b",", _OURS)
+def _leave() -> None:
+    """Take ourselves out of this process, and of what it starts, as if we had never been here."""
+    _replace("PYTHONPATH", b":", _HERE)
+    _replace("PYTHONWARNINGS", b",", _OURS)
+    sys.path[:] = [entry for entry in sys.path if entry != _HERE]
+    # Another list: this one may be gone through at the moment.
+    sys.warnoptions = [option for option in sys.warnoptions if option != _OURS]
 
 
-def _replace(name: bytes, separator: bytes, ours: str) -> None:
-    value = posix.environ.get(name)
-    if value is None:
-        return
-    left = separator.join(entry for entry in value.split(separator) if entry != _encoded(ours))
+def _replace(name: str, separator: bytes, ours: str) -> None:
     started = sys.modules.get("os")
     # ``os.environ`` is made of this table when ``os`` is imported, which comes later.
     environ: dict[bytes, bytes] = posix.environ if started is None else started.environb
+    key = _encoded(name)
+    value = environ.get(key)
+    if value is None:
+        return
+    left = separator.join(entry for entry in value.split(separator) if entry != _encoded(ours))
     if left:
-        environ[name] = left
-        posix.putenv(name, left)
+        environ[key] = left
+        posix.putenv(key, left)
     else:
-        del environ[name]
-        posix.unsetenv(name)
-
-
-def leave() -> None:
-    """Take ourselves out of this process' own state; ``sitecustomize`` calls it."""
-    sys.path[:] = [entry for entry in sys.path if entry != _HERE]
-    if _OURS in sys.warnoptions:
-        sys.warnoptions.remove(_OURS)
-    sys.modules.pop(__name__, None)
+        del environ[key]
+        posix.unsetenv(key)
 
 
 _begin()

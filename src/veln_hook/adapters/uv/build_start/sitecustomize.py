@@ -1,5 +1,5 @@
 # ruff: noqa: INP001
-"""For a Python that doesn't load ``_veln_hook_build`` by itself; then for the one that is meant."""
+"""For a Python that comes to us by nothing else; then for the one that is meant."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def _hand_on() -> None:
         sys.modules.setdefault("sitecustomize", ours)
 
 
-__import__("_veln_hook_build").leave()
+__import__("_veln_hook_build")
 _hand_on()
