@@ -31,10 +31,12 @@ _TOKEN = re.compile(
     r"|<!--(?P<comment>[^<>\x00-][^<>\x00]*)-->"
     r"|<![Dd][Oo][Cc][Tt][Yy][Pp][Ee](?P<doctype> [^<>\x00]*)>"
     rf"|</(?P<end>{_NAME})[ \n]*>"
-    rf"|<(?P<start>{_NAME})(?P<attributes>(?:{_ATTRIBUTE})*)[ \n]*/?>"
+    rf"|<(?P<start>{_NAME})(?P<attributes>(?:{_ATTRIBUTE}){{0,100}})[ \n]*/?>"
 )
 _ONE_ATTRIBUTE = re.compile(rf"[ \n]+({_NAME})(?:=(?:\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_.]+)))?")
 _MAX_TAG = 20_000
+_MAX_TOKENS = 1_000_000
+"""Tags, texts and comments of a page; PyPI's largest has a tenth of it."""
 # The references that every decoder knows, with their semicolon.
 _REFERENCE = re.compile(r"&(amp|lt|gt|quot|apos|#39|#x27|#34|#x22|#43|#x2[bB]|#38|#x26|#60|#62|#x3[cCeE]);")
 
@@ -57,12 +59,13 @@ def tags_of(text: str) -> Iterator[Token]:
     Raises:
         ValueError: There is something on the page that parsers could read differently.
     """
-    position = 0
+    position = number = 0
     raw = ""
     while position < len(text):
         match = _TOKEN.match(text, position)
-        if match is None:
-            raise ValueError(f"the page has HTML that isn't plain at character {position}")
+        number += 1
+        if match is None or number > _MAX_TOKENS:
+            raise ValueError(f"the page has HTML that isn't plain, or too much, at character {position}")
         position = match.end()
         if match["text"] is not None:
             continue

@@ -140,6 +140,17 @@ def test_what_is_no_text_or_too_much_is_refused(body):
         parse(body)
 
 
+@pytest.mark.parametrize("filler", ['<a href="x">y</a>', "<br>", '<p a="1">' * 2, "x<!-- y -->"])
+def test_a_page_of_nothing_but_tags_is_refused_soon(filler):
+    with pytest.raises(ValueError, match="too much"):
+        parse(filler * (16_000_000 // len(filler)))
+
+
+def test_a_tag_of_nothing_but_attributes_is_refused():
+    with pytest.raises(ValueError, match="plain"):
+        parse("<p" + "".join(f' a{number}=""' for number in range(1000)) + ">")
+
+
 @pytest.mark.parametrize(
     "line",
     [
