@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from veln_hook.gate.exchange import Responder
     from veln_hook.index_proxy.ledger import Ledger
     from veln_hook.index_proxy.proxy import IndexProxy
-    from veln_hook.model import Archive, Verdict
+    from veln_hook.model import Verdict
     from veln_hook.policy.settings import Policy
     from veln_hook.sandbox.ladder import Ladder
 
@@ -77,7 +77,6 @@ class Gate:
         prefix: ``sys.prefix`` of the environment installed into.
         installed: Tells the version of a project that is installed there.
         around: Makes another responder of the index proxy, one that is asked first.
-        on_slow: Told of an archive that takes long to read.
 
     Raises:
         UsageError: A host that is to be allowed can't be read, or a certificate, or a proxy.
@@ -93,7 +92,6 @@ class Gate:
         prefix: str = sys.prefix,
         installed: Callable[[str], str] | None = None,
         around: Callable[[Responder], Responder] | None = None,
-        on_slow: Callable[[Archive], None] | None = None,
     ) -> None:
         self._stack = ExitStack()
         self._walls: net_only.Found | None = None
@@ -113,7 +111,6 @@ class Gate:
                 ladder=ladder,
                 prefix=prefix,
                 installed=installed,
-                on_slow=on_slow,
             )
 
         self._judging = LateJudging(make)

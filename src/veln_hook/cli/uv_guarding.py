@@ -163,7 +163,6 @@ class Guarded:
                 prefix=prefix,
                 installed=lambda project: target.installed_version(prefix, project),
                 around=_serving(urls),
-                on_slow=self._on_slow,
             )
             stack.enter_context(gate)
             status = 0

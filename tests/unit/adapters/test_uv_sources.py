@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -215,3 +216,11 @@ def test_no_cache_in_a_file_is_told(tmp_path: Path) -> None:
     _write(tmp_path / "uv.toml", "\nno-cache = true\n")
     made = {"HOME": str(tmp_path / "home"), "XDG_CONFIG_DIRS": str(tmp_path / "etc")}
     assert gather(classify(["run", "x"]), made, str(tmp_path)).no_cache == f"{tmp_path}/uv.toml:2"
+
+
+def test_a_list_that_nobody_can_read_twice(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for text in ("pip install -r -", "pip sync -", "pip install -r pipe", "pip compile pipe"):
+        with pytest.raises(UsageError):
+            _sources(tmp_path, text)
+    assert not _sources(tmp_path, "pip compile -").files

@@ -99,7 +99,7 @@ def _note_words(sources: Sources, words: Sequence[str], environ: Mapping[str, st
             _index(sources, value, environ)
         elif name in _LINK_OPTIONS:
             _links(sources, value)
-        elif "://" in word and not word.startswith("-"):
+        elif word.startswith("git+") or is_archive(word.partition("#")[0].partition("?")[0]):
             sources.requirement(word, os.sep, "the command line")
 
 

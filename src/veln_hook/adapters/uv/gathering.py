@@ -12,6 +12,7 @@ from veln_hook.adapters.uv.project import Projects
 from veln_hook.adapters.uv.requirements import Lists
 from veln_hook.adapters.uv.sources import Sources
 from veln_hook.adapters.uv.words import read_line
+from veln_hook.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,12 +141,7 @@ def _note_words(line: Line, words: Words, projects: Projects, base: str, environ
     for text in words.values("--find-links", "-f"):
         for each in text.split(",") if "://" not in text else [text]:
             sources.find_links(each, base, "--find-links")
-    lists = Lists(sources, project=projects.pyproject, lock=projects.lock)
-    named = [text for value in words.values(*_LIST_OPTIONS) for text in _parts(value, base)]
-    named += [text for name in _LIST_VARIABLES for text in environ.get(name, "").split()]
-    named += words.plain() if line.command in _NAMES_LISTS else []
-    for text in named:
-        lists.read(text, base)
+    _note_lists(line, words, projects, base, environ)
     wanted = [each for value in words.values(*_REQUIREMENT_OPTIONS) for each in _requirements(value)]
     if line.command in _NAMES_REQUIREMENTS or not line.command:
         wanted += words.plain()
@@ -158,6 +154,20 @@ def _note_words(line: Line, words: Words, projects: Projects, base: str, environ
         tree = os.path.normpath(os.path.join(base, text))
         sources.trees.pop(tree, None)  # what is built is the user's own; what its build needs is not
         projects.directory(tree)
+
+
+def _note_lists(line: Line, words: Words, projects: Projects, base: str, environ: Mapping[str, str]) -> None:
+    lists = Lists(projects.sources, project=projects.pyproject, lock=projects.lock)
+    named = [text for value in words.values(*_LIST_OPTIONS) for text in _parts(value, base)]
+    named += [text for name in _LIST_VARIABLES for text in environ.get(name, "").split()]
+    named += words.plain() if line.command in _NAMES_LISTS else []
+    for text in named:
+        if text == "-" and line.command != ("pip", "compile"):
+            raise UsageError(
+                "a list of requirements on standard input can't be looked at before uv reads it",
+                advice="Put it in a file.",
+            )
+        lists.read(text, base)
 
 
 def _parts(value: str, base: str) -> list[str]:
