@@ -63,15 +63,28 @@ def test_a_copy_elsewhere_must_be_the_file_that_an_index_lists(
 ) -> None:
     copy = make_index(host="127.0.0.2")
     copy.add(tmp_path / "wheels" / OLD_WHEEL)
-    gate = make_gate(demo)
-    assert gate.get(copy.file_url(OLD_WHEEL)).body == demo.files[OLD_WHEEL].content
+    url, promised = copy.file_url(OLD_WHEEL), f"#sha256={demo.files[OLD_WHEEL].sha256}"
+    gate = make_gate(demo, files=[f"{url}{promised}", f"{url}?again{promised}"])
+    assert gate.get(url).body == demo.files[OLD_WHEEL].content
     copy.replace(OLD_WHEEL, b"PK something else")
-    forged = gate.get(f"{copy.file_url(OLD_WHEEL)}?again")
+    forged = gate.get(f"{url}?again")
     assert forged.status == 403
     assert forged.problem["title"] == "veln-hook: BLOCK demo 1.0"
     assert gate.proxy.ledger.exit_status() is ExitStatus.BLOCKED
     # One forged copy must not block the real file.
     assert gate.get(f"{demo.file_url(OLD_WHEEL)}?again").status == 200
+
+
+def test_a_host_that_nobody_has_named_is_not_even_asked_for_a_known_file(
+    gate: Gate, make_index, demo: TlsIndex, tmp_path: Path
+) -> None:
+    copy = make_index(host="127.0.0.2")
+    copy.add(tmp_path / "wheels" / OLD_WHEEL)
+    secret = f"{copy.root}/files/what-a-build-has-found/{OLD_WHEEL}"
+    for url in (copy.file_url(OLD_WHEEL), secret, f"{secret}.metadata"):
+        assert gate.get(url).status == 403
+    assert copy.requests == []
+    assert gate.get(demo.file_url(OLD_WHEEL)).status == 200
 
 
 def test_other_bytes_than_promised_are_blocked_and_forgotten(gate: Gate, demo: TlsIndex) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Optional
 from urllib.parse import urlsplit
 
+from veln_hook.gate.hosts import read_url
 from veln_hook.index_proxy.candidates import projects_of
 from veln_hook.index_proxy.judging import check_file
 from veln_hook.index_proxy.listings import Found, at_url, by_name
@@ -75,6 +76,10 @@ class Identifier:
         looked_up = await self._judges.ask(partial(_known, search, pages)) if pages else None
         if looked_up is not None or identified is not None:
             return looked_up or identified
+        # Bytes with the right hash may come from anywhere; but what a build asks a host for tells the host,
+        # and so no host is asked that neither an index nor the user has named.
+        if not allowed and not self._places.index_at(read_url(asked.url).target):
+            return None
         return await self._judges.ask(partial(_by_name, search, pages, allowed))
 
     async def _looked_up(self, exchange: Exchange, asked: Asked, url: str) -> list[Listing]:
