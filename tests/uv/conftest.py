@@ -34,15 +34,9 @@ def make_uv(home: Home, hook: Path, authority: TestAuthority) -> Callable[..., U
     return make
 
 
-@pytest.fixture(params=uv_versions.UVS)
-def uv(request: pytest.FixtureRequest, make_uv: Callable[..., Uv]) -> Uv:
-    """Each version of the matrix."""
-    return make_uv(request.param)
-
-
 @pytest.fixture(params=uv_versions.selected_uvs())
-def ends(request: pytest.FixtureRequest, make_uv: Callable[..., Uv]) -> Uv:
-    """The oldest and the newest; all with ``VELN_HOOK_FULL``."""
+def uv(request: pytest.FixtureRequest, make_uv: Callable[..., Uv]) -> Uv:
+    """The oldest and the newest; each version with ``VELN_HOOK_FULL``."""
     return make_uv(request.param)
 
 
@@ -59,9 +53,9 @@ def target(newest: Uv, tmp_path: Path) -> Target:
 
 
 @pytest.fixture
-def targets(ends: Uv, tmp_path: Path) -> Target:
+def targets(uv: Uv, tmp_path: Path) -> Target:
     """The same with the oldest uv, too."""
-    return Target(ends, tmp_path / "venv")
+    return Target(uv, tmp_path / "venv")
 
 
 @pytest.fixture

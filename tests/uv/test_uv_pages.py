@@ -26,10 +26,10 @@ NO_RETRY = {"UV_HTTP_RETRIES": "0"}
 
 
 @pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
-def test_both_schemes(targets: Target, make_index: MakeIndex, tmp_path: Path, tls: bool) -> None:
+def test_both_schemes(target: Target, make_index: MakeIndex, tmp_path: Path, tls: bool) -> None:
     index = releases(make_index(tls=tls), tmp_path)
-    targets.falls_back(index)
-    assert targets.install(index, "demo==2.0").returncode == 75
+    target.falls_back(index)
+    assert target.install(index, "demo==2.0").returncode == 75
     assert untouched(index)
 
 
@@ -47,18 +47,18 @@ def test_chunked_and_compressed(target: Target, demo: TlsIndex, fault: Fault) ->
     assert untouched(demo)
 
 
-def test_a_page_of_3_megabytes(targets: Target, demo: TlsIndex) -> None:
+def test_a_page_of_3_megabytes(target: Target, demo: TlsIndex) -> None:
     demo.history["demo"] = 9000
-    targets.falls_back(demo)
+    target.falls_back(demo)
     assert untouched(demo)
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_metadata_beside_files(targets: Target, make_index: MakeIndex, tmp_path: Path, ranges: bool) -> None:
+def test_metadata_beside_files(target: Target, make_index: MakeIndex, tmp_path: Path, ranges: bool) -> None:
     index = make_index(ranges=ranges)
     index.add(make_wheel(tmp_path, "demo", "1.0"), upload_time=OLD, core_metadata=not ranges)
     index.add(make_wheel(tmp_path, "demo", "2.0"), upload_time=YOUNG, core_metadata=not ranges)
-    targets.falls_back(index)
+    target.falls_back(index)
     assert untouched(index)
 
 

@@ -52,35 +52,35 @@ def _ways(private: TlsIndex, home: Home, way: str) -> tuple[str, dict[str, str]]
 
 
 @pytest.mark.parametrize("way", ["url", "netrc", "variables"])
-def test_credentials_reach_their_index(targets, private: TlsIndex, home: Home, way: str) -> None:
+def test_credentials_reach_their_index(target, private: TlsIndex, home: Home, way: str) -> None:
     index, env = _ways(private, home, way)
-    held = targets.install(index, "demo==2.0", env=env)
+    held = target.install(index, "demo==2.0", env=env)
     assert held.returncode == 75, held
-    targets.falls_back(index, env=env)
+    target.falls_back(index, env=env)
     assert untouched(private)
     assert private.authorizations() <= {"", BASIC}
     assert BASIC in private.authorizations()
-    _kept_nowhere(home, held, targets.uv.veln_hook("log"), targets.uv.veln_hook("log", "--json"))
+    _kept_nowhere(home, held, target.uv.veln_hook("log"), target.uv.veln_hook("log", "--json"))
 
 
-def test_without_them_there_is_nothing(targets, private: TlsIndex) -> None:
-    result = targets.fails(private.url, "demo")
+def test_without_them_there_is_nothing(target, private: TlsIndex) -> None:
+    result = target.fails(private.url, "demo")
     assert result.returncode not in (75, 77, 78), result
     assert not private.downloads
 
 
 def test_they_go_to_no_other_host(
-    targets, private: TlsIndex, make_index: Callable[..., TlsIndex], tmp_path: Path, home: Home
+    target, private: TlsIndex, make_index: Callable[..., TlsIndex], tmp_path: Path, home: Home
 ) -> None:
     """Neither after a redirect nor for a file that lies elsewhere."""
     other = releases(make_index(host="127.0.0.2"), tmp_path)
     name = "demo-1.0-py3-none-any.whl"
     private.faults[f"/files/{name}"] = Fault(redirect=other.file_url(name))
-    targets.falls_back(private)
+    target.falls_back(private)
     assert other.authorizations() == {""}
     private.faults.clear()
     private.files[name].url = other.file_url(name)
-    targets.falls_back(private, "--reinstall", "--refresh")
+    target.falls_back(private, "--reinstall", "--refresh")
     assert other.authorizations() == {""}
     _kept_nowhere(home)
 

@@ -34,7 +34,7 @@ SPELLINGS = {
 
 
 def _refused(uv: Uv, demo: TlsIndex, project: Path, file: Path, key: str, **more) -> None:
-    for words in (("sync",), ("lock",), ("run", "python", "-c", ""), ("add", "demo")):
+    for words in (("sync",), ("run", "python", "-c", "")):
         result = uv.gated(*words, index=demo, cwd=project, **more)
         assert result.returncode == 2, result
         assert str(file) in result.stderr, result
@@ -128,11 +128,11 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_variables_lead_nowhere_else(targets: Target, demo: TlsIndex, name: str) -> None:
+def test_variables_lead_nowhere_else(target: Target, demo: TlsIndex, name: str) -> None:
     """Each is refused, or doesn't count: the release that is too young is held."""
-    result = targets.install(demo, "demo==2.0", env={name: VARIABLES[name], "UV_HTTP_RETRIES": "0"})
+    result = target.install(demo, "demo==2.0", env={name: VARIABLES[name], "UV_HTTP_RETRIES": "0"})
     assert result.returncode not in (0, 1), result
-    assert targets.installed() == {}
+    assert target.installed() == {}
     assert untouched(demo)
 
 

@@ -1,4 +1,4 @@
-"""What a user of ``veln-hook uv`` reads, what a program reads, and how it ends."""
+"""What a user of ``veln-hook uv`` reads, what a program reads, and how it uv."""
 
 from __future__ import annotations
 
