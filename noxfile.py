@@ -27,7 +27,10 @@ BUILD: list[str] = PYPROJECT["build-system"]["requires"]
 # Unit and fuzz tests first: what they find needs no minutes of pip.
 ORDER = [
     f"tests/{room}"
-    for room in ("unit", "fuzz", "startup", "packaging", "sandbox", "gate", "attacks", "pip", "examples")
+    for room in (
+        *("unit", "fuzz", "startup", "packaging", "sandbox", "gate", "index_proxy", "standing", "attacks"),
+        *("pip", "uv", "clients", "examples"),
+    )
 ]
 
 _MEMORY = "/dev/shm"  # noqa: S108 - only a place for pytest's own directories

@@ -115,3 +115,10 @@ class SandboxError(VelnHookError):
 
     slug = "sandbox"
     advice = "'veln-hook doctor' tells what this machine allows, and what would help."
+
+
+class GateError(VelnHookError):
+    """The gate can't do its work: it is closing, has lost a process, or has no room for a file."""
+
+    slug = "gate"
+    advice = "Run the command again."

@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
-from veln_hook.errors import VelnHookError
+from veln_hook.errors import GateError, VelnHookError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,11 +25,8 @@ _PATIENCE = 5.0
 """Seconds that closing waits for a judge who is at work; it ends with the process at the latest."""
 
 
-class ClosedError(VelnHookError):
+class ClosedError(GateError):
     """The judges have gone."""
-
-    slug = "gate"
-    advice = "Run the command again."
 
     def __init__(self) -> None:
         super().__init__("the gate is closing")

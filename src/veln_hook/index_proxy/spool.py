@@ -10,7 +10,7 @@ import tempfile
 import threading
 from typing import TYPE_CHECKING, BinaryIO
 
-from veln_hook.errors import VelnHookError
+from veln_hook.errors import GateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +21,9 @@ FILE_BYTES = 4 << 30
 TOTAL_BYTES = 8 << 30
 
 
-class SpoolError(VelnHookError):
+class SpoolError(GateError):
     """A file can't be kept until it is judged."""
 
-    slug = "spool"
     advice = "See that there is room in the temporary directory, or set TMPDIR to one that has it."
 
 

@@ -13,7 +13,7 @@ import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Optional
 
-from veln_hook.errors import VelnHookError
+from veln_hook.errors import GateError
 from veln_hook.standing.channel import Channel, packed
 from veln_hook.standing.notify import VARIABLES
 
@@ -27,10 +27,9 @@ _CODE = (
 )
 
 
-class LostError(VelnHookError):
+class LostError(GateError):
     """A worker didn't start, doesn't answer, or has ended."""
 
-    slug = "gate"
     advice = "See what the gate's log says."
 
 
@@ -94,7 +93,7 @@ class Child:
 
         Raises:
             LostError: It doesn't, in time.
-            VelnHookError: It can't do what it was asked to.
+            GateError: It can't do what it was asked to.
         """
         number = next(self._numbers)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -107,7 +106,7 @@ class Child:
         finally:
             self._waiting.pop(number, None)
         if "error" in told:
-            raise VelnHookError(str(told["error"]), advice="The worker's log may say more.")
+            raise GateError(str(told["error"]), advice="The worker's log may say more.")
         if isinstance(told.get("counts"), dict):
             self.counts = told["counts"]
         return told
