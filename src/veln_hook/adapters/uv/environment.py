@@ -31,6 +31,14 @@ _OTHERS_CERTIFICATES = (
 _GIT_PROTOCOLS = ("https", "http", "file")
 """What git may speak: the ones that pass the gate, and its own copies within uv's cache."""
 _SSH_PORT = ":22"
+CHANGED = frozenset(
+    {
+        *(name for name in (*_PROXIES, *_WAYS_AROUND, *_TRUST) if name.isupper()),
+        *("SSL_CERT_FILE", "UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_NO_CACHE", "UV_ENV_FILE"),
+        *("GIT_SSL_CAINFO", "GIT_ALLOW_PROTOCOL", "PYTHONPATH", "PYTHONWARNINGS"),
+    }
+)
+"""Variables that uv has otherwise than its user; those of ``builds`` are among them."""
 
 
 def behind_gate(environ: Mapping[str, str], *, proxy: str, certificate: str) -> dict[str, str]:

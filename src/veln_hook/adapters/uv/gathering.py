@@ -94,7 +94,7 @@ def gather(
     metadata = _script(line, words, where, script, stdin)
     settings = configuration.settings(line, words, environ, where, metadata)
     configuration.refuse_ways_around(settings, words)
-    sources = Sources()
+    sources = Sources(variables=environ, directory=where.directory)
     sources.index(PYPI, cwd, "")
     projects = Projects(sources)
     for one in settings:

@@ -87,7 +87,7 @@ class Lists:
         elif name in _LINKS:
             self._sources.find_links(value, base, place)
         elif name in _LISTS:
-            self.read(value, base)
+            self.read(self._sources.filled(value, place), base)
         elif name in _EDITABLES:
             self._sources.requirement(value, base, place)
 

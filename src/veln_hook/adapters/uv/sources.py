@@ -15,12 +15,13 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from veln_hook.adapters.uv.environment import CHANGED
 from veln_hook.errors import UsageError
 from veln_hook.names import parse_filename
 from veln_hook.report.wording import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 MAX_LOCAL = 500
 """Archives in directories of archives; each is read whole."""
@@ -32,6 +33,7 @@ _REMOTE = ("https://", "http://")
 _MORE_ENDINGS = (".tar.zst", ".tar.lz", ".tar.lzma", ".tlz")
 """Source archives that uv unpacks and pip doesn't (uv-distribution-filename's SourceDistExtension)."""
 _END_OF_URL = re.compile(r"\s+;|\s+#|\s+--hash")
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}", re.ASCII)
 _EXTRAS = re.compile(r"\[[A-Za-z0-9._, -]*\]\s*$", re.ASCII)
 
 
@@ -51,6 +53,28 @@ class Sources:
     """By path on this machine: where it is named."""
     trees: dict[str, str] = field(default_factory=dict)
     """By path of a directory that would be built: where it is named."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """For what is written as ``${NAME}``."""
+    directory: str = ""
+    """What ``${PROJECT_ROOT}`` means, where no variable of that name is set: uv's working directory."""
+
+    def filled(self, text: str, place: str) -> str:
+        """Return a text with its variables filled in as uv does it (``expand_env_vars`` of uv-pep508).
+
+        Raises:
+            UsageError: It names a variable that uv has otherwise than its user.
+        """
+
+        def value(found: re.Match[str]) -> str:
+            name = found[1]
+            if name in CHANGED:
+                raise UsageError(
+                    f"{printable(place)}: {printable(found[0])} means something else behind the gate",
+                    advice="Write what it stands for.",
+                )
+            return self.variables.get(name, self.directory if name == "PROJECT_ROOT" else found[0])
+
+        return _VARIABLE.sub(value, text)
 
     def index(self, text: str, base: str, place: str, *, flat: bool = False) -> None:
         """Note an index: ``URL``, ``NAME=URL``, or a directory.
@@ -61,6 +85,7 @@ class Sources:
             place: Where it is named, for messages.
             flat: Whether it is a page of files, or a directory of them.
         """
+        text = self.filled(text, place)
         if not _SCHEME.match(text):
             text = _INDEX_NAME.sub("", text, count=1)
         if text.startswith(_REMOTE):
@@ -70,6 +95,7 @@ class Sources:
 
     def find_links(self, text: str, base: str, place: str) -> None:
         """Note a page, a file or a directory of ``--find-links``."""
+        text = self.filled(text, place)
         if text.startswith(_REMOTE) and is_archive(_last_part(text)):
             _note(self.files, text)
         else:
@@ -77,6 +103,7 @@ class Sources:
 
     def requirement(self, text: str, base: str, place: str) -> None:
         """Note what a requirement names itself: ``name @ URL``, a URL, a path; a name alone is an index's."""
+        text = self.filled(text, place)
         try:
             url = Requirement(text).url
         except InvalidRequirement:
