@@ -33,6 +33,7 @@ def test_what_is_known_is_decoded(coding: bytes | None) -> None:
         (gzip.compress(b" " * (5 << 20)), b"gzip"),
         (gzip.compress(b" " * (MAX_PAGE + 1)), b"gzip"),
     ],
+    ids=range(11),  # the bytes have the time in them
 )
 def test_what_could_be_read_in_two_ways_or_is_too_much_is_an_error(body: bytes, coding: bytes) -> None:
     with pytest.raises(ValueError, match=r"coding|gzip|unpacks"):
