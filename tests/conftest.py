@@ -9,7 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
+
+# How long one example takes depends on what else the machine does.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # veln-hook is tested from the tree and never installed beside pytest, where its hook would be live.
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src")]

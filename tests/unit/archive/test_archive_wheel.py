@@ -223,7 +223,7 @@ def _whole() -> bytes:
     return buffer.getvalue()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_damage_is_any_other_error(tmp_path, data):
     content = bytearray(_whole())

@@ -138,7 +138,7 @@ _versions = st.sampled_from(["0.1", "1.0", "2.0", "3.0rc1", "4.0.dev1", "odd"])
 _releases = st.dictionaries(_versions, st.sets(st.sampled_from(["zip", "tar.gz", "tar.bz2"])), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_releases, _versions, st.data())
 def test_whatever_is_dropped_none_of_it_is_left_and_all_else_is(releases, current, data):
     files = {

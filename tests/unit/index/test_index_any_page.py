@@ -126,7 +126,7 @@ def normal(text):
         return text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     _pages, st.sets(_names, max_size=4), st.sets(_hashes.filter(lambda digest: digest.islower()), max_size=2)
 )
@@ -147,7 +147,7 @@ _spellings = ['"upload-time"', '"filename"', '"url"', '"sha256"', '"files"', "{"
               "\\u0066", "2027-01-01T00:00:00Z", "demo-1.0.zip", "null", "1e5", " ", "\n", '"x": 1, ', '{"filename": "']  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     _pages,
     st.lists(

@@ -218,7 +218,7 @@ _pieces = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(_pieces, max_size=12), st.sets(st.integers(0, 8), max_size=3))
 def test_what_is_read_is_what_pythons_parser_reads(pieces, dropped):
     text = "".join(pieces)

@@ -117,7 +117,7 @@ def assert_at_least_as_strict(without: Policy, with_it: Policy):
     assert BUILDS.index(with_it.sandbox.builds) >= BUILDS.index(without.sandbox.builds)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     user=files,
     indexes=index_lists,

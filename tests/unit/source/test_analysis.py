@@ -214,13 +214,13 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(PIECES, st.sampled_from([" ", ""]))
 def test_pieces_of_code(pieces, between):
     read(between.join(pieces).encode())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(PIECES, max_size=6))
 def test_lines_of_code(lines):
     kept = []
@@ -234,7 +234,7 @@ def test_lines_of_code(lines):
     read("\n".join(kept).encode())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary())
 def test_bytes(data):
     read(data)

@@ -310,7 +310,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(JSON)
 def test_any_plain_value_raises_value_error_or_is_taken(plain):
     for rebuild in (from_plain, file_from_plain):
@@ -318,7 +318,7 @@ def test_any_plain_value_raises_value_error_or_is_taken(plain):
             rebuild(plain)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(JSON, min_size=5, max_size=6), st.lists(JSON, min_size=11, max_size=11))
 def test_any_plain_fields_raise_value_error_or_are_taken(file_fields, fields):
     for rebuild, plain in ((file_from_plain, file_fields), (from_plain, fields)):

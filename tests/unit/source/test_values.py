@@ -172,19 +172,19 @@ def test_subscripts():
     assert values.subscript(7, 1) is UNKNOWN
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(sorted(values._FOLDS)), st.lists(consts, max_size=3))
 def test_a_call_never_raises_nor_grows(name, arguments):
     assert size(values.call(name, arguments)) <= MAX_FOLDED
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(consts, st.sampled_from(sorted(values._METHODS)), st.lists(consts, max_size=3))
 def test_a_method_never_raises_nor_grows(receiver, name, arguments):
     assert size(values.method(receiver, name, arguments)) <= MAX_FOLDED
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(["Mod", "Mult", "Pow", "Div", *values._OPERATORS]), consts, consts)
 @example("Mult", (), 1 << 63)
 def test_an_operator_never_raises_nor_grows(operator, left, right):
@@ -192,7 +192,7 @@ def test_an_operator_never_raises_nor_grows(operator, left, right):
     assert size(values.add(left, right)) <= MAX_FOLDED
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(consts, consts | st.builds(slice, consts, consts, consts))
 def test_a_subscript_never_raises(container, index):
     values.subscript(container, index)
