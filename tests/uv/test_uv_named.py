@@ -132,6 +132,52 @@ def test_a_page_of_links(target: Target, demo: TlsIndex, make_index: MakeIndex, 
     assert untouched(page, "1.0", "other")
 
 
+@pytest.fixture
+def hidden(home: Home) -> Path:
+    """A wheel that would overwrite veln-hook, where nobody looks by himself."""
+    return make_wheel(home.work / "a" / "b" / "c", "evil", "1.0", EVIL)
+
+
+def _linking(path: Path, href: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f'<!DOCTYPE html>\n<html><body><a href="{href}">evil-1.0-py3-none-any.whl</a></body></html>\n'
+    )
+
+
+@pytest.mark.parametrize("form", ["relative", "absolute", "linked"])
+def test_a_local_index_whose_pages_lead_elsewhere(
+    targets: Target, home: Home, hidden: Path, form: str
+) -> None:
+    page = home.work / ("elsewhere" if form == "linked" else "simple/evil") / "index.html"
+    _linking(page, "../../a/b/c/evil-1.0-py3-none-any.whl" if form == "relative" else hidden.as_uri())
+    if form == "linked":
+        (home.work / "simple").mkdir()
+        (home.work / "simple" / "evil").symlink_to(page.parent)
+    for index in ((home.work / "simple").as_uri(), "./simple"):
+        _blocked(targets.install(index, "evil"), targets.prefix)
+
+
+@pytest.mark.parametrize("form", ["page", "file"])
+def test_a_page_of_links_on_this_machine(
+    targets: Target, demo: TlsIndex, home: Home, hidden: Path, form: str
+) -> None:
+    """Old uvs take none; that is refused by them then."""
+    page = home.work / "page.html"
+    _linking(page, "a/b/c/evil-1.0-py3-none-any.whl")
+    named = str(page) if form == "page" else page.as_uri()
+    targets.fails(demo, "--no-index", "--find-links", named, "evil")
+
+
+def test_a_page_that_could_be_read_differently(target: Target, home: Home, hidden: Path) -> None:
+    page = home.work / "simple" / "evil" / "index.html"
+    _linking(page, hidden.as_uri())
+    page.write_text(f"<base href='/x/'>{page.read_text()}")
+    result = target.fails((home.work / "simple").as_uri(), "evil")
+    assert result.returncode == 2, result
+    assert str(page) in result.stderr, result
+
+
 # Projects
 
 

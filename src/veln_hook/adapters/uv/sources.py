@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from veln_hook.adapters.uv.environment import CHANGED
+from veln_hook.adapters.uv.local_pages import links_of
 from veln_hook.errors import UsageError
 from veln_hook.names import parse_filename
 from veln_hook.report.wording import printable
@@ -139,18 +141,36 @@ class Sources:
             self.archives[path] = place
 
     def _directory(self, text: str, base: str, place: str) -> None:
-        """Note every archive in a directory that stands in for an index."""
+        """Note every archive in a directory, or on a page of links, that stands in for an index."""
         path = local_path(text, base)
-        if is_archive(os.path.basename(path)) and os.path.isfile(path):
-            self.archives[path] = place
+        if os.path.isdir(path):
+            for found in _archives_below(path):
+                self._archive(found, path, place)
+            for directory in _directories(path):
+                page = os.path.join(directory, "index.html")
+                self._page(page, f"{Path(directory).as_uri()}/", place)
+        elif is_archive(os.path.basename(path)):
+            self._archive(path, path, place)
+        else:
+            self._page(path, Path(path).as_uri(), place)
+
+    def _page(self, path: str, url: str, place: str) -> None:
+        """Note what a page on this machine links to."""
+        for link in links_of(path, url):
+            if link.startswith(_REMOTE):
+                _note(self.files, link)
+            elif link.startswith("file:") and is_archive(os.path.basename(local_path(link, "/"))):
+                self._archive(local_path(link, "/"), path, place)
+
+    def _archive(self, path: str, source: str, place: str) -> None:
+        if not os.path.isfile(path):
             return
-        for found in _archives_below(path):
-            self.archives[found] = place
-            if len(self.archives) > MAX_LOCAL:
-                raise UsageError(
-                    f"{printable(path)} holds more than {MAX_LOCAL} archives, and each would have to be read",
-                    advice="Serve it as an index, and name that.",
-                )
+        self.archives[path] = place
+        if len(self.archives) > MAX_LOCAL:
+            raise UsageError(
+                f"{printable(source)} has more than {MAX_LOCAL} archives, and each would have to be read",
+                advice="Serve it as an index, and name that.",
+            )
 
 
 def is_archive(filename: str) -> bool:
@@ -184,16 +204,35 @@ def texts(value: Any) -> Iterator[str]:
 
 def _archives_below(path: str) -> Iterator[str]:
     """Yield the archives in a directory, and in those of a local index (a directory for each project)."""
-    seen = 0
-    for directory, below, names in os.walk(path):
-        if directory.count(os.sep) > path.count(os.sep):
-            below.clear()
-        for name in sorted(names):
+    for directory in (path, *_directories(path)):
+        for name in _names(directory):
             if is_archive(name):
                 yield os.path.join(directory, name)
-        seen += len(names)
-        if seen > _MAX_NAMED:
-            return
+
+
+def _directories(path: str) -> list[str]:
+    """Return the directories in one, those that are links to others included."""
+    found = (os.path.join(path, name) for name in _names(path))
+    return [each for each in found if os.path.isdir(each)]
+
+
+def _names(path: str) -> list[str]:
+    """Return what is in a directory.
+
+    Raises:
+        UsageError: It is so much that it can't be looked through, or it can't be read.
+    """
+    try:
+        names = sorted(os.listdir(path))
+    except OSError as error:
+        raise UsageError(
+            f"{printable(path)} can't be looked through: {error.strerror}", advice="Name another directory."
+        ) from None
+    if len(names) > _MAX_NAMED:
+        raise UsageError(
+            f"{printable(path)} holds too much to be looked through", advice="Serve it as an index."
+        )
+    return names
 
 
 def _looks_like_path(text: str, base: str) -> bool:
