@@ -15,6 +15,7 @@ from veln_hook.index_proxy.judges import Judges
 from veln_hook.index_proxy.previous import Previous
 from veln_hook.index_proxy.proxy import IndexProxy
 from veln_hook.index_proxy.spool import Spool
+from veln_hook.standing.sharing import SharedPages
 from veln_hook.standing.telling import TellingLedger
 from veln_hook.store import open_store
 
@@ -85,15 +86,17 @@ class Generation:
                 raise
 
         self._judges = CountingJudges(make)
+        ledger = TellingLedger(log, figures)
         self._proxy = IndexProxy(
             self._judges,
             indexes=indexes,
             rules=rules,
-            ledger=TellingLedger(log, figures),
+            ledger=ledger,
             spool=Spool(self._directory),
             policy=policy,
             previous=previous,
         )
+        self._pages = SharedPages(self._proxy.answer, self._directory, ledger.again)
         self._retired = False
         self._closing: asyncio.Future[None] | None = None
 
@@ -105,11 +108,16 @@ class Generation:
         """
         await self._judges.ask(_nothing)
 
-    async def answer(self, exchange: Exchange) -> None:
-        """Answer a request; see ``gate.exchange.Responder``."""
+    async def answer(self, exchange: Exchange, *, page: bool) -> None:
+        """Answer a request; see ``gate.exchange.Responder``.
+
+        Args:
+            exchange: The request.
+            page: Whether it asks for a page, or for the project API.
+        """
         self.running += 1
         try:
-            await self._proxy.answer(exchange)
+            await (self._pages if page else self._proxy).answer(exchange)
         finally:
             self.running -= 1
             if self._retired and not self.running:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from veln_hook.gate.exchange import UpstreamError
 from veln_hook.gate.refusing import shown
-from veln_hook.index_proxy.places import Places
+from veln_hook.index_proxy.places import Kind, Places
 from veln_hook.standing.telling import client
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_RETIRING = 2
 """Policies that may still have requests when they are no longer in force; of more, the oldest is cut off."""
+_READING = ("GET", "HEAD")
 _LEGAL, _FORBIDDEN, _MISSING, _GONE = 451, 403, 404, 410
 _MOVED, _CLIENT, _SERVER = 300, 400, 500
 _NOT_MODIFIED = 304
@@ -50,9 +51,11 @@ class Reception:
         began = loop.time()
         token = client.set(exchange.origin.address)
         outcome = ""
+        asked = self._places.asked(exchange.url) if exchange.method in _READING else None
+        page = asked is not None and asked.kind in (Kind.PAGE, Kind.API)
         self.running += 1
         try:
-            await self._generation.answer(exchange)
+            await self._generation.answer(exchange, page=page)
         except UpstreamError as error:
             outcome = "upstream-error"
             self._figures.add("upstream_errors_total")
@@ -68,7 +71,6 @@ class Reception:
         finally:
             self.running -= 1
             client.reset(token)
-            asked = self._places.asked(exchange.url)
             kind = "other" if asked is None else asked.kind.value
             self._figures.add("requests_total", kind=kind, outcome=outcome or _outcome(exchange.status))
             self._figures.observe("request_seconds", loop.time() - began, kind=kind)

@@ -95,7 +95,7 @@ def read_password(path: str) -> str:
             f"the password file {shown(path)} can't be read: {error.strerror or error}",
             advice="Name a file with the password in its first line.",
         ) from None
-    # systemd lets a service read its credentials by an ACL, which looks like a group's right (systemd.exec(5)).
+    # systemd lets a service read credentials by an ACL, which looks like a group's right (systemd.exec(5)).
     handed_over = os.path.dirname(os.path.abspath(path)) == os.environ.get("CREDENTIALS_DIRECTORY")
     if stat.S_IMODE(status.st_mode) & (0o007 if handed_over else 0o077):
         raise UsageError(
