@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from gate_interception import ok, read_response, read_to_break
@@ -35,7 +36,7 @@ def test_bytes_are_framed_by_their_length(make_gate, method, body):
 
 @pytest.mark.parametrize("status", [204, 304])
 def test_what_has_no_body_gets_none(make_gate, status):
-    gate = make_gate(lambda exchange: exchange.respond(status, [(b"etag", b"x")], b""))
+    gate = make_gate(lambda exchange: exchange.respond(status, [(b"etag", b"x")], b"no body"))
     client = gate.http("index.test")
     for _ in range(2):
         client.request("GET", "/")
@@ -164,17 +165,22 @@ def test_what_nobody_has_read_gives_its_connection_back(make_gate, make_site):
 
 def test_a_shared_answer_outlives_the_exchange_that_asked_for_it(make_gate, make_site):
     site = make_site("index.test", ok(b"shared" * 100_000))
-    shared: list[asyncio.Task] = []
+    shared: list[Any] = []
 
-    async def read_it(exchange):
+    async def read_it(exchange, begun, wanted):
         async with await exchange.fetch() as answer:
+            begun.set()
+            await wanted.wait()
             return await answer.read(10_000_000)
 
     async def share(exchange):
         if not shared:
-            shared.append(asyncio.ensure_future(read_it(exchange)))
+            begun, wanted = asyncio.Event(), asyncio.Event()
+            shared.extend((asyncio.ensure_future(read_it(exchange, begun, wanted)), wanted))
+            await begun.wait()
             await exchange.respond(200, [], b"started")
         else:
+            shared[1].set()
             await exchange.respond(200, [], await asyncio.shield(shared[0]))
 
     gate = make_gate(share)

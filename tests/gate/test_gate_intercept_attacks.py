@@ -7,6 +7,7 @@ import os
 import ssl
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,27 @@ def test_slow_clients_do_not_get_to_their_end(make_gate):
     slower.sendall(b"GET / HT")
     assert slower.recv(100) == b""
     assert gate.responder.seen == []
+
+
+@pytest.mark.parametrize("sends", [False, True])
+def test_a_refused_client_that_does_not_leave_is_left(make_gate, sends):
+    gate = make_gate(limits=Limits(linger_seconds=0.3))
+    sock = gate.secure("index.test:443")
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: second.test\r\n\r\n")
+    wait_for(gate.egress.refusals)
+    if sends:
+        drip(sock)
+    wait_for(lambda: gate.egress.connections() == 0)
+
+
+def drip(sock) -> None:
+    """Send for as long as it is taken."""
+    deadline = time.monotonic() + SECONDS
+    with contextlib.suppress(OSError):
+        while time.monotonic() < deadline:
+            sock.sendall(b"x")
+            time.sleep(0.01)
+    assert time.monotonic() < deadline
 
 
 def test_a_client_that_does_not_read_is_left(make_gate):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 from gate_interception import ok, once, read
-from gate_world import SECONDS, wait_for
+from gate_world import SECONDS, read_all, wait_for
 
 from veln_hook.gate.limits import Limits
 
@@ -80,6 +80,25 @@ def _has_seen_more(gate) -> bool:
             return copy.recv_into(ready, 1, socket.MSG_PEEK) == 1
         except BlockingIOError:
             return False
+
+
+def test_a_connection_with_half_of_another_answer_is_not_used_again(make_gate, make_site):
+    site = make_site("index.test", ok(b"a") + b"HTTP/1.1 200 OK\r\nContent-Le", ok(b"b"))
+    gate = make_gate()
+    assert [gate.get("index.test")[1] for _ in range(2)] == [b"a", b"b"]
+    assert site.accepted == 2
+
+
+def test_a_connection_that_was_answered_before_all_was_sent_is_not_used_again(make_gate, make_site):
+    site = make_site("index.test", ok(b"early"), ok(b"b"))
+    gate = make_gate()
+    sock = gate.secure("index.test:443")
+    sock.sendall(
+        b"POST / HTTP/1.1\r\nHost: index.test\r\nContent-Length: 99\r\n\r\nGET /smuggled HTTP/1.1\r\n"
+    )
+    assert read_all(sock).endswith(b"early")
+    assert gate.get("index.test")[1] == b"b"
+    assert site.accepted == 2
 
 
 @pytest.mark.parametrize("header", ["Connection: close", "Connection: x, Close"])
@@ -212,7 +231,8 @@ def test_the_next_handshake_resumes_the_session(make_gate, make_site):
         (CHUNKED + b"a\r\nabc", "the answer of https://index.test didn't go on in time"),
     ],
 )
-def test_a_server_that_stalls_is_left(make_gate, make_site, start, told):
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_server_that_stalls_is_left(make_gate, make_site, start, told, scheme):
     done = threading.Event()
 
     def stall(sock, _):
@@ -220,11 +240,13 @@ def test_a_server_that_stalls_is_left(make_gate, make_site, start, told):
         done.wait(SECONDS)
         return False
 
-    make_site("index.test", stall)
-    gate = make_gate(read(), limits=Limits(answer_seconds=0.3, stall_seconds=0.3))
+    make_site("index.test", stall, secure=scheme == "https")
+    limits = Limits(answer_seconds=0.3, stall_seconds=0.3)
+    gate = make_gate(read(url=f"{scheme}://index.test/"), limits=limits)
     response, body = gate.get("index.test")
     done.set()
-    assert (response.status, body.decode().partition(": ")[2]) == (502, told)
+    expected = told.replace("https", scheme)
+    assert (response.status, body.decode().partition(": ")[2]) == (502, expected)
     wait_for(lambda: not gate.upstream._pool._hosts)
 
 
