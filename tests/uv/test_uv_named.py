@@ -52,6 +52,8 @@ LISTS = {
     "a list by a variable": "-r ${{HOME}}/work/more.txt\n",
     "editable": "-e ${{PROJECT_ROOT}}/links/evil-1.0-py3-none-any.whl\n",
     "carriage returns": "--no-index\r\n--find-links links\r\nevil\r\n",
+    "several options": "--no-index --find-links links\nevil\n",
+    "after a comment that seems to go on": "demo # here \\\n./links/evil-1.0-py3-none-any.whl\n",
     "marks": "\ufeff--no-index\n--find-links links # here\nevil ; python_version > '3'\n",
 }
 
@@ -63,6 +65,17 @@ def test_a_list_that_names_a_file(target: Target, demo: TlsIndex, home: Home, ev
     (home.work / "more.txt").write_text(f"{evil}\n")
     wanted.write_bytes(text.format(uri=evil.as_uri(), quoted=quoted).encode())
     _blocked(target.install(demo, "-r", "requirements.txt"), target.prefix)
+
+
+@pytest.mark.parametrize("text", ["demo\r./links/{name}\n", "# here\r./links/{name}\n", "-r li\\ st.txt\n"])
+def test_a_list_that_uvs_could_read_differently(
+    target: Target, demo: TlsIndex, home: Home, evil: Path, text: str
+) -> None:
+    (home.work / "li st.txt").write_text(f"{evil}\n")
+    (home.work / "requirements.txt").write_bytes(text.format(name=evil.name).encode())
+    result = target.fails(demo, "-r", "requirements.txt")
+    assert result.returncode == 2, result
+    assert "requirements.txt:1" in result.stderr, result
 
 
 def test_a_variable_that_means_something_else_behind_the_gate(
@@ -245,15 +258,35 @@ def _lock(project: Path, source: str, file: str) -> None:
         'version = 1\nrequires-python = ">=3.9"\n\n[[package]]\nname = "proj"\nversion = "0.1"\n'
         'source = { virtual = "." }\ndependencies = [{ name = "evil" }]\n\n'
         f'[package.metadata]\nrequires-dist = [{{ name = "evil" }}]\n\n[[package]]\nname = "evil"\nversion = "1.0"\n'
-        f"source = {{ {source} }}\nwheels = [{{ {file} }}]\n"
+        f"{source}\nwheels = [{{ {file} }}]\n"
     )
 
 
-def test_a_lock_that_names_what_its_project_does_not(newest: Uv, demo: TlsIndex, evil: Path) -> None:
-    project = evil.parents[1]
-    write_project(project, "evil")
+SPELLINGS = {
+    "plain": ('source = {{ path = "links/{name}" }}', 'filename = "{name}"'),
+    "quoted key": ('source = {{ "path" = "links/{name}" }}', 'filename = "{name}"'),
+    "escaped key": ('source = {{ "p\\u0061th" = "links/{name}" }}', 'filename = "{name}"'),
+    "escaped value": ('source = {{ path = "l\\u0069nks/{name}" }}', 'filename = "{name}"'),
+    "long string": ('source = {{ path = """links/{name}""" }}', 'filename = "{name}"'),
+    "behind a decoy": ('source = {{ x = "url=", path = "links/{name}" }}', 'filename = "{name}"'),
+    "dotted": ('source.path = "links/{name}"', 'filename = "{name}"'),
+    "directory": ('source = {{ registry = "links" }}', 'path = "{name}"'),
+    "out of a directory": ('source = {{ registry = "empty" }}', 'path = "../links/{name}"'),
+    "absolute": ('source = {{ registry = "empty" }}', 'path = "{path}"'),
+    "file of an index": ('source = {{ registry = "{index}" }}', '"url" = "{uri}"'),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_lock_that_somebody_has_written(
+    newest: Uv, demo: TlsIndex, evil: Path, spelling: tuple[str, str]
+) -> None:
+    project = write_project(evil.parents[1], "evil")
+    (project / "empty").mkdir()
     digest = hashlib.sha256(evil.read_bytes()).hexdigest()
-    _lock(project, f'path = "links/{evil.name}"', f'filename = "{evil.name}", hash = "sha256:{digest}"')
+    told = {"name": evil.name, "path": evil, "uri": evil.as_uri(), "index": demo.url}
+    source, file = (text.format(**told) for text in spelling)
+    _lock(project, source, f'{file}, hash = "sha256:{digest}"')
     _blocked(newest.gated("sync", "--frozen", index=demo, cwd=project), project / ".venv")
 
 
@@ -266,7 +299,11 @@ def test_a_lock_of_another_registry(
     other = make_index(host="127.0.0.2")
     file = other.add(evil, upload_time=OLD)
     source = f'registry = "{other.url}"' if form == "registry" else f'url = "{file.url}"'
-    _lock(project, source, f'url = "{file.url}", hash = "sha256:{file.sha256}", size = {len(file.content)}')
+    _lock(
+        project,
+        f"source = {{ {source} }}",
+        f'url = "{file.url}", hash = "sha256:{file.sha256}", size = {len(file.content)}',
+    )
     result = newest.gated("sync", "--frozen", index=demo, cwd=project)
     assert result.returncode in (1, 75, 77), result
     assert installed(project / ".venv") == {}

@@ -79,6 +79,17 @@ def test_a_script_has_settings_too(newest: Uv, demo: TlsIndex) -> None:
     assert not demo.requests
 
 
+def test_metadata_that_hides_behind_others(newest: Uv, demo: TlsIndex, tmp_path: Path) -> None:
+    """The reference implementation sees one block here, of another kind; uv sees what it looks for."""
+    mark = tmp_path / "ran"
+    script = _script(newest.home.work, "demo==2.0", body=f"open({str(mark)!r}, 'w')\n")
+    script.write_text(f"# /// other\n# x = 1\n# ///\n{script.read_text()}")
+    result = newest.gated("run", script, index=demo)
+    assert result.returncode == 2, result
+    assert str(script) in result.stderr, result
+    assert not mark.exists()
+
+
 def test_a_script_from_a_url(newest: Uv, demo: TlsIndex) -> None:
     result = newest.gated("run", f"{demo.root}/script.py", index=demo)
     assert result.returncode == 2, result

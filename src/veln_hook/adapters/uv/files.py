@@ -33,6 +33,7 @@ _MAX_DEPTH = 100
 _LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _SCRIPT_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 """The reference implementation of PEP 723."""
+_SCRIPT_BEGINS = re.compile(r"(?m)^# /// script$")
 
 
 class TomlFile(NamedTuple):
@@ -57,7 +58,7 @@ def read_toml(path: str) -> Optional[TomlFile]:
         UsageError: Something is there that can't be read, or isn't understood.
     """
     text = read_text(path, MAX_TOML)
-    return None if text is None else TomlFile(path, text, _parsed(text, path, 0))
+    return None if text is None else TomlFile(path, text, parsed(text, path, 0))
 
 
 def read_script(path: str) -> Optional[TomlFile]:
@@ -81,14 +82,19 @@ def script_metadata(text: str, path: str) -> Optional[TomlFile]:
         UsageError: It isn't understood.
     """
     blocks = [match for match in _SCRIPT_BLOCK.finditer(text) if match["type"] == "script"]
+    begun = len(_SCRIPT_BEGINS.findall(text))
+    if begun > 1 or begun != len(blocks):
+        # uv takes the first line that begins a block, even within another or without an end.
+        raise UsageError(
+            f"{printable(path)}: has its metadata twice, in other metadata, or without an end",
+            advice="PEP 723 allows one block of it.",
+        )
     if not blocks:
         return None
-    if len(blocks) > 1:
-        raise UsageError(f"{path}: has its metadata twice", advice="PEP 723 allows one block of it.")
     lines = blocks[0]["content"].splitlines(keepends=True)
     content = "".join(line[2:] if line.startswith("# ") else line[1:] for line in lines)
     above = text.count("\n", 0, blocks[0].start("content"))
-    return TomlFile(path, content, _parsed(content, path, above), above)
+    return TomlFile(path, content, parsed(content, path, above), above)
 
 
 def read_text(path: str, limit: int) -> Optional[str]:
@@ -133,7 +139,17 @@ def _bytes(descriptor: int, most: int) -> bytes:
     return b"".join(pieces)
 
 
-def _parsed(text: str, path: str, above: int) -> dict[str, Any]:
+def parsed(text: str, path: str, above: int = 0) -> dict[str, Any]:
+    """Return what a text of TOML says.
+
+    Args:
+        text: To be parsed.
+        path: Of the file, for messages.
+        above: Lines of the file before the text.
+
+    Raises:
+        UsageError: It isn't understood.
+    """
     # Before the parser sees it: a compiled one may not survive what a RecursionError stops.
     deep = too_deep(text, _MAX_DEPTH)
     if deep is not None:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from veln_hook.adapters.uv import locks
 from veln_hook.adapters.uv.files import MAX_TEXT, read_script, read_text, read_toml
-from veln_hook.adapters.uv.sources import note_all, texts
+from veln_hook.adapters.uv.sources import local_path, note_all, texts
+from veln_hook.errors import UsageError
+from veln_hook.report.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,13 +27,8 @@ _MAX_TREES = 200
 _MAX_MEMBERS = 1000
 _OWN_FILES = "https://files.pythonhosted.org/"
 """Which index lists a file there is known without being told."""
-_LOCKED = re.compile(
-    r"""\b(registry|index|url|git|path|directory|editable|virtual)\s*=\s*(?:"([^"\\\n]*)"|'([^'\n]*)')""",
-    re.ASCII,
-)
-_HASH = re.compile(
-    r"""\s*,\s*hash(?:es)?\s*=\s*(?:\{\s*sha256\s*=\s*)?["'](?:sha256:)?([0-9a-f]{64})["']""", re.ASCII
-)
+_MAX_REGISTRIES = 50
+"""Directories that stand in for indexes in one lock."""
 _LISTS = (
     "dev-dependencies",
     "constraint-dependencies",
@@ -151,27 +148,40 @@ class Projects:
                 self.sources.find_links(text, base, place)
 
     def lock(self, path: str) -> None:
-        """Note what a lock names: uv's own (``uv.lock``), or one of PEP 751.
+        """Note what a lock names.
 
-        It is a program's work, and large: its text is looked through, not parsed. What is spelled in another
-        way is missed, and then not reached.
+        Raises:
+            UsageError: It can't be read before uv does.
         """
-        text = read_text(path, MAX_TEXT)
         base = os.path.dirname(path)
-        for found in _LOCKED.finditer(text or ""):
-            key, value = found[1], found[2] if found[2] is not None else found[3]
-            if key in ("registry", "index"):
-                self.sources.index(value, base, path)
-            elif key == "git":
-                self.sources.repository(value.partition("?")[0], path)
-            elif key == "url":
-                if value.startswith(_OWN_FILES):
-                    continue
-                promised = _HASH.match(text or "", found.end())
-                fragment = f"#sha256={promised[1]}" if promised and "#" not in value else ""
+        found = list(locks.named(read_text(path, MAX_TEXT) or "", path))
+        bases = {base: None}  # a file of a directory that stands in for an index is relative to that
+        for key, value, _ in found:
+            if key in ("registry", "index") and "://" not in value:
+                bases[local_path(value, base)] = None
+        if len(bases) > _MAX_REGISTRIES:
+            raise UsageError(
+                f"{printable(path)} names more than {_MAX_REGISTRIES} directories as indexes",
+                advice="Lock it anew.",
+            )
+        for each in found:
+            self._locked(each, base, path)
+            if each.key == "path":
+                for directory in bases:
+                    self.sources.archive(each.value, directory, path)
+
+    def _locked(self, named: locks.Named, base: str, path: str) -> None:
+        key, value = named.key, named.value
+        if key in ("registry", "index"):
+            self.sources.index(value, base, path)
+        elif key == "git":
+            self.sources.repository(value.partition("?")[0], path)
+        elif key == "url":
+            if not value.startswith(_OWN_FILES):
+                fragment = f"#sha256={named.sha256}" if named.sha256 and "#" not in value else ""
                 self.sources.url(f"{value}{fragment}", base, path)
-            elif key == "path" or not self._is_own(os.path.join(base, value)):
-                self.sources.path(value, base, path)
+        elif key == "path" or not self._is_own(os.path.join(base, value)):
+            self.sources.path(value, base, path)
 
     def _source(self, entry: dict[str, Any], base: str, place: str) -> None:
         if isinstance(entry.get("git"), str):

@@ -8,22 +8,29 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from veln_hook.adapters.uv.files import MAX_TEXT, read_text
+from veln_hook.errors import UsageError
+from veln_hook.report.wording import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Callable
 
     from veln_hook.adapters.uv.sources import Sources
 
 _MAX_FILES = 200
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _COMMENT = re.compile(r"(^|\s+)#.*$")
-_OPTION = re.compile(r"(?P<name>--[a-z-]+|-[a-zA-Z])(?:\s*=\s*|\s+|(?<=^-[a-zA-Z]))(?P<value>\S.*)")
 _INDEXES = {"-i", "--index-url", "--extra-index-url"}
 _LINKS = {"-f", "--find-links"}
 _LISTS = {"-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"}
 _EDITABLES = {"-e", "--editable"}
+_NAMES = "|".join(sorted((*_INDEXES, *_LINKS, *_LISTS, *_EDITABLES), key=len, reverse=True))
+# What follows is only looked at: one line may have several options.
+_OPTION = re.compile(rf"(?<!\S)(?P<name>{_NAMES})(?=(?P<value>.*))")
 
 
 class Lists:
@@ -66,20 +73,23 @@ class Lists:
             self._lines(path)
 
     def _lines(self, path: str) -> None:
-        text = read_text(path, MAX_TEXT)
         base = os.path.dirname(path)
-        number = 0
-        for raw in (text or "").replace("\\\n", " ").split("\n"):
-            number += 1
-            line = _COMMENT.sub("", raw).strip()
-            if not line:
-                continue
+        text = read_text(path, MAX_TEXT) or ""
+        odd = _CONTROLS.search(text)  # a lone carriage return ends a line, even of a comment
+        if odd is not None:
+            raise _ambiguous(f"{path}:{text.count(chr(10), 0, odd.start()) + 1}")
+        for number, line in _logical(text):
             place = f"{path}:{number}"
-            option = _OPTION.fullmatch(line) if line.startswith("-") else None
-            if option is None:
+            if "\\" in line:  # uvs differ in what they take it for
+                raise _ambiguous(place)
+            if line.startswith("-"):
+                for found in _OPTION.finditer(line):
+                    for value in _values(found["value"]):
+                        self._option(found["name"], value, base, place)
+            elif line:
                 self._sources.requirement(line, base, place)
-            else:
-                self._option(option["name"], _unquoted(option["value"]), base, place)
+            for word in line.split():
+                self._sources.archive(self._sources.filled(word, place), base, place)
 
     def _option(self, name: str, value: str, base: str, place: str) -> None:
         if name in _INDEXES:
@@ -92,11 +102,39 @@ class Lists:
             self._sources.requirement(value, base, place)
 
 
-def _unquoted(text: str) -> str:
-    """Return the first word of a value; what follows are hashes and other options."""
-    if text.startswith(("'", '"')):
-        try:
-            return shlex.split(text)[0]
-        except (ValueError, IndexError):
-            return text
-    return text.split(" --", maxsplit=1)[0].strip()
+def _ambiguous(place: str) -> UsageError:
+    return UsageError(
+        f"{printable(place)}: a character that can be read in several ways",
+        advice="Take out backslashes, but for those that end a line, and what is no text.",
+    )
+
+
+def _logical(text: str) -> Iterator[tuple[int, str]]:
+    """Yield lines without comments, and the number of the first of each that are continued."""
+    begun, pending = 0, ""
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = _COMMENT.sub("", raw)
+        begun = begun or number
+        # Only in pip does a comment go on: in uv it ends with its line, whatever stands there.
+        if line == raw and raw.endswith("\\"):
+            pending += f"{raw[:-1]} "
+            continue
+        yield begun, f"{pending}{line}".strip()
+        begun, pending = 0, ""
+    if pending.strip():
+        yield begun, pending.strip()
+
+
+def _values(rest: str) -> set[str]:
+    """Return what an option's value may be: the rest of the line, or its first word, quoted or not."""
+    text = rest.strip().removeprefix("=").strip()
+    if not text:
+        return set()
+    if text.startswith(("https://", "http://")):
+        return {text.split()[0]}
+    found = {text, text.split(" --", maxsplit=1)[0].strip(), text.split()[0]}
+    if "://" not in text:
+        found.add(text.partition("#")[0].strip())
+    with suppress(ValueError, IndexError):
+        found.add(shlex.split(text)[0])
+    return found - {""}

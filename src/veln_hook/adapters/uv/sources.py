@@ -140,6 +140,12 @@ class Sources:
         elif is_archive(os.path.basename(path)) and os.path.exists(path):
             self.archives[path] = place
 
+    def archive(self, text: str, base: str, place: str) -> None:
+        """Note an archive, if that is what a path or a URL leads to."""
+        path = local_path(text, base)
+        if is_archive(os.path.basename(path)):
+            self._archive(path, path, place)
+
     def _directory(self, text: str, base: str, place: str) -> None:
         """Note every archive in a directory, or on a page of links, that stands in for an index."""
         path = local_path(text, base)
