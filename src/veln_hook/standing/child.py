@@ -107,8 +107,7 @@ class Child:
             self._waiting.pop(number, None)
         if "error" in told:
             raise GateError(str(told["error"]), advice="The worker's log may say more.")
-        if isinstance(told.get("counts"), dict):
-            self.counts = told["counts"]
+        self._count(told)
         return told
 
     async def stop(self) -> None:
@@ -152,8 +151,13 @@ class Child:
             waiting = self._waiting.get(message["answer"])
             if waiting is not None and not waiting.done():
                 waiting.set_result(message)
-        elif isinstance(message.get("counts"), dict):
-            self.counts = message["counts"]
+        else:
+            self._count(message)
+
+    def _count(self, message: dict[str, Any]) -> None:
+        counts = message.get("counts")
+        if isinstance(counts, dict):  # a worker reads what strangers send; nothing of it is taken on trust
+            self.counts = {key: value for key, value in counts.items() if isinstance(value, (int, float))}
 
 
 async def _process(channel: int, listener: int) -> asyncio.subprocess.Process:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from contextlib import suppress
 from typing import Any, Callable, Optional
@@ -18,6 +19,7 @@ from veln_hook.report.wording import printable
 LINES_A_SECOND = 100
 _BURST = 1000
 _MAX_VALUE = 500
+_QUERY = re.compile(r"(https?://[^\s?]{0,4096})\?\S*")
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/+-@[]=!,")
 
 
@@ -75,7 +77,8 @@ class Log:
 def _clean(value: Any) -> Any:
     if isinstance(value, (bool, int, float)):
         return value
-    return printable(str(value), limit=_MAX_VALUE)
+    # What follows a URL's path can be a token of a private index.
+    return printable(_QUERY.sub(r"\1?...", str(value)), limit=_MAX_VALUE)
 
 
 def _word(value: Any) -> str:

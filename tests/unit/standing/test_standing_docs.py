@@ -11,7 +11,7 @@ from support.cache import ROOT
 from veln_hook.cli import gate
 from veln_hook.index.limits import MAX_PAGE
 from veln_hook.index_proxy.spool import FILE_BYTES, TOTAL_BYTES
-from veln_hook.standing import log, metrics, reception
+from veln_hook.standing import log, metrics, reception, sharing
 from veln_hook.standing.keeping import LIFE
 from veln_hook.standing.settings import Endpoint, Settings
 
@@ -47,6 +47,7 @@ def test_limits_are_as_told():
     assert (MAX_PAGE, FILE_BYTES, TOTAL_BYTES) == (60_000_000, 4 << 30, 8 << 30)
     assert log.LINES_A_SECOND == 100
     assert reception.MAX_RETIRING == 2
+    assert (sharing.AT_ONCE, sharing.FRESH) == (16, 2)
     assert LIFE.days == 5 * 365
 
 

@@ -42,6 +42,18 @@ def test_what_comes_from_outside_stays_on_its_line():
         assert len(line) < 2000
 
 
+def test_tokens_in_urls_stay_out_of_it():
+    for as_json in (False, True):
+        log, lines = written(as_json=as_json)
+        log.write(
+            "refused",
+            reason="https://x.example/simple/demo/?token=secret: it is no page",
+            url="http://y/?a=secret",
+        )
+        assert b"secret" not in lines[0]
+        assert b"it is no page" in lines[0]
+
+
 def test_a_flood_is_counted_and_not_written(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(log_module.time, "monotonic", lambda: now[0])
