@@ -218,7 +218,7 @@ def test_a_start_up_file_of_a_build_requirement_runs_confined(
 def test_and_one_that_a_build_requirement_s_own_build_made(
     newest: Builder, plain_index: IndexServer, tmp_path: Path, sink: Sink
 ) -> None:
-    """Nobody judges a wheel that uv built for itself: the sandbox is all there is."""
+    """What judging makes of it is another matter (``test_uv_builds_judged``): here it lets it through."""
     plain_index.add(make_sdist(tmp_path, "helper", "1.0", files=_starting(sink, tmp_path / "outside")))
     plain_index.add(_saying(tmp_path))
     ran = newest.install("demo", index=plain_index, env=SECRETS)

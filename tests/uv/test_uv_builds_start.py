@@ -8,10 +8,11 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from uv_builder import Builder, probes
+from uv_builder import Builder, guards, probes
 
 from support import uv_versions
 from support.builders import make_sdist, make_tree
+from support.hostile_builds import PYPROJECT
 from support.index_server import IndexServer
 from support.pythons import PYTHONS, find_python
 from veln_hook.adapters.uv.builds import Builds, leads_around
@@ -80,7 +81,9 @@ def test_what_others_start_runs_as_if_we_were_not_there(home: Home, tmp_path: Pa
     theirs.mkdir()
     (theirs / "sitecustomize.py").write_text("import sys; sys.flag = 'theirs'\n")
     code = TELL + "print('FLAG', sys.flag, os.environb.get(b'PYTHONPATH'))\n"
-    with Builds(SandboxPolicy(), home.environ(), cache=str(tmp_path / "cache"), uv="/bin/sh") as builds:
+    with Builds(
+        SandboxPolicy(), home.environ(), cache=str(tmp_path / "cache"), uv="/bin/sh", guard=guards(home)
+    ) as builds:
         for own in ({}, {"PYTHONWARNINGS": "ignore::DeprecationWarning"}):
             before = {**home.environ(), "PYTHONPATH": str(theirs), **own}
             runs = []
@@ -101,7 +104,9 @@ def test_what_others_start_runs_as_if_we_were_not_there(home: Home, tmp_path: Pa
 def test_a_child_of_it_is_none_either(home: Home, tmp_path: Path) -> None:
     python = find_python("3.11") or find_python(PYTHONS[-1])
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {TELL!r}], check=True)"
-    with Builds(SandboxPolicy(), home.environ(), cache=str(tmp_path / "cache"), uv="/bin/sh") as builds:
+    with Builds(
+        SandboxPolicy(), home.environ(), cache=str(tmp_path / "cache"), uv="/bin/sh", guard=guards(home)
+    ) as builds:
         environ = builds.environment(home.environ())
         done = subprocess.run([python, "-c", code], env=environ, capture_output=True, text=True, check=True)
     assert _told(done.stdout)["environ"] == {}
@@ -151,7 +156,9 @@ def test_where_the_door_is_shut_nothing_is_built(newest: Builder, tmp_path: Path
     marker = tmp_path / "ran"
     tree = make_tree(tmp_path, "demo", "1.0", marker=marker)
     environ = newest.environ()
-    with Builds(SandboxPolicy(), environ, cache=str(newest.cache), uv=str(newest.uv)) as builds:
+    with Builds(
+        SandboxPolicy(), environ, cache=str(newest.cache), uv=str(newest.uv), guard=guards(newest.home)
+    ) as builds:
         made = builds.environment({**environ, "UV_CACHE_DIR": str(newest.cache), "UV_OFFLINE": "1"})
         os.unlink(os.path.join(os.path.dirname(made["PYTHONPATH"]), "door"))
         done = subprocess.run(
@@ -185,7 +192,9 @@ def test_a_python_that_comes_to_us_too_late_builds_nothing(newest: Builder, tmp_
     marker = tmp_path / "ran"
     tree = make_tree(tmp_path, "demo", "1.0", marker=marker)
     environ = newest.environ()
-    with Builds(SandboxPolicy(), environ, cache=str(newest.cache), uv=str(newest.uv)) as builds:
+    with Builds(
+        SandboxPolicy(), environ, cache=str(newest.cache), uv=str(newest.uv), guard=guards(newest.home)
+    ) as builds:
         made = builds.environment({**environ, "UV_CACHE_DIR": str(newest.cache), "UV_OFFLINE": "1"})
         del made["PYTHONWARNINGS"]
         done = subprocess.run(
@@ -242,11 +251,18 @@ def test_without_a_sandbox_a_checkout_that_nobody_judged_is_not_built(bare: Buil
     assert not marker.exists()
 
 
-def test_with_builds_off_nothing_of_this_happens(home: Home) -> None:
-    with Builds(SandboxPolicy(builds="off"), {}, cache="/nowhere", uv="/no/uv") as builds:
-        assert builds.environment({"A": "1"}) == {"A": "1"}
-        assert builds.lines(failed=True) == []
-        assert builds.status() is ExitStatus.OK
+def test_with_builds_off_a_step_has_what_it_would_have_without_us(newest: Builder, tmp_path: Path) -> None:
+    code = "import json, os\njson.dump(dict(os.environ), open('environ.json', 'w'))\nfrom _test_backend import *\n"
+    tree = make_tree(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files={"hostile.py": code, "demo.py": ""})
+    theirs = {"PYTHONPATH": "/theirs", "GITHUB_TOKEN": "x"}
+    ran = newest.install(
+        tree, env=theirs, given={"HTTPS_PROXY": "http://gate"}, policy=SandboxPolicy(builds="off")
+    )
+    assert (ran.returncode, ran.lines, ran.status) == (0, (), ExitStatus.OK), ran
+    seen = json.loads((tree / "environ.json").read_text())
+    assert {name: seen.get(name) for name in theirs} == theirs
+    assert seen["HTTPS_PROXY"] == "http://gate"
+    assert "PYTHONWARNINGS" not in seen
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from veln_hook.policy.settings import SandboxPolicy
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from veln_hook.guard import Guard
+
 UNKNOWN = "this uv starts builds in a way that isn't known here"
 
 
@@ -99,14 +101,23 @@ def test_what_can_not_be_tried_is_not_known(tmp_path: Path) -> None:
     assert "No such file" in build_trial.problem(str(tmp_path / "nothing"))
 
 
+def _nobody() -> Guard:
+    raise AssertionError("there is nothing to judge")
+
+
 def test_its_builds_count_as_unconfined(other: str) -> None:
-    with Builds(SandboxPolicy(), {}, cache="/nowhere", uv=other) as builds:
+    with Builds(SandboxPolicy(), {}, cache="/nowhere", uv=other, guard=_nobody) as builds:
         assert builds.ladder().rung is None, "so that sdists are held"
         assert builds.ladder().probes[0].reason == UNKNOWN
-        assert builds.lines(failed=False) == [f"WARN  builds were not confined: {UNKNOWN}"]
+        assert builds.lines(failed=False) == [f"WARN  builds were neither confined nor judged: {UNKNOWN}"]
 
 
 def test_a_policy_that_requires_a_sandbox_stops_it(other: str) -> None:
     with pytest.raises(SandboxError, match="uv's builds can't be confined"):
-        Builds(SandboxPolicy(builds="require"), {}, cache="/nowhere", uv=other)
-    Builds(SandboxPolicy(builds="off"), {}, cache="/nowhere", uv=other).close()
+        Builds(SandboxPolicy(builds="require"), {}, cache="/nowhere", uv=other, guard=_nobody)
+
+
+def test_one_that_wants_none_is_told_that_nothing_is_judged(other: str) -> None:
+    policy = SandboxPolicy(builds="off")
+    with Builds(policy, {}, cache="/nowhere", uv=other, guard=_nobody) as builds:
+        assert builds.lines(failed=False) == [f"WARN  builds were not judged: {UNKNOWN}"]

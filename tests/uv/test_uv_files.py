@@ -237,10 +237,6 @@ def test_local_wheels_are_judged_before_they_are_installed(
     assert (passed.returncode, installed(venv)) == (0, {"fine": "1.0"}), passed
 
 
-_BUILT = "what uv builds isn't judged once it is built"
-
-
-@pytest.mark.xfail(reason=_BUILT)
 def test_a_tree_is_judged_by_what_it_builds(newest: Uv, demo: TlsIndex, tmp_path: Path) -> None:
     tree = make_tree(tmp_path / "tree", "evil", "1.0", files=EVIL)
     venv = newest.venv(tmp_path / "venv")
@@ -252,7 +248,7 @@ def test_a_tree_is_judged_by_what_it_builds(newest: Uv, demo: TlsIndex, tmp_path
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 @pytest.mark.parametrize(
     "files",
-    [pytest.param(EVIL, marks=pytest.mark.xfail(reason=_BUILT)), pytest.param(None)],
+    [EVIL, None],
     ids=["evil", "plain"],
 )
 def test_a_git_source(newest: Uv, demo: TlsIndex, tmp_path: Path, files: dict[str, str] | None) -> None:

@@ -11,18 +11,28 @@ from typing import TYPE_CHECKING, NamedTuple
 from support.pythons import find_python, newest_pair
 from veln_hook.adapters.uv.builds import Builds
 from veln_hook.gate.egress import Egress
-from veln_hook.policy.settings import SandboxPolicy
+from veln_hook.guard import Guard
+from veln_hook.model import Decision, Severity
+from veln_hook.policy.settings import DecisionTable, Policy, SandboxPolicy
 from veln_hook.sandbox import ladder, net_only
 from veln_hook.sandbox.interface import Rung
+from veln_hook.store import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from support.envs import Home
     from support.index_server import IndexServer
-    from veln_hook.model import ExitStatus
+    from veln_hook.model import ExitStatus, Verdict
 
 SECONDS = 240
+_LENIENT = DecisionTable(
+    {
+        cell: min(decision, Decision.WARN) if cell[0] < Severity.CRITICAL else decision
+        for cell, decision in DecisionTable().cells.items()
+    }
+)
 
 
 @functools.cache
@@ -38,6 +48,20 @@ def only(rung: str) -> ladder.Ladder:
     return ladder.Ladder((probes()[rung],))
 
 
+def guards(home: Home, policy: SandboxPolicy | None = None) -> Callable[[], Guard]:
+    """Return what makes a guard whose store is that user's, and that minds nothing but what is critical.
+
+    So what it makes of code holds nothing back, and the sandbox is all there is.
+    """
+
+    def make() -> Guard:
+        store = open_store(path=home.state_dir / "store.sqlite3")
+        settings = Policy(decisions=_LENIENT, sandbox=policy or SandboxPolicy())
+        return Guard(settings, store, prefix=str(home.path / "venv"))
+
+    return make
+
+
 class Ran(NamedTuple):
     """What came of it."""
 
@@ -47,6 +71,8 @@ class Ran(NamedTuple):
     """What the builds have to tell."""
     status: ExitStatus
     """What they want the run to end with."""
+    verdicts: tuple[Verdict, ...]
+    """What was judged of what was built."""
 
     def __str__(self) -> str:
         return "\n".join([f"ended with {self.returncode}, {self.status!r}", self.out, *self.lines])
@@ -104,6 +130,7 @@ class Builder:
                     environ,
                     cache=str(self.cache),
                     uv=str(self.uv),
+                    guard=guards(self.home, policy),
                     find=lambda: only(self.rung),
                 )
             )
@@ -128,7 +155,7 @@ class Builder:
                 check=False,
             )
             lines = builds.lines(failed=done.returncode != 0)
-            return Ran(done.returncode, done.stdout, tuple(lines), builds.status())
+            return Ran(done.returncode, done.stdout, tuple(lines), builds.status(), tuple(builds.verdicts()))
 
     def install(self, *words: str | Path, **more) -> Ran:
         """Install into the target."""

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _SILENT = 2
 """So many ``-q`` tell uv to say nothing at all."""
+_KEEPS = ("build",)
+"""What builds for the user, and installs nothing but build requirements."""
 _STRICTEST = (ExitStatus.BROKEN, ExitStatus.BLOCKED, ExitStatus.NEEDS_REVIEW, ExitStatus.HELD)
 
 
@@ -152,6 +154,8 @@ class Guarded:
                     self._environ,
                     cache=cache,
                     uv=self._uv,
+                    guard=lambda: self._guard(prefix),
+                    installs=self._line.command != _KEEPS,
                     index_hosts=lambda: _hosts(sources.indexes),
                 )
             )
@@ -171,6 +175,7 @@ class Guarded:
                 if status:
                     break
             failed = status != 0
+            verdicts += builds.verdicts()
             verdicts += self._checkouts(cache, before, prefix)
             gate.close()
             lines = [*builds.lines(failed=failed), *(gate.lines() if failed else ())]
@@ -231,17 +236,23 @@ class Guarded:
         return verdicts
 
     def _judged(self, prefix: str, judge: Callable[[Guard], list[Verdict]]) -> list[Verdict]:
+        guard = self._guard(prefix)
+        try:
+            return judge(guard)
+        finally:
+            guard.close()
+            guard.store.close()
+
+    def _guard(self, prefix: str) -> Guard:
+        """Return a guard with a store of its own; both are to be closed."""
         from veln_hook.guard import Guard  # noqa: PLC0415 - as cli.late has it
 
         store = open_store(self._policy.store_url)
         try:
-            guard = Guard(self._policy, store, prefix=prefix, on_slow=self._on_slow)
-            try:
-                return judge(guard)
-            finally:
-                guard.close()
-        finally:
+            return Guard(self._policy, store, prefix=prefix, on_slow=self._on_slow)
+        except BaseException:
             store.close()
+            raise
 
     def _cache(self, base: str) -> str:
         store = open_store(self._policy.store_url)

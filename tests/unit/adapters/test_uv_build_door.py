@@ -27,9 +27,9 @@ def asked():
 def open_door(tmp_path):
     doors = []
 
-    def make(answer):
+    def make(answer, made=None):
         path = str(tmp_path / "door")
-        doors.append(Door(path, answer))
+        doors.append(Door(path, answer, made))
         return path
 
     yield make

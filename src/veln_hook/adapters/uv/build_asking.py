@@ -6,7 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from veln_hook.adapters.uv.build_door import Door
+from veln_hook.adapters.uv.build_door import Door, Stop
 from veln_hook.sandbox.short_paths import make_directory
 
 if TYPE_CHECKING:
@@ -19,18 +19,25 @@ FILES = ("_veln_hook_build.py", "site.py", "sitecustomize.py")
 _WARNING = "ignore::_veln_hook_build.Asked"
 
 
+def _nothing(_word: str) -> Answer:
+    return Stop("HOLD  nothing was to be made here")
+
+
 class Asking:
     """A private directory with what such a Python loads (``build_start``), and a door to ask at.
 
     Args:
         uv: The real uv, by its absolute path.
-        answer: What ``build_door.Door`` calls.
+        answer: What ``build_door.Door`` calls for a step that wants to start.
+        made: What it calls for one that has made something; by default nothing is taken.
 
     Raises:
         OSError: There is no place for a private directory.
     """
 
-    def __init__(self, uv: str, answer: Callable[[Asked], Answer]) -> None:
+    def __init__(
+        self, uv: str, answer: Callable[[Asked], Answer], made: Callable[[str], Answer] = _nothing
+    ) -> None:
         self.directory = make_directory("veln-hook-uv-")
         """Of mode 0700; it goes when this is closed."""
         try:
@@ -40,7 +47,8 @@ class Asking:
             for name in FILES:
                 shutil.copyfile(os.path.join(START, name), os.path.join(self._start, name))
             os.symlink(uv, os.path.join(self.directory, "uv"))
-            self._door = Door(os.path.join(self.directory, "door"), answer)
+            self.door = os.path.join(self.directory, "door")
+            self._door = Door(self.door, answer, made)
         except OSError:
             shutil.rmtree(self.directory, ignore_errors=True)
             raise
@@ -58,6 +66,18 @@ class Asking:
         warnings = made.get("PYTHONWARNINGS")
         made["PYTHONWARNINGS"] = f"{warnings},{_WARNING}" if warnings else _WARNING
         return made
+
+    def without(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return a step's environment without them, as ``build_start`` leaves it to a step that goes on."""
+        left = dict(environ)
+        for name, separator, ours in (
+            ("PYTHONPATH", os.pathsep, self._start),
+            ("PYTHONWARNINGS", ",", _WARNING),
+        ):
+            theirs = [entry for entry in left.pop(name, ours).split(separator) if entry != ours]
+            if theirs:
+                left[name] = separator.join(theirs)
+        return left
 
     def close(self) -> None:
         """Answer nobody any more, and remove the directory. Calling it twice is harmless."""

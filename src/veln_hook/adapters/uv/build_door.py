@@ -4,6 +4,9 @@
 directory, its interpreter, where that is installed, the number of its arguments, these, and its environment.
 The answer is a word: ``run`` with a command and its environment, to become that; ``go``, to go on as it is;
 ``stop`` with a line for the user. No answer stops it, too.
+
+``build_waiter.py`` comes back once its step has succeeded, with ``made`` and the word that it was given. It
+is told ``go`` if uv may take what was made, or ``stop``.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): process, user, gr
 _MAX_BYTES = 1 << 23  # as much as a command line and an environment may have (execve(2): 6 MiB)
 _SECONDS = 60.0
 _AT_ONCE = 64
-_FIXED = 4
+_MADE = b"made\0"
 
 
 class Asked(NamedTuple):
@@ -69,17 +72,18 @@ Answer = Union[Become, GoOn, Stop]
 class Door:
     """Answers until it is closed."""
 
-    def __init__(self, path: str, answer: Callable[[Asked], Answer]) -> None:
+    def __init__(self, path: str, answer: Callable[[Asked], Answer], made: Callable[[str], Answer]) -> None:
         """Listen.
 
         Args:
             path: Where; in a directory that nobody else can enter.
             answer: Called in a thread of its own for each step; what it raises stops the step.
+            made: The same for a step that has ended, with the word that it was given.
 
         Raises:
             OSError: No socket can be made there.
         """
-        self._answer = answer
+        self._answer, self._made = answer, made
         self._free = threading.BoundedSemaphore(_AT_ONCE)
         self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -133,24 +137,36 @@ class Door:
 
     def _answered(self, step: socket.socket) -> Answer:
         try:
-            return self._answer(_read(step))
+            data = _read(step)
+            if data.startswith(_MADE):
+                return self._made(data[len(_MADE) :].decode("ascii"))
+            return self._answer(_asked(data))
         except Exception as error:  # noqa: BLE001 - an error of ours stops the step
             return Stop(f"the build was not started: {type(error).__name__}: {error}")
 
 
-def _read(step: socket.socket) -> Asked:
-    """Read what a step says of itself.
+def _read(step: socket.socket) -> bytes:
+    """Read what a step says.
 
     Raises:
         OSError: It doesn't finish.
-        ValueError: It is too long, or something else.
+        ValueError: It is too long.
     """
     data = bytearray()
     while more := step.recv(1 << 16):
         data += more
         if len(data) > _MAX_BYTES:
             raise ValueError("it says too much of itself")
-    cwd, program, base_prefix, count, *rest = map(os.fsdecode, bytes(data).split(b"\0"))
+    return bytes(data)
+
+
+def _asked(data: bytes) -> Asked:
+    """Return what a step says of itself.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    cwd, program, base_prefix, count, *rest = map(os.fsdecode, data.split(b"\0"))
     words = rest[: int(count)]
     pairs = [entry.partition("=") for entry in rest[int(count) :]]
     if len(words) != int(count) or not os.path.isabs(program) or not os.path.isabs(cwd):

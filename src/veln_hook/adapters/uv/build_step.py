@@ -33,6 +33,9 @@ _LAST = re.compile(
 _CALL = re.compile(rf"(?:wheel|sdist)_filename = backend\.(\w+)\({_PATH}, [^\n]*\)\Z")
 
 
+MAKES_A_WHEEL = frozenset(("build_wheel", "build_editable"))
+
+
 class NotAStepError(ValueError):
     """It is no step of a build that is known here."""
 

@@ -1,7 +1,8 @@
 """uv's builds run in the sandbox: without network, credentials or a way to write elsewhere.
 
 uv is another program, and starts Python for each step of a build. ``Builds.environment`` gives it variables
-by which each of these asks here first (``build_start``), and is started anew in the sandbox.
+by which each of these asks here first (``build_start``), and is started anew in the sandbox. One that makes a
+wheel asks again before it ends (``build_waiter``): what it made is judged before uv takes it.
 
 What uv was given for itself (the gate's proxy and certificate, the cache) is taken back from a step: it gets
 what the user had. Rules of this module: as in ``adapters.pip.builds``.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import sys
 import threading
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,13 +24,16 @@ from veln_hook.adapters.uv import build_places, build_step, build_trial
 from veln_hook.adapters.uv.build_asking import Asking
 from veln_hook.adapters.uv.build_door import Become, GoOn, Stop
 from veln_hook.adapters.uv.build_step import NotAStepError
-from veln_hook.errors import SandboxError
+from veln_hook.adapters.uv.built import Made
+from veln_hook.adapters.uv.judging import Judging
+from veln_hook.errors import ArchiveError, SandboxError
 from veln_hook.model import ExitStatus
-from veln_hook.report.wording import printable
+from veln_hook.report.wording import printable, tell
 from veln_hook.sandbox import environment, hiding, ladder
 from veln_hook.sandbox.client import Launch
 from veln_hook.sandbox.interface import Confinement, Rung
 from veln_hook.sandbox.ladder import Ladder, Probe
+from veln_hook.sandbox.layout import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,12 +42,16 @@ if TYPE_CHECKING:
     from veln_hook.adapters.building.network import BuildGate
     from veln_hook.adapters.uv.build_door import Answer, Asked
     from veln_hook.adapters.uv.build_places import Tree
+    from veln_hook.adapters.uv.build_step import Step
+    from veln_hook.guard import Guard
+    from veln_hook.model import Verdict
     from veln_hook.policy.settings import SandboxPolicy
     from veln_hook.sandbox.interface import Refusal, Report
 
 _KEPT = ("PATH", "PYTHONPATH", "PYTHONNOUSERSITE", "VIRTUAL_ENV")
 """Variables by which uv tells a build where its requirements are."""
 _OPEN_DOORS = ("PYTHON", "LD_", "DYLD_", "GCONV_PATH", "LOCPATH", "GLIBC_TUNABLES", "MALLOC_", "NLSPATH")
+_WAITER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "build_waiter.py")
 _MAX_TOLD = 5
 """Hosts that the refusals of one build are told of; the rest is counted."""
 
@@ -60,10 +69,12 @@ class Builds:
     """The builds of one uv; a context manager, to be left once uv has ended.
 
     Args:
-        policy: How builds are to be confined. With ``builds = "off"`` nothing of this happens.
+        policy: How builds are to be confined. With ``builds = "off"`` they aren't; what they make is judged.
         environ: The user's own environment, secrets included.
         cache: The cache that uv works in; need not exist yet.
         uv: The real uv, by its absolute path.
+        guard: Makes a guard with a store of its own, both of which are closed with this.
+        installs: Whether uv may install what it builds; otherwise only its build requirements are judged.
         index_hosts: Tells the hosts of the indexes in use, and of their files; no build reaches them.
         find: Tells what this machine can do; asked once, when the first build comes.
 
@@ -79,6 +90,8 @@ class Builds:
         *,
         cache: str,
         uv: str,
+        guard: Callable[[], Guard],
+        installs: bool = True,
         index_hosts: Callable[[], Iterable[str]] = tuple,
         find: Callable[[], Ladder] = ladder.find,
     ) -> None:
@@ -95,17 +108,20 @@ class Builds:
         self._ended: list[_Ended] = []
         self._unconfined: dict[str, None] = {}
         self._stopped: dict[str, ExitStatus] = {}
+        self._judging = Judging(guard)
+        self._installs = installs
+        self._awaited: dict[str, _Awaited] = {}
         self._asking: Asking | None = None
         self.problem = ""
         """Why this uv's builds can't be confined, whatever this machine could do; empty if they can."""
-        if policy.builds != "off" and sys.platform != "win32":
+        if sys.platform != "win32":
             self.problem = build_trial.problem(uv)
             if self.problem and policy.builds == "require":
                 raise SandboxError(
                     f"uv's builds can't be confined: {self.problem}",
                     advice='With sandbox.builds = "auto" in the policy, sdists are held instead.',
                 )
-            self._asking = Asking(uv, self._answer)
+            self._asking = Asking(uv, self._answer, self._made)
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return the environment that uv is to have.
@@ -125,6 +141,10 @@ class Builds:
                 self._ladder = untried if self.problem else self._find()
             return self._ladder
 
+    def verdicts(self) -> list[Verdict]:
+        """Return what was judged of what uv built, or was about to."""
+        return self._judging.verdicts()
+
     def status(self) -> ExitStatus:
         """Return what uv's run should end with on account of its builds, once it has ended."""
         self._collect()
@@ -143,7 +163,7 @@ class Builds:
         """
         self._collect()
         found = [
-            *([f"WARN  builds were not confined: {printable(self.problem)}"] if self.problem else ()),
+            *([f"WARN  builds were {self._unguarded()}: {printable(self.problem)}"] if self.problem else ()),
             *self._stopped,
             *(
                 f"WARN  {printable(name)} was built unconfined, as no sandbox works here"
@@ -164,6 +184,9 @@ class Builds:
         for name, refusals in by_name.items():
             found += self._told(name, refusals, failed=failed)
         return list(dict.fromkeys(found))
+
+    def _unguarded(self) -> str:
+        return "not judged" if self._policy.builds == "off" else "neither confined nor judged"
 
     def _told(self, name: str, refusals: list[Refusal], *, failed: bool) -> list[str]:
         hosts = by_host(refusals)
@@ -189,6 +212,7 @@ class Builds:
         """Let no step start any more, and remove what is private. Calling it twice is harmless."""
         if self._asking is not None:
             self._asking.close()
+        self._judging.close()
         self._collect()
 
     def __enter__(self) -> Builds:
@@ -204,7 +228,7 @@ class Builds:
     def _answer(self, asked: Asked) -> Answer:
         """Tell a step of a build what to do."""
         try:
-            return self._judged(asked)
+            return self._placed(asked)
         except NotAStepError as error:
             return self._stop(f"HOLD  {error}, so the build was not started", ExitStatus.BROKEN)
         except PlaceError as error:
@@ -218,19 +242,20 @@ class Builds:
             self._stopped[printable(line)] = status
         return Stop(printable(line))
 
-    def _judged(self, asked: Asked) -> Answer:
+    def _placed(self, asked: Asked) -> Answer:
         cache = os.path.realpath(self._cache)
         if build_step.is_uv_s_own(asked.words, cache):
             return GoOn()
         step = build_step.recognise(asked.words)
         tree = build_places.tree_of(asked.cwd, cache)
-        rung = self.ladder().rung
+        rung = None if self._policy.builds == "off" else self.ladder().rung
         if rung is None:
-            return self._unconfined_answer(tree)
+            return self._unconfined_answer(tree) or self._unconfined_step(asked, step, tree)
+        made = self._to_be_made(step, tree)
         write = build_places.writable(step, tree, asked.cwd, cache, self._environ)
         write += build_places.bytecode(asked.program, cache)
         scrubbed = environment.scrub(self._theirs(asked.environ), keep=_KEPT).environment
-        secrets = self._hidden()
+        hidden = self._hidden()
         confinement = Confinement(
             cwd=asked.cwd,
             environment={**({} if "GIT_CONFIG_COUNT" in scrubbed else GIT_TRUSTS), **scrubbed},
@@ -241,10 +266,10 @@ class Builds:
                 tree=tree,
                 environ=scrubbed,
                 write=write,
-                secrets=secrets,
+                secrets=hidden,
                 cache=cache,
             ),
-            hide=(*files_to_hide(secrets), *(() if self._asking is None else (self._asking.directory,))),
+            hide=(*files_to_hide(hidden), *(() if self._asking is None else (self._asking.directory,))),
         )
         with self._lock:
             # Hosts of indexes become known one by one; a gate that was made stays for the steps that have it.
@@ -260,12 +285,55 @@ class Builds:
                 key += 1
             self._running[key] = _Running(tree.name, launch)
         # The launcher needs no secret either: what it has, others could find in /proc.
-        return Become(launch.argv, scrubbed, lambda: self._has_ended(key))
+        return Become([*made, *launch.argv], scrubbed, lambda: self._has_ended(key))
 
-    def _unconfined_answer(self, tree: Tree) -> Answer:
-        """Decide where no rung works: what came from an index was judged with that in mind."""
-        if tree.kind == "archive":
+    def _to_be_made(self, step: Step, tree: Tree) -> list[str]:
+        """Return what comes before the command of a step, to have what it makes judged before uv takes it."""
+        if step.hook not in build_step.MAKES_A_WHEEL or self._asking is None:
+            return []
+        if not self._installs and not is_within(os.path.realpath(step.result), os.path.realpath(self._cache)):
+            return []
+        word = secrets.token_hex(16)
+        with self._lock:
+            self._awaited[word] = _Awaited(tree.name, Made(step))
+        return [sys.executable, "-I", "-S", _WAITER, self._asking.door, word]
+
+    def _unconfined_step(self, asked: Asked, step: Step, tree: Tree) -> Answer:
+        made = self._to_be_made(step, tree)
+        if not made or self._asking is None:
             return GoOn()
+        argv = [*made, asked.program, *asked.words[1:]]
+        return Become(argv, self._asking.without(asked.environ), lambda: None)
+
+    def _made(self, word: str) -> Answer:
+        """Tell a step that has made a wheel whether uv may take it."""
+        with self._lock:
+            awaited = self._awaited.pop(word, None)
+        if awaited is None:
+            return self._stop("HOLD  something that no build made was to be judged", ExitStatus.BROKEN)
+        try:
+            return self._judged(awaited)
+        except ArchiveError as error:
+            awaited.made.remove()
+            line = f"HOLD  what the build of {awaited.name} made can't be judged: {error}"
+            return self._stop(line, ExitStatus.NEEDS_REVIEW)
+        except Exception as error:  # noqa: BLE001 - an error of ours stops the step
+            problem = f"{type(error).__name__}: {error}"
+            line = f"HOLD  what the build of {awaited.name} made could not be judged ({problem})"
+            return self._stop(line, ExitStatus.BROKEN)
+
+    def _judged(self, awaited: _Awaited) -> Answer:
+        for path in awaited.made.wheels():
+            verdict = self._judging.wheel(path)
+            if not verdict.passes:
+                awaited.made.remove()
+                return Stop(printable(f"veln-hook: the build made what is not installed: {tell(verdict)[0]}"))
+        return GoOn()
+
+    def _unconfined_answer(self, tree: Tree) -> Answer | None:
+        """Decide where no rung works: what came from an index was judged with that in mind."""
+        if self._policy.builds == "off" or tree.kind == "archive":
+            return None
         if tree.kind == "git":
             line = f"HOLD  nobody judged whether {tree.name} may be built without a sandbox"
             return self._stop(line, ExitStatus.BROKEN)
@@ -274,7 +342,7 @@ class Builds:
             return self._stop(line, ExitStatus.BLOCKED)
         with self._lock:
             self._unconfined[tree.name] = None
-        return GoOn()
+        return None
 
     def _theirs(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Return a step's environment with what uv was given for itself taken back."""
@@ -307,6 +375,11 @@ class Builds:
         for key in list(self._running):
             with contextlib.suppress(OSError):
                 self._has_ended(key)
+
+
+class _Awaited(NamedTuple):
+    name: str
+    made: Made
 
 
 class _Running(NamedTuple):
