@@ -50,6 +50,7 @@ LISTS = {
     "variable": "--no-index\n--find-links ${{HOME}}/work/links\nevil\n",
     "project root": "evil @ file:///${{PROJECT_ROOT}}/links/evil-1.0-py3-none-any.whl\n",
     "a list by a variable": "-r ${{HOME}}/work/more.txt\n",
+    "a list by its URL": "-r file://{list}\n",
     "editable": "-e ${{PROJECT_ROOT}}/links/evil-1.0-py3-none-any.whl\n",
     "carriage returns": "--no-index\r\n--find-links links\r\nevil\r\n",
     "several options": "--no-index --find-links links\nevil\n",
@@ -63,7 +64,7 @@ def test_a_list_that_names_a_file(target: Target, demo: TlsIndex, home: Home, ev
     quoted = evil.as_uri().replace("evil-1.0", "%65vil-1.0")
     wanted = home.work / "requirements.txt"
     (home.work / "more.txt").write_text(f"{evil}\n")
-    wanted.write_bytes(text.format(uri=evil.as_uri(), quoted=quoted).encode())
+    wanted.write_bytes(text.format(uri=evil.as_uri(), quoted=quoted, list=home.work / "more.txt").encode())
     _blocked(target.install(demo, "-r", "requirements.txt"), target.prefix)
 
 
@@ -235,6 +236,38 @@ def test_links_of_a_project(newest: Uv, demo: TlsIndex, evil: Path, table: str) 
     project = evil.parents[1]
     write_project(project, "evil", more=table)
     _blocked(newest.gated("sync", index=demo, cwd=project), project / ".venv")
+
+
+ODD = {
+    "tilde": ('[tool.uv.sources]\nevil = {{ path = "~/{name}" }}\n', "~"),
+    "scheme": ('[tool.uv.sources]\nevil = {{ path = "file:/{name}" }}\n', "file:"),
+    "fragment": ('[tool.uv.sources]\nevil = {{ path = "a#b/{name}" }}\n', "a#b"),
+    "name": ('[[tool.uv.index]]\nurl = "a=b"\nformat = "flat"\ndefault = true\n', "a=b"),
+    "percent": ('[tool.uv]\nno-index = true\nfind-links = ["%61"]\n', "%61"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_directories_with_odd_names(newest: Uv, demo: TlsIndex, home: Home, odd: tuple[str, str]) -> None:
+    table, directory = odd
+    wheel = make_wheel(home.work / "proj" / directory, "evil", "1.0", EVIL)
+    project = write_project(home.work / "proj", "evil", more=table.format(name=wheel.name))
+    _blocked(newest.gated("sync", index=demo, cwd=project), project / ".venv")
+
+
+@pytest.mark.parametrize("members", ["packages/*", "**/inner", "packages/.hid?en/inn[e]r"])
+def test_members_that_nobody_sees(newest: Uv, demo: TlsIndex, evil: Path, members: str) -> None:
+    project = write_project(evil.parents[1], more=f'[tool.uv.workspace]\nmembers = ["{members}"]\n')
+    inner = project / "packages" / ".hidden" / ("" if members == "packages/*" else "inner")
+    write_project(inner, "evil", more=f'[tool.uv.sources]\nevil = {{ path = "{evil}" }}\n', name="inner")
+    _blocked(newest.gated("sync", "--all-packages", index=demo, cwd=project), project / ".venv")
+
+
+def test_lists_without_end(target: Target, demo: TlsIndex, home: Home, evil: Path) -> None:
+    for number in range(250):
+        (home.work / f"{number}.txt").write_text(f"-r {number + 1}.txt\n")
+    (home.work / "250.txt").write_text(f"{evil}\n")
+    assert target.fails(demo, "-r", "0.txt").returncode == 2
 
 
 def test_groups_extras_and_members(newest: Uv, demo: TlsIndex, home: Home) -> None:

@@ -5,14 +5,14 @@ Source: docs/concepts/projects of uv (dependencies, workspaces, layout), PEP 621
 
 from __future__ import annotations
 
-import glob
 import os
-from itertools import islice
+import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.adapters.uv import locks
 from veln_hook.adapters.uv.files import MAX_TEXT, read_script, read_text, read_toml
-from veln_hook.adapters.uv.sources import local_path, note_all, texts
+from veln_hook.adapters.uv.sources import local_paths, note_all, texts
 from veln_hook.errors import UsageError
 from veln_hook.report.wording import printable
 
@@ -27,6 +27,9 @@ _MAX_TREES = 200
 _MAX_MEMBERS = 1000
 _OWN_FILES = "https://files.pythonhosted.org/"
 """Which index lists a file there is known without being told."""
+_MAX_LOOKED_THROUGH = 100_000
+"""Directories, for the members of a workspace."""
+_WILD = re.compile(r"[*?\[]")
 _MAX_REGISTRIES = 50
 """Directories that stand in for indexes in one lock."""
 _LISTS = (
@@ -90,8 +93,13 @@ class Projects:
             UsageError: A file can't be read before uv does.
         """
         real = os.path.realpath(path)
-        if real in self._seen or len(self._seen) >= _MAX_TREES + _MAX_MEMBERS:
+        if real in self._seen:
             return None
+        if len(self._seen) >= _MAX_TREES + _MAX_MEMBERS:
+            raise UsageError(
+                f"{printable(path)}: more than {_MAX_TREES + _MAX_MEMBERS} projects lead to one another",
+                advice="Split the workspace.",
+            )
         self._seen.add(real)
         file = read_toml(os.path.join(path, "pyproject.toml"))
         if file is not None:
@@ -157,8 +165,8 @@ class Projects:
         found = list(locks.named(read_text(path, MAX_TEXT) or "", path))
         bases = {base: None}  # a file of a directory that stands in for an index is relative to that
         for key, value, _ in found:
-            if key in ("registry", "index") and "://" not in value:
-                bases[local_path(value, base)] = None
+            if key in ("registry", "index") and not value.startswith(("https://", "http://")):
+                bases.update(dict.fromkeys(local_paths(value, base)))
         if len(bases) > _MAX_REGISTRIES:
             raise UsageError(
                 f"{printable(path)} names more than {_MAX_REGISTRIES} directories as indexes",
@@ -217,10 +225,50 @@ def project_name(path: str) -> tuple[str, str]:
 
 
 def _members(file: TomlFile | None, root: str) -> Iterator[str]:
-    members = _workspace(file).get("members")
-    for pattern in texts(members):
-        found = glob.iglob(os.path.join(glob.escape(root), pattern), recursive=True)
-        yield from (path for path in islice(found, _MAX_MEMBERS) if os.path.isdir(path))
+    for pattern in texts(_workspace(file).get("members")):
+        yield from _matching(root, pattern.split("/"), [_MAX_LOOKED_THROUGH])
+
+
+def _matching(directory: str, parts: list[str], left: list[int]) -> Iterator[str]:
+    """Yield the directories that a pattern of uv's means, hidden ones too, which ``glob`` leaves out.
+
+    Args:
+        directory: Where to look.
+        parts: Of the pattern.
+        left: How many directories may be looked through, counted down.
+
+    Raises:
+        UsageError: It is more.
+    """
+    if not parts:
+        yield directory
+        return
+    part, rest = parts[0], parts[1:]
+    left[0] -= 1
+    if left[0] < 0:
+        raise UsageError(
+            f"{printable(directory)}: the members of this workspace can't be found in bounded time",
+            advice="Name them without wildcards.",
+        )
+    if part == "**":
+        yield from _matching(directory, rest, left)
+        for entry in _directories(directory):
+            if not entry.is_symlink():
+                yield from _matching(entry.path, parts, left)
+    elif _WILD.search(part):
+        for entry in _directories(directory):
+            if fnmatchcase(entry.name, part):
+                yield from _matching(entry.path, rest, left)
+    elif os.path.isdir(os.path.join(directory, part)):
+        yield from _matching(os.path.join(directory, part), rest, left)
+
+
+def _directories(path: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as entries:
+            return [entry for entry in entries if entry.is_dir()]
+    except OSError:
+        return []
 
 
 def _workspace(file: TomlFile | None) -> dict[str, Any]:

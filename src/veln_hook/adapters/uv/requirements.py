@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from veln_hook.adapters.uv.files import MAX_TEXT, read_text
+from veln_hook.adapters.uv.sources import local_paths
 from veln_hook.errors import UsageError
 from veln_hook.report.wording import printable
 
@@ -58,11 +59,19 @@ class Lists:
         Raises:
             UsageError: It can't be read before uv does.
         """
-        if "://" in text or text == "-":
+        if text == "-" or text.lower().startswith(("https://", "http://")):
             return
-        path = os.path.normpath(os.path.join(base, text))
-        if path in self._seen or len(self._seen) >= _MAX_FILES:
+        for path in local_paths(text, base):
+            self._read(path)
+
+    def _read(self, path: str) -> None:
+        if path in self._seen or not os.path.exists(path):
             return
+        if len(self._seen) >= _MAX_FILES:
+            raise UsageError(
+                f"{printable(path)}: more than {_MAX_FILES} lists lead to one another",
+                advice="Write what they name in fewer.",
+            )
         self._seen.add(path)
         name = os.path.basename(path)
         if name == "pyproject.toml" or name.endswith((".py", ".pyw")):

@@ -88,12 +88,12 @@ class Sources:
             flat: Whether it is a page of files, or a directory of them.
         """
         text = self.filled(text, place)
-        if not _SCHEME.match(text):
-            text = _INDEX_NAME.sub("", text, count=1)
-        if text.startswith(_REMOTE):
-            _note(self.pages if flat else self.indexes, text)
-        else:
-            self._directory(text, base, place)
+        spellings = [text] if _SCHEME.match(text) else [_INDEX_NAME.sub("", text, count=1), text]
+        for each in dict.fromkeys(spellings):  # in a file, what looks like a name is part of a path
+            if each.startswith(_REMOTE):
+                _note(self.pages if flat else self.indexes, each)
+            else:
+                self._directory(each, base, place)
 
     def find_links(self, text: str, base: str, place: str) -> None:
         """Note a page, a file or a directory of ``--find-links``."""
@@ -124,7 +124,7 @@ class Sources:
             self.repository(text[4:], place)
         elif text.startswith(_REMOTE):
             _note(self.files, text)
-        elif not _SCHEME.match(text) or text.lower().startswith("file:"):
+        else:
             self.path(_EXTRAS.sub("", text), base, place)
 
     def repository(self, url: str, place: str) -> None:
@@ -134,39 +134,39 @@ class Sources:
 
     def path(self, text: str, base: str, place: str) -> None:
         """Note an archive or a directory that is installed."""
-        path = local_path(text, base)
-        if os.path.isdir(path):
-            self.trees[path] = place
-        elif is_archive(os.path.basename(path)) and os.path.exists(path):
-            self.archives[path] = place
+        for path in local_paths(text, base):
+            if os.path.isdir(path):
+                self.trees[path] = place
+            elif is_archive(os.path.basename(path)) and os.path.exists(path):
+                self.archives[path] = place
 
     def archive(self, text: str, base: str, place: str) -> None:
         """Note an archive, if that is what a path or a URL leads to."""
-        path = local_path(text, base)
-        if is_archive(os.path.basename(path)):
-            self._archive(path, path, place)
+        for path in local_paths(text, base):
+            if is_archive(os.path.basename(path)):
+                self._archive(path, path, place)
 
     def _directory(self, text: str, base: str, place: str) -> None:
         """Note every archive in a directory, or on a page of links, that stands in for an index."""
-        path = local_path(text, base)
-        if os.path.isdir(path):
-            for found in _archives_below(path):
-                self._archive(found, path, place)
-            for directory in _directories(path):
-                page = os.path.join(directory, "index.html")
-                self._page(page, f"{Path(directory).as_uri()}/", place)
-        elif is_archive(os.path.basename(path)):
-            self._archive(path, path, place)
-        else:
-            self._page(path, Path(path).as_uri(), place)
+        for path in local_paths(text, base):
+            if os.path.isdir(path):
+                for found in _archives_below(path):
+                    self._archive(found, path, place)
+                for directory in _directories(path):
+                    page = os.path.join(directory, "index.html")
+                    self._page(page, f"{Path(directory).as_uri()}/", place)
+            elif is_archive(os.path.basename(path)):
+                self._archive(path, path, place)
+            else:
+                self._page(path, Path(path).as_uri(), place)
 
     def _page(self, path: str, url: str, place: str) -> None:
         """Note what a page on this machine links to."""
         for link in links_of(path, url):
             if link.startswith(_REMOTE):
                 _note(self.files, link)
-            elif link.startswith("file:") and is_archive(os.path.basename(local_path(link, "/"))):
-                self._archive(local_path(link, "/"), path, place)
+            elif link.startswith("file:"):
+                self.archive(link, "/", place)
 
     def _archive(self, path: str, source: str, place: str) -> None:
         if not os.path.isfile(path):
@@ -184,8 +184,10 @@ def is_archive(filename: str) -> bool:
     return parse_filename(filename) is not None or filename.endswith(_MORE_ENDINGS)
 
 
-def local_path(text: str, base: str) -> str:
-    """Return the absolute path that a path or a ``file:`` URL means.
+def local_paths(text: str, base: str) -> list[str]:
+    """Return the absolute paths that a path or a ``file:`` URL may mean, the likeliest first.
+
+    Whether ``~``, ``#`` and ``..`` behind a link mean something differs among uvs, and where it stands.
 
     Args:
         text: Either.
@@ -196,8 +198,18 @@ def local_path(text: str, base: str) -> str:
             text = unquote(urlsplit(text).path)
         except ValueError:
             text = text[len("file:") :]
-    text = os.path.expanduser(text) if text.startswith("~/") else text
-    return os.path.normpath(os.path.join(base, text.partition("#")[0]))
+        spellings = [text]
+    else:
+        spellings = [os.path.expanduser(text)] if text.startswith("~/") else []
+        spellings += [text, *([text.partition("#")[0]] if "#" in text else [])]
+    found: dict[str, None] = {}
+    for each in filter(None, spellings):
+        joined = os.path.join(base, each)
+        plain = os.path.normpath(joined)
+        found[plain] = None
+        if ".." in each and os.path.realpath(joined) != os.path.realpath(plain):
+            found[joined] = None
+    return list(found)
 
 
 def texts(value: Any) -> Iterator[str]:
