@@ -80,7 +80,6 @@ def test_an_sdist_runs_nothing(target: Target, index: TlsIndex, tmp_path: Path) 
     assert not marker.exists()
 
 
-@pytest.mark.xfail(reason="what uv builds isn't judged once it is built")
 def test_an_sdist_is_judged_by_what_it_builds(target: Target, index: TlsIndex, tmp_path: Path) -> None:
     index.add(make_sdist(tmp_path, "evil", "1.0", files=EVIL), upload_time=OLD)
     result = target.fails(index, "evil")
