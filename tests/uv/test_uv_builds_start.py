@@ -16,7 +16,7 @@ from support.hostile_builds import PYPROJECT
 from support.index_server import IndexServer
 from support.pythons import PYTHONS, find_python
 from veln_hook.adapters.uv.builds import Builds, leads_around
-from veln_hook.model import ExitStatus
+from veln_hook.model import Decision, ExitStatus
 from veln_hook.policy.settings import SandboxPolicy
 
 if TYPE_CHECKING:
@@ -238,17 +238,21 @@ def test_without_a_sandbox_a_policy_that_requires_one_refuses(bare: Builder, tmp
     assert not marker.exists()
 
 
-def test_without_a_sandbox_a_checkout_that_nobody_judged_is_not_built(bare: Builder, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("builds", "decision"), [("auto", Decision.WARN), ("require", Decision.BLOCK)])
+def test_without_a_sandbox_a_checkout_is_judged_with_that_in_mind(
+    bare: Builder, tmp_path: Path, builds: str, decision: Decision
+) -> None:
     marker = tmp_path / "ran"
     tree = make_tree(tmp_path, "demo", "1.0", marker=marker)
     git = ["git", "-C", tree, "-c", "user.name=x", "-c", "user.email=x@example.org"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "x"]):
         subprocess.run([*git, *words], check=True)
-    ran = bare.install(f"demo @ git+file://{tree}")
-    assert ran.returncode != 0, ran
-    assert "HOLD  nobody judged whether git commit" in ran.out
-    assert ran.status is ExitStatus.BROKEN
-    assert not marker.exists()
+    ran = bare.install(f"demo @ git+file://{tree}", policy=SandboxPolicy(builds=builds))
+    held = decision is Decision.BLOCK
+    assert (ran.returncode != 0) == held, ran
+    assert ("veln-hook: this is not built: BLOCK" in ran.out) == held, ran
+    assert marker.exists() != held
+    assert decision in [verdict.decision for verdict in ran.verdicts]
 
 
 def test_with_builds_off_a_step_has_what_it_would_have_without_us(newest: Builder, tmp_path: Path) -> None:

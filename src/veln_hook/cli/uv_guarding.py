@@ -146,7 +146,6 @@ class Guarded:
         sources = known.sources
         urls = services.prefixes(self._line, known.words, self._environ, known.settings)
         openings = Openings(sources.indexes, sources.pages, sources.files, self._allow)
-        before = local.checkouts(cache)
         with foreground.signals_held() as blocked, ExitStack() as stack:
             builds = stack.enter_context(
                 Builds(
@@ -176,7 +175,6 @@ class Guarded:
                     break
             failed = status != 0
             verdicts += builds.verdicts()
-            verdicts += self._checkouts(cache, before, prefix)
             gate.close()
             lines = [*builds.lines(failed=failed), *(gate.lines() if failed else ())]
         told = story(gate.ledger, lines, verdicts)
@@ -223,17 +221,6 @@ class Guarded:
         if not known.sources.archives and not known.sources.trees:
             return []
         return self._judged(prefix, lambda guard: local.judge_local(guard, known.sources, ladder.find))
-
-    def _checkouts(self, cache: str, before: set[str], prefix: str) -> list[Verdict]:
-        """Judge what came by git; what doesn't pass is taken out of the cache again."""
-        new = sorted(local.checkouts(cache) - before)
-        if not new:
-            return []
-        verdicts = self._judged(prefix, lambda guard: local.judge_checkouts(guard, new, ladder.find))
-        for path, verdict in zip(new, verdicts):
-            if not verdict.passes:
-                local.forget_checkout(cache, path)
-        return verdicts
 
     def _judged(self, prefix: str, judge: Callable[[Guard], list[Verdict]]) -> list[Verdict]:
         guard = self._guard(prefix)

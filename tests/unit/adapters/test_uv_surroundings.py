@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from veln_hook.adapters.installers import environment as installers
-from veln_hook.adapters.uv import cache, environment, finding, local, services, target
+from veln_hook.adapters.uv import cache, environment, finding, services, target
+from veln_hook.adapters.uv.checkouts import Checkouts, remove_bytecode
 from veln_hook.adapters.uv.commands import classify
 from veln_hook.adapters.uv.configuration import Places
 from veln_hook.adapters.uv.words import read_line
@@ -196,10 +197,53 @@ def test_a_checkout_is_forgotten_with_what_was_built_of_it(tmp_path: Path) -> No
     kept = tmp_path / "sdists-v9" / "pypi"
     for path in (checkout, built, kept, tmp_path / "git-v0" / "db"):
         path.mkdir(parents=True)
-    assert local.checkouts(str(tmp_path)) == {str(checkout)}
-    local.forget_checkout(str(tmp_path), str(checkout))
-    assert local.checkouts(str(tmp_path)) == set()
+    known = Checkouts(str(tmp_path))
+    assert known.unjudged() == [str(checkout)]
+    known.forget(str(checkout))
+    assert known.unjudged() == []
     assert (built.exists(), kept.exists()) == (False, True)
+
+
+def test_a_checkout_that_was_judged_is_known_until_it_is_made_anew(tmp_path: Path) -> None:
+    checkout = tmp_path / "git-v0" / "checkouts" / "abc" / "123"
+    head = checkout / ".git" / "HEAD"
+    head.parent.mkdir(parents=True)
+    head.write_text("1")
+    known = Checkouts(str(tmp_path))
+    assert not known.is_judged(str(checkout))
+    known.remember(str(checkout))
+    (checkout / "left by its build").write_text("")
+    assert Checkouts(str(tmp_path)).unjudged() == []
+    head.unlink()
+    assert not known.is_judged(str(checkout))
+    head.write_text("1")
+    assert known.unjudged() == [str(checkout)]
+
+
+def test_a_checkout_without_a_repository_of_its_own_is_judged_each_time(tmp_path: Path) -> None:
+    checkout, other = tmp_path / "git-v0/checkouts/abc/123", tmp_path / "other"
+    for path in (checkout, other):
+        path.mkdir(parents=True)
+    (other / "HEAD").write_text("1")
+    known = Checkouts(str(tmp_path))
+    known.remember(str(checkout))
+    assert not known.is_judged(str(checkout))
+    (checkout / ".git").symlink_to(other)
+    known.remember(str(checkout))
+    assert not known.is_judged(str(checkout))
+
+
+def test_compiled_modules_go_and_what_links_lead_to_stays(tmp_path: Path) -> None:
+    tree, outside = tmp_path / "tree", tmp_path / "outside" / "__pycache__"
+    inside = tree / "package" / "__pycache__"
+    for path in (inside, outside):
+        path.mkdir(parents=True)
+        (path / "x.pyc").write_text("")
+    (tree / "__pycache__").symlink_to(outside)
+    (tree / "link").symlink_to(outside.parent)
+    remove_bytecode(str(tree))
+    assert not inside.exists()
+    assert (outside / "x.pyc").exists()
 
 
 # Environments

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sys
 import threading
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,7 +23,6 @@ from veln_hook.adapters.uv import build_places, build_step, build_trial
 from veln_hook.adapters.uv.build_asking import Asking
 from veln_hook.adapters.uv.build_door import Become, GoOn, Stop
 from veln_hook.adapters.uv.build_step import NotAStepError
-from veln_hook.adapters.uv.built import Made
 from veln_hook.adapters.uv.judging import Judging
 from veln_hook.errors import ArchiveError, SandboxError
 from veln_hook.model import ExitStatus
@@ -108,9 +106,8 @@ class Builds:
         self._ended: list[_Ended] = []
         self._unconfined: dict[str, None] = {}
         self._stopped: dict[str, ExitStatus] = {}
-        self._judging = Judging(guard)
+        self._judging = Judging(guard, cache, self.ladder)
         self._installs = installs
-        self._awaited: dict[str, _Awaited] = {}
         self._asking: Asking | None = None
         self.problem = ""
         """Why this uv's builds can't be confined, whatever this machine could do; empty if they can."""
@@ -142,7 +139,12 @@ class Builds:
             return self._ladder
 
     def verdicts(self) -> list[Verdict]:
-        """Return what was judged of what uv built, or was about to."""
+        """Judge git checkouts that weren't built, once uv has ended; return what was said of all.
+
+        Raises:
+            VelnHookError: There is nobody who could judge them.
+        """
+        self._judging.look_at_the_rest()
         return self._judging.verdicts()
 
     def status(self) -> ExitStatus:
@@ -248,6 +250,10 @@ class Builds:
             return GoOn()
         step = build_step.recognise(asked.words)
         tree = build_places.tree_of(asked.cwd, cache)
+        if tree.kind == "git":
+            verdict = self._judging.checkout(tree.root)
+            if verdict is not None and not verdict.passes:
+                return _refusal("this is not built", verdict)
         rung = None if self._policy.builds == "off" else self.ladder().rung
         if rung is None:
             return self._unconfined_answer(tree) or self._unconfined_step(asked, step, tree)
@@ -293,9 +299,7 @@ class Builds:
             return []
         if not self._installs and not is_within(os.path.realpath(step.result), os.path.realpath(self._cache)):
             return []
-        word = secrets.token_hex(16)
-        with self._lock:
-            self._awaited[word] = _Awaited(tree.name, Made(step))
+        word = self._judging.expect(step, tree.name)
         return [sys.executable, "-I", "-S", _WAITER, self._asking.door, word]
 
     def _unconfined_step(self, asked: Asked, step: Step, tree: Tree) -> Answer:
@@ -307,36 +311,19 @@ class Builds:
 
     def _made(self, word: str) -> Answer:
         """Tell a step that has made a wheel whether uv may take it."""
-        with self._lock:
-            awaited = self._awaited.pop(word, None)
-        if awaited is None:
-            return self._stop("HOLD  something that no build made was to be judged", ExitStatus.BROKEN)
         try:
-            return self._judged(awaited)
+            refused = self._judging.refused_of(word)
         except ArchiveError as error:
-            awaited.made.remove()
-            line = f"HOLD  what the build of {awaited.name} made can't be judged: {error}"
-            return self._stop(line, ExitStatus.NEEDS_REVIEW)
-        except Exception as error:  # noqa: BLE001 - an error of ours stops the step
+            return self._stop(f"HOLD  {error}", ExitStatus.NEEDS_REVIEW)
+        except Exception as error:  # noqa: BLE001 - an error of ours refuses it
             problem = f"{type(error).__name__}: {error}"
-            line = f"HOLD  what the build of {awaited.name} made could not be judged ({problem})"
-            return self._stop(line, ExitStatus.BROKEN)
-
-    def _judged(self, awaited: _Awaited) -> Answer:
-        for path in awaited.made.wheels():
-            verdict = self._judging.wheel(path)
-            if not verdict.passes:
-                awaited.made.remove()
-                return Stop(printable(f"veln-hook: the build made what is not installed: {tell(verdict)[0]}"))
-        return GoOn()
+            return self._stop(f"HOLD  what was built could not be judged ({problem})", ExitStatus.BROKEN)
+        return GoOn() if refused is None else _refusal("the build made what is not installed", refused)
 
     def _unconfined_answer(self, tree: Tree) -> Answer | None:
-        """Decide where no rung works: what came from an index was judged with that in mind."""
-        if self._policy.builds == "off" or tree.kind == "archive":
+        """Decide where no rung works: what came from an index, or by git, was judged with that in mind."""
+        if self._policy.builds == "off" or tree.kind in ("archive", "git"):
             return None
-        if tree.kind == "git":
-            line = f"HOLD  nobody judged whether {tree.name} may be built without a sandbox"
-            return self._stop(line, ExitStatus.BROKEN)
         if self._policy.builds == "require":
             line = f"BLOCK  {tree.name} would be built unconfined, as no sandbox works here"
             return self._stop(line, ExitStatus.BLOCKED)
@@ -377,9 +364,8 @@ class Builds:
                 self._has_ended(key)
 
 
-class _Awaited(NamedTuple):
-    name: str
-    made: Made
+def _refusal(what: str, verdict: Verdict) -> Stop:
+    return Stop(printable(f"veln-hook: {what}: {tell(verdict)[0]}"))
 
 
 class _Running(NamedTuple):

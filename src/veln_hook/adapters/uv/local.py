@@ -1,13 +1,8 @@
-"""What comes to uv by no network: archives and directories here, judged before it starts; git, after it.
-
-A checkout that has to be built is judged before that (``builds``); one whose backend is uv's own is installed
-without any program being started, so it is looked at when uv has ended.
-"""
+"""Archives and directories here, which come to uv by no network: they are judged before it starts."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +16,7 @@ from veln_hook.model import ArchiveKind, Candidate, Origin, Source
 from veln_hook.names import parse_filename
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from veln_hook.adapters.uv.sources import Sources
     from veln_hook.guard import Guard
@@ -87,48 +82,3 @@ def judge_tree(guard: Guard, path: str, source: Source, find: Callable[[], Ladde
         source=source,
     )
     return guard.check_build(guard.check_archive(describe_tree(path, candidate=candidate)), find)
-
-
-def checkouts(cache: str) -> set[str]:
-    """Return the git checkouts in one of our caches (``git-v*/checkouts/REPOSITORY/REVISION``)."""
-    found: set[str] = set()
-    for bucket in _directories(cache):
-        if os.path.basename(bucket).startswith("git-"):
-            for repository in _directories(os.path.join(bucket, "checkouts")):
-                found.update(_directories(repository))
-    return found
-
-
-def judge_checkouts(guard: Guard, paths: Sequence[str], find: Callable[[], Ladder]) -> list[Verdict]:
-    """Judge checkouts, less the bytecode that building them left there; else as `judge_tree`."""
-    for path in paths:
-        _remove_bytecode(path)
-    return [judge_tree(guard, path, Source.VCS, find) for path in paths]
-
-
-def forget_checkout(cache: str, path: str) -> None:
-    """Remove a checkout, and all that was built of any: uv would take it without asking the next time.
-
-    Args:
-        cache: One of our caches.
-        path: Of the checkout in it.
-    """
-    shutil.rmtree(path, ignore_errors=True)
-    for bucket in _directories(cache):
-        if os.path.basename(bucket).startswith("sdists-"):
-            shutil.rmtree(os.path.join(bucket, "git"), ignore_errors=True)
-
-
-def _remove_bytecode(checkout: str) -> None:
-    for directory, names, _ in os.walk(checkout):
-        if "__pycache__" in names:
-            names.remove("__pycache__")
-            shutil.rmtree(os.path.join(directory, "__pycache__"), ignore_errors=True)
-
-
-def _directories(path: str) -> list[str]:
-    try:
-        with os.scandir(path) as entries:
-            return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
