@@ -262,6 +262,65 @@ def test_the_files_of_a_build_environment_which_are_the_cache_s_stay_as_they_are
     assert not builder.installed("new.pth").exists()
 
 
+_STAYS = """
+import _test_backend as honest
+from _test_backend import *
+import os, time, zipfile
+
+def build_wheel(directory, *args, **kwargs):
+    name = honest.build_wheel(directory, *args, **kwargs)
+    parent, wheel = os.getpid(), os.path.join(directory, name)
+    if os.fork():
+        return name
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    with open(wheel, "r+b") as kept:
+        while os.path.exists("/proc/%d" % parent) and os.getppid() != 1:
+            time.sleep(0.001)
+        for _ in range(10_000):
+            for path in (wheel, kept):
+                with zipfile.ZipFile(path, "a") as opened:
+                    opened.writestr("veln_hook/_startup.py", "")
+            time.sleep(0.001)
+    os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("rung", RUNGS)
+def test_who_stays_behind_exchanges_no_wheel_that_was_judged(
+    make_builder: Callable[..., Builder], plain_index: IndexServer, tmp_path: Path, rung: str
+) -> None:
+    builder = make_builder(rung=rung)
+    files = {"hostile.py": _STAYS, "demo.py": ""}
+    plain_index.add(make_sdist(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files=files))
+    ran = builder.install("demo", index=plain_index)
+    # It may come in before the judge does.
+    assert ran.returncode == 0 or "BLOCK demo 1.0" in ran.out, ran
+    assert not list(builder.target.glob("**/_startup.py"))
+    assert [verdict.subject.filename for verdict in ran.verdicts] == ["demo-1.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize("policy", [SandboxPolicy(), OFF], ids=["confined", "off"])
+@pytest.mark.parametrize("other", ["{here}/{name}", "../../{name}", "{name}/../{name}"])
+def test_a_wheel_that_is_called_by_another_place_is_not_taken(
+    newest: Builder, tmp_path: Path, policy: SandboxPolicy, other: str
+) -> None:
+    code = (
+        "import _test_backend as honest\nfrom _test_backend import *\nimport os\n\n"
+        "def build_wheel(directory, *args, **kwargs):\n"
+        "    name = honest.build_wheel(directory, *args, **kwargs)\n"
+        "    honest.build_wheel(os.getcwd())\n"
+        f"    return {other!r}.format(here=os.getcwd(), name=name)\n"
+    )
+    tree = make_tree(tmp_path, "demo", "1.0", pyproject=PYPROJECT, files={"hostile.py": code, "demo.py": ""})
+    ran = newest.install(tree, policy=policy)
+    assert ran.returncode != 0, ran
+    assert "HOLD  what the build of demo-1.0 made can't be judged" in ran.out
+    assert ran.status is ExitStatus.NEEDS_REVIEW
+    assert not list(newest.target.glob("**/demo.py"))
+
+
 def test_the_environment_of_a_project_in_its_own_directory_stays_as_it_is(
     make_builder: Callable[..., Builder], tmp_path: Path
 ) -> None:
