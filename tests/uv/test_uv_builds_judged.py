@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -29,13 +30,13 @@ import os, zipfile
 def build_wheel(directory, *args, **kwargs):
     name = honest.build_wheel(directory, *args, **kwargs)
     with zipfile.ZipFile(os.path.join(directory, name), "a") as wheel:
-        wheel.writestr({path!r}, {text!r})
+        wheel.writestr(zipfile.ZipInfo({path!r}), {text!r})
     return name
 
 def build_editable(directory, *args, **kwargs):
     name = honest.build_editable(directory, *args, **kwargs)
     with zipfile.ZipFile(os.path.join(directory, name), "a") as wheel:
-        wheel.writestr({path!r}, {text!r})
+        wheel.writestr(zipfile.ZipInfo({path!r}), {text!r})
     return name
 """
 _STARTS = "import os; os.system('id')\n"
@@ -166,3 +167,16 @@ def test_a_checkout_is_judged_once_whatever_its_build_leaves_there(
         result = target.install(demo, *words, *more)
         assert (result.returncode, target.installed()) == (0, {"demo": "3.0"}), result
         assert "left.pyc" not in result.stderr
+
+
+def test_one_that_was_held_is_installed_once_it_is_approved(
+    target: Target, demo: TlsIndex, tmp_path: Path
+) -> None:
+    words = _source("index", demo, tmp_path, _project("demo_starts.pth", _STARTS))
+    held = target.install(demo, *words)
+    assert (held.returncode, target.installed()) == (77, {}), held
+    command = next(line for line in held.stderr.splitlines() if line.strip().startswith("approve"))
+    words_told = shlex.split(command.replace('"..."', "fine"))
+    target.uv.veln_hook(*words_told[2:], check=True)
+    passed = target.install(demo, *words)
+    assert (passed.returncode, target.installed()) == (0, {"demo": "3.0"}), passed
