@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
+from uv_world import some
 
 from support.builders import make_sdist, make_wheel
 from support.gated import installed, releases, untouched, write_project
@@ -59,7 +60,7 @@ LISTS = {
 }
 
 
-@pytest.mark.parametrize("text", LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize("text", some(LISTS))
 def test_a_list_that_names_a_file(target: Target, demo: TlsIndex, home: Home, evil: Path, text: str) -> None:
     quoted = evil.as_uri().replace("evil-1.0", "%65vil-1.0")
     wanted = home.work / "requirements.txt"
@@ -202,7 +203,7 @@ REQUIREMENTS = {
 }
 
 
-@pytest.mark.parametrize("text", REQUIREMENTS.values(), ids=REQUIREMENTS)
+@pytest.mark.parametrize("text", some(REQUIREMENTS))
 def test_requirements_of_a_project(newest: Uv, demo: TlsIndex, evil: Path, text: str) -> None:
     project = write_project(evil.parents[1], text.format(uri=evil.as_uri()))
     _blocked(newest.gated("sync", index=demo, cwd=project), project / ".venv")
@@ -217,7 +218,7 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+@pytest.mark.parametrize("source", some(SOURCES))
 def test_sources_of_a_project(newest: Uv, demo: TlsIndex, evil: Path, source: str) -> None:
     project = evil.parents[1]
     write_project(project, "evil", more=f"[tool.uv.sources]\n{source.format(uri=evil.as_uri())}\n")
@@ -231,7 +232,7 @@ TABLES = {
 }
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize("table", some(TABLES))
 def test_links_of_a_project(newest: Uv, demo: TlsIndex, evil: Path, table: str) -> None:
     project = evil.parents[1]
     write_project(project, "evil", more=table)
@@ -247,7 +248,7 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("odd", some(ODD))
 def test_directories_with_odd_names(newest: Uv, demo: TlsIndex, home: Home, odd: tuple[str, str]) -> None:
     table, directory = odd
     wheel = make_wheel(home.work / "proj" / directory, "evil", "1.0", EVIL)
@@ -310,7 +311,7 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+@pytest.mark.parametrize("spelling", some(SPELLINGS))
 def test_a_lock_that_somebody_has_written(
     newest: Uv, demo: TlsIndex, evil: Path, spelling: tuple[str, str]
 ) -> None:

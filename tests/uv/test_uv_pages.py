@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from uv_world import Target
+from uv_world import Target, some
 
 from support.builders import make_wheel
 from support.gated import releases, untouched
@@ -165,7 +165,7 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("body", some(BODIES))
 def test_pages_that_are_none(target: Target, demo: TlsIndex, body: bytes) -> None:
     demo.faults["/simple/demo/"] = Fault(body=body)
     target.fails(demo, "demo")
@@ -190,7 +190,7 @@ ENTRIES = {
 }
 
 
-@pytest.mark.parametrize("more", ENTRIES.values(), ids=ENTRIES)
+@pytest.mark.parametrize("more", some(ENTRIES))
 def test_an_age_that_is_made_up(target: Target, demo: TlsIndex, more: str) -> None:
     page = f'{{"meta": {{"api-version": "1.1"}}, "name": "demo", "files": [{_entry(demo, more)}]}}'
     demo.faults["/simple/demo/"] = Fault(body=page.encode())
@@ -229,6 +229,7 @@ def test_a_page_that_is_redirected_to_another_host(
     assert target.installed() == ({"demo": "1.0"} if result.returncode == 0 else {}), result
 
 
+@pytest.mark.slow
 def test_a_page_that_stalls(target: Target, demo: TlsIndex) -> None:
     demo.faults["/simple/"] = Fault(stall_after=50)
     target.fails(demo, "demo", env={**NO_RETRY, "UV_HTTP_TIMEOUT": "2"})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from support.gated import User, installed
 from support.pythons import find_python, newest_pair
@@ -73,6 +75,14 @@ class Uv(User):
     def user_cache(self) -> Path:
         """Return the directory that the user's own uv keeps things in."""
         return self.home.path / ".cache" / "uv"
+
+
+def some(table: dict[str, Any], count: int = 2) -> list[Any]:
+    """Return the parameters of a table, of which all but the first are ``slow``: unit tests have them all."""
+    return [
+        pytest.param(value, id=name, marks=() if number < count else pytest.mark.slow)
+        for number, (name, value) in enumerate(table.items())
+    ]
 
 
 class Target:

@@ -204,7 +204,7 @@ def local_paths(text: str, base: str) -> list[str]:
         spellings += [text, *([text.partition("#")[0]] if "#" in text else [])]
     found: dict[str, None] = {}
     for each in filter(None, spellings):
-        joined = os.path.join(base, each)
+        joined = os.path.join(base, f"/{each.lstrip('/')}" if each.startswith("/") else each)
         plain = os.path.normpath(joined)
         found[plain] = None
         if ".." in each and os.path.realpath(joined) != os.path.realpath(plain):
