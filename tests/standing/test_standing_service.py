@@ -34,11 +34,11 @@ def test_it_holds_what_is_young_and_says_for_whom(make_gate, demo):
     assert headers["content-type"] == "application/problem+json"
     assert "HOLD" in json.loads(body)["title"]
     assert untouched(demo)
-    (line,) = gate.told("hold", asked="file")
+    (line,) = gate.wait_for("hold", asked="file")
     assert (line["client"], line["project"], line["version"]) == ("127.0.0.1", "demo", "2.0")
     assert "min ago" in line["reason"]
     assert line["opens_at"]
-    assert gate.told("hold", asked="page", project="demo", version="2.0")
+    assert gate.wait_for("hold", asked="page", project="demo", version="2.0")
 
 
 def test_the_same_page_is_told_once_to_each_client(make_gate, demo):
@@ -47,7 +47,10 @@ def test_the_same_page_is_told_once_to_each_client(make_gate, demo):
         for _ in range(3):
             with gate.client(source=source) as client:
                 assert client.get(f"{demo.url}demo/")[0] == 200
-    assert sorted(line["client"] for line in gate.told("hold", asked="page")) == ["127.0.0.1", "127.0.0.3"]
+    assert sorted(line["client"] for line in gate.wait_for("hold", 2, asked="page")) == [
+        "127.0.0.1",
+        "127.0.0.3",
+    ]
 
 
 def test_what_an_archive_does_is_blocked_for_everybody(make_gate, index, tmp_path):
@@ -197,7 +200,7 @@ def test_a_download_that_never_ends_is_cut_off(make_gate, index, tmp_path):
         assert gate.process.wait(SECONDS) == 0
         with pytest.raises((OSError, HTTPException)):  # an end that could be believed would be worse
             response.read()
-    assert gate.told("cut-off")
+    assert gate.wait_for("cut-off")
 
 
 def test_idle_clients_don_t_keep_it_from_ending(make_gate, demo):

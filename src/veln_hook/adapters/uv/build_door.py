@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _CREDENTIALS = struct.Struct("3i")  # struct ucred of unix(7): process, user, group
 _MAX_BYTES = 1 << 23  # as much as a command line and an environment may have (execve(2): 6 MiB)
 _SECONDS = 60.0
+_WAITING = 1024
+"""Steps that may wait to be let in; a socket with a timeout is refused where there is no room."""
 _AT_ONCE = 64
 _MADE = b"made\0"
 
@@ -88,7 +90,7 @@ class Door:
         self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._door.bind(path)
-            self._door.listen()
+            self._door.listen(_WAITING)
         except OSError:
             self._door.close()
             raise
