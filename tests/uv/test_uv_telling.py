@@ -44,7 +44,7 @@ def test_quiet(target: Target, demo: TlsIndex) -> None:
     silent = target.install(demo, "-q", "demo")
     assert silent.returncode == 0, silent
     assert "HOLD  demo 2.0" in silent.stderr, silent
-    if target.uv.numbers < (0, 6):
+    if target.uv.version.startswith("0.5."):
         return  # it takes no second -q
     quieter = target.install(demo, "-qq", "--reinstall", "demo")
     assert (quieter.returncode, quieter.out) == (0, ""), quieter
