@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
 
@@ -298,6 +299,14 @@ class ExitStatus(enum.IntEnum):
     """EX_NOPERM: a HOLD that only a person lifts."""
     BROKEN = 78
     """EX_CONFIG: our own failure, or a policy that can't be read."""
+
+
+_STRICTEST_FIRST = (ExitStatus.BROKEN, ExitStatus.BLOCKED, ExitStatus.NEEDS_REVIEW, ExitStatus.HELD)
+
+
+def strictest(statuses: Collection[ExitStatus]) -> ExitStatus:
+    """Return the exit status that counts where several apply: 78, 1, 77, 75 (docs/cli.md); OK if none does."""
+    return next((status for status in _STRICTEST_FIRST if status in statuses), ExitStatus.OK)
 
 
 def exit_status(verdicts: list[Verdict]) -> ExitStatus:

@@ -19,7 +19,7 @@ from veln_hook.adapters.uv.runs import Plan, RunLine
 from veln_hook.cli import foreground
 from veln_hook.cli.gated import Gate, Openings, Story, story, tell
 from veln_hook.errors import SandboxError, UsageError
-from veln_hook.model import ExitStatus, exit_status
+from veln_hook.model import ExitStatus, exit_status, strictest
 from veln_hook.report.wording import printable
 from veln_hook.sandbox import ladder
 from veln_hook.store import open_store
@@ -40,7 +40,6 @@ _SILENT = 2
 """So many ``-q`` tell uv to say nothing at all."""
 _KEEPS = ("build",)
 """What builds for the user, and installs nothing but build requirements."""
-_STRICTEST = (ExitStatus.BROKEN, ExitStatus.BLOCKED, ExitStatus.NEEDS_REVIEW, ExitStatus.HELD)
 
 
 class Ended(NamedTuple):
@@ -192,8 +191,7 @@ class Guarded:
         """
         if os.WIFSIGNALED(status):
             return Ended(killed=status)
-        asked = {*beside, held if status else ExitStatus.OK}
-        ours = next((each for each in _STRICTEST if each in asked), ExitStatus.OK)
+        ours = strictest({*beside, held if status else ExitStatus.OK})
         code = int(ours) or os.WEXITSTATUS(status)
         if code or not plan.second:
             return Ended(code)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from veln_hook.index_proxy.candidates import order_of
 from veln_hook.index_proxy.judging import decided
-from veln_hook.model import Candidate, Decision, ExitStatus, Verdict, exit_status
+from veln_hook.model import Candidate, Decision, ExitStatus, Verdict, exit_status, strictest
 from veln_hook.source.baseline import version_of
 
 if TYPE_CHECKING:
@@ -154,9 +154,7 @@ class Ledger:
         """Return the exit status of a command that failed; OK if it failed for its own reasons."""
         judged = exit_status([each.verdict for each in self.told() if not each.verdict.passes])
         with self._lock:
-            asked = {judged, *self._failures}
-        order = (ExitStatus.BROKEN, ExitStatus.BLOCKED, ExitStatus.NEEDS_REVIEW, ExitStatus.HELD)
-        return next((status for status in order if status in asked), ExitStatus.OK)
+            return strictest({judged, *self._failures})
 
     def record(self, guard: Guard) -> None:
         """Write what a person is told of candidates to the log, and that this machine wanted them; each once.

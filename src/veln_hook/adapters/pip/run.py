@@ -22,7 +22,7 @@ from veln_hook.adapters.pip import previous
 from veln_hook.errors import PolicyError, VelnHookError
 from veln_hook.guard import Guard
 from veln_hook.index import strip_credentials
-from veln_hook.model import Candidate, Decision, ExitStatus, Verdict, VerdictRecord, exit_status
+from veln_hook.model import Candidate, Decision, ExitStatus, Verdict, VerdictRecord, exit_status, strictest
 from veln_hook.policy.loading import PolicySources, load_policy
 from veln_hook.policy.switch import SwitchState, asks_for_off, switch_state
 from veln_hook.report.wording import printable, tell
@@ -162,9 +162,7 @@ class Run:
 
     def exit_status(self) -> ExitStatus:
         """Return the exit status of a run that failed; OK if it failed for pip's own reasons."""
-        order = (ExitStatus.BROKEN, ExitStatus.BLOCKED, ExitStatus.NEEDS_REVIEW, ExitStatus.HELD)
-        asked = {self.status, exit_status(self.refusals)}
-        return next((status for status in order if status in asked), ExitStatus.OK)
+        return strictest({self.status, exit_status(self.refusals)})
 
     def tell_slow(self, archive: Archive) -> None:
         """Print what is being read, the way pip prints, where it takes a while."""
@@ -325,14 +323,7 @@ def refusal(prefix: str, message: str, status: ExitStatus) -> Exception:
     # Paths and names in it can come from anybody.
     message = "\n".join(printable(line, limit=None) for line in message.split("\n"))
     if _current is not None:
-        order = (
-            ExitStatus.OK,
-            ExitStatus.HELD,
-            ExitStatus.NEEDS_REVIEW,
-            ExitStatus.BLOCKED,
-            ExitStatus.BROKEN,
-        )
-        _current.status = max(_current.status, status, key=order.index)
+        _current.status = strictest({_current.status, status})
         _current.messages.append(message)
     error: Exception = _refusal_type(prefix)(message)
     return error

@@ -25,7 +25,7 @@ from veln_hook.adapters.uv.build_door import Become, GoOn, Stop
 from veln_hook.adapters.uv.build_step import NotAStepError
 from veln_hook.adapters.uv.judging import Judging
 from veln_hook.errors import ArchiveError, SandboxError
-from veln_hook.model import ExitStatus
+from veln_hook.model import ExitStatus, strictest
 from veln_hook.report.wording import printable, tell
 from veln_hook.sandbox import environment, hiding, ladder
 from veln_hook.sandbox.client import Launch
@@ -153,9 +153,7 @@ class Builds:
         found = set(self._stopped.values())
         if any(not ended.report.confined for ended in self._ended):
             found.add(ExitStatus.BROKEN)
-        # The order where several apply: docs/cli.md.
-        order = (ExitStatus.BROKEN, ExitStatus.BLOCKED, ExitStatus.NEEDS_REVIEW)
-        return next((status for status in order if status in found), ExitStatus.OK)
+        return strictest(found)
 
     def lines(self, *, failed: bool) -> list[str]:
         """Return what there is to tell of the builds, once uv has ended.
