@@ -305,7 +305,7 @@ _STRICTEST_FIRST = (ExitStatus.BROKEN, ExitStatus.BLOCKED, ExitStatus.NEEDS_REVI
 
 
 def strictest(statuses: Collection[ExitStatus]) -> ExitStatus:
-    """Return the exit status that counts where several apply: 78, 1, 77, 75 (docs/cli.md); OK if none does."""
+    """Return the exit status that counts where several apply: 78, 1, 77, 75; OK if there is none."""
     return next((status for status in _STRICTEST_FIRST if status in statuses), ExitStatus.OK)
 
 

@@ -17,9 +17,10 @@ from veln_hook.adapters.uv import cache as caches
 from veln_hook.adapters.uv.finding import is_shim
 from veln_hook.cli import foreground
 from veln_hook.cli.gated import Gate, Openings, story, tell
-from veln_hook.cli.switching import is_off, policy_and_switch
+from veln_hook.cli.switching import is_off
 from veln_hook.errors import SandboxError, UsageError
 from veln_hook.gate import extra
+from veln_hook.policy.switch import policy_and_switch
 from veln_hook.report.wording import printable
 from veln_hook.sandbox import ladder
 from veln_hook.store import open_store

@@ -39,7 +39,8 @@ def run(invocation: Invocation) -> NoReturn:
     arguments = (*line.head, *line.words)
     if line.way == PASS:
         become(uv, arguments, os.environ)
-    from veln_hook.cli.switching import is_off, policy_and_switch  # noqa: PLC0415 - what passes pays for nothing
+    from veln_hook.cli.switching import is_off  # noqa: PLC0415 - what passes pays for nothing
+    from veln_hook.policy.switch import policy_and_switch  # noqa: PLC0415 - as above
 
     policy, switch = policy_and_switch(os.environ)
     if is_off(switch, policy, (args.command, *words), invocation.console):

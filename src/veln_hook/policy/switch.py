@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from veln_hook.errors import PolicyError
+from veln_hook.policy.loading import PolicySources, load_policy
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,3 +38,24 @@ def switch_state(environ: Mapping[str, str], policy: Policy) -> SwitchState:
     if policy.is_locked("switch"):
         return SwitchState(off=False, refused=True, locked_by=policy.locked_by("switch"))
     return SwitchState(off=True, refused=False, locked_by="")
+
+
+def policy_and_switch(environ: Mapping[str, str]) -> tuple[Policy, SwitchState]:
+    """Read the policy, and whether protection is switched off.
+
+    Raises:
+        PolicyError: The policy can't be read, and nothing is switched off.
+    """
+    try:
+        policy = load_policy(environ=environ)
+    except PolicyError:
+        # A project's broken file, or a broken variable, must not take the documented way around away;
+        # whether it is locked is for the administrators' and the user's files to say.
+        if not asks_for_off(environ):
+            raise
+        policy = load_policy(environ={}, sources=PolicySources(environment=None, project=None))
+        switch = switch_state(environ, policy)
+        if not switch.off:
+            raise
+        return policy, switch
+    return policy, switch_state(environ, policy)

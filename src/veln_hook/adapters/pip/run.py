@@ -10,21 +10,19 @@ import atexit
 import contextlib
 import logging
 import os
-import re
 import shlex
 import sys
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from veln_hook import clock
 from veln_hook.adapters.pip import previous
-from veln_hook.errors import PolicyError, VelnHookError
+from veln_hook.errors import VelnHookError
 from veln_hook.guard import Guard
 from veln_hook.index import strip_credentials
-from veln_hook.model import Candidate, Decision, ExitStatus, Verdict, VerdictRecord, exit_status, strictest
-from veln_hook.policy.loading import PolicySources, load_policy
-from veln_hook.policy.switch import SwitchState, asks_for_off, switch_state
+from veln_hook.model import Candidate, ExitStatus, Verdict, exit_status, strictest
+from veln_hook.policy.switch import policy_and_switch
+from veln_hook.report.switching import switched_off
 from veln_hook.report.wording import printable, tell
 from veln_hook.store import open_store
 
@@ -37,10 +35,6 @@ if TYPE_CHECKING:
     from veln_hook.store import Store
 
 logger = logging.getLogger("veln_hook")
-_HARMLESS = re.compile(
-    r"--?[a-zA-Z-]+|[a-zA-Z0-9._-]+(\[[a-zA-Z0-9._,-]*\])?([=<>!~]=[0-9a-zA-Z.,*+!=<>~]*)?"
-)
-"""An option without its value, or a project with extras and versions."""
 
 
 class StoppedError(VelnHookError):
@@ -225,7 +219,7 @@ def begin(prefix: str) -> Run:
 
 
 def _prepare(run: Run) -> None:
-    policy, switch = _policy_and_switch()
+    policy, switch = policy_and_switch(os.environ)
     run.policy = policy
     store = run.store = open_store(policy.store_url)
     if switch.refused:
@@ -235,7 +229,7 @@ def _prepare(run: Run) -> None:
         logger.warning("veln-hook: switched off by VELN_HOOK=off; nothing of this run is judged")
         # A store that fails is no reason to refuse what was switched off.
         with contextlib.suppress(VelnHookError):
-            store.record([_switched_off()])
+            store.record([switched_off(["pip", *sys.argv[1:]])])
         return
     for setting in policy.ignored:
         logger.warning(
@@ -259,39 +253,6 @@ def _prepare(run: Run) -> None:
 def _close() -> None:
     if _current is not None:
         _current.close()
-
-
-def _policy_and_switch() -> tuple[Policy, SwitchState]:
-    try:
-        policy = load_policy(environ=os.environ)
-    except PolicyError:
-        # A project's broken file, or a broken variable, must not take the documented way around away;
-        # whether it is locked is for the administrators' and the user's files to say.
-        if not asks_for_off(os.environ):
-            raise
-        policy = load_policy(environ={}, sources=PolicySources(environment=None, project=None))
-        switch = switch_state(os.environ, policy)
-        if not switch.off:
-            raise
-        return policy, switch
-    return policy, switch_state(os.environ, policy)
-
-
-def _switched_off() -> VerdictRecord:
-    # Names and versions only: URLs and the values of options can hold passwords.
-    words = [word if _HARMLESS.fullmatch(word) else "..." for word in sys.argv[1:]]
-    return VerdictRecord(
-        at=clock.now(),
-        decision=Decision.ALLOW,
-        stage="switch",
-        project="",
-        version="",
-        filename="",
-        sha256="",
-        index="",
-        reason=f"VELN_HOOK=off: pip {printable(' '.join(words))}",
-        author=os.environ.get("USER", "") or str(os.getuid() if hasattr(os, "getuid") else ""),
-    )
 
 
 @contextlib.contextmanager
