@@ -27,7 +27,7 @@ from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT
 from veln_hook.gate.intercept import Interceptor
 from veln_hook.model import Candidate, Decision, ExitStatus
 from veln_hook.report import json_form
-from veln_hook.report.wording import printable
+from veln_hook.report.wording import printable, tell_lifted
 from veln_hook.sandbox import net_only
 
 if TYPE_CHECKING:
@@ -200,12 +200,6 @@ class Gate:
             os.close(route)
         return child.wait()
 
-    @property
-    def is_walled(self) -> bool:
-        """Whether commands have a network of their own."""
-        self._looking.join()
-        return self._walls is not None and self._walls.works
-
     def lines(self) -> list[str]:
         """Return what else there is to tell: what was refused, our own failures, who distrusts the gate."""
         found = [] if self.ledger is None else self.ledger.notes()
@@ -268,20 +262,12 @@ def tell(console: Console, policy: Policy, what: Story, *, silent: bool = False)
             console.verdict(verdict, instead=instead, approve=_approve(verdict, policy))
     if silent:
         return
-    for line in filter(None, map(_lifted, what.lifted)):
+    for line in filter(None, map(tell_lifted, what.lifted)):
         console.note(line)
     for line in what.lines[:_MAX_LINES]:
         console.line(line)
     if len(what.lines) > _MAX_LINES:
         console.line(f"veln-hook: and {len(what.lines) - _MAX_LINES} more of the kind")
-
-
-def _lifted(verdict: Verdict) -> str:
-    approval = verdict.approval
-    word = f"approval {approval.id}: {approval.reason}" if approval else ""
-    if verdict.exception:
-        word = f"an exception of the policy: {verdict.exception}"
-    return f"veln-hook: {printable(verdict.subject.release)} passes by {printable(word)}" if word else ""
 
 
 def _approve(verdict: Verdict, policy: Policy) -> str | None:

@@ -20,7 +20,7 @@ from veln_hook.cli import foreground
 from veln_hook.cli.gated import Gate, Openings, Story, story, tell
 from veln_hook.errors import SandboxError, UsageError
 from veln_hook.model import ExitStatus, exit_status, strictest
-from veln_hook.report.wording import printable
+from veln_hook.report.wording import printable, tell_slow
 from veln_hook.sandbox import ladder
 from veln_hook.store import open_store
 
@@ -268,8 +268,7 @@ class Guarded:
             self._stdin_path = ""
 
     def _on_slow(self, archive: Archive) -> None:
-        name = f"{archive.project}-{archive.version}" if archive.project else archive.filename
-        self._console.progress(f"veln-hook: reading {name.rstrip('-')} ...")
+        self._console.progress(tell_slow(archive))
 
 
 def _serving(urls: Sequence[str]) -> Callable[[Responder], Responder]:

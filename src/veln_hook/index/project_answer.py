@@ -107,15 +107,6 @@ class ProjectAnswer:
         return [self._data["urls"], *(self._data.get("releases") or {}).values()]
 
 
-def filter_project_api(content: bytes, names_to_drop: Collection[str]) -> bytes:
-    """Return an answer of the API less some files; see ``ProjectAnswer.without``.
-
-    Raises:
-        ValueError: It is no such answer.
-    """
-    return ProjectAnswer.parse(content).without(names_to_drop)
-
-
 def _is_answer(data: object) -> bool:
     if not isinstance(data, dict) or not isinstance(data.get("info"), dict):
         return False

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from veln_hook.model import Candidate, Decision
 
 if TYPE_CHECKING:
-    from veln_hook.model import Finding, Subject, Verdict
+    from veln_hook.model import Archive, Finding, Subject, Verdict
 
 _INDENT = "      "
 _PYPI_HOSTS = ("pypi.org", "files.pythonhosted.org", "test.pypi.org")
@@ -65,6 +65,21 @@ def tell(
         if subject.sha256:
             lines.append(f"{_INDENT}sha256   {subject.sha256}")
     return lines
+
+
+def tell_lifted(verdict: Verdict) -> str:
+    """Return the line about a release that passes since a person or the policy says so; empty for others."""
+    approval = verdict.approval
+    word = f"approval {approval.id}: {approval.reason}" if approval else ""
+    if verdict.exception:
+        word = f"an exception of the policy: {verdict.exception}"
+    return f"veln-hook: {printable(verdict.subject.release)} passes by {printable(word)}" if word else ""
+
+
+def tell_slow(archive: Archive) -> str:
+    """Return the line about an archive that takes a while to be read."""
+    name = f"{archive.project}-{archive.version}" if archive.project else archive.filename
+    return f"veln-hook: reading {printable(name.rstrip('-'))} ..."
 
 
 def review_link(subject: Subject) -> str:

@@ -53,9 +53,9 @@ def test_the_block_comes_and_goes_byte_for_byte(tmp_path, name, text):
     script = tmp_path / name
     script.write_bytes(text)
     script.chmod(0o640)
-    assert not activation.is_patched(script)
+    assert activation.patched(script) != script.read_bytes()
     assert activation.replace(script, activation.patched(script))
-    assert activation.is_patched(script)
+    assert activation.patched(script) == script.read_bytes()
     assert script.read_bytes().startswith(text)
     once = script.read_bytes()
     assert not activation.replace(script, activation.patched(script))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from veln_hook.index.limits import MAX_PAGE
-from veln_hook.index.project_answer import ProjectAnswer, filter_project_api
+from veln_hook.index.project_answer import ProjectAnswer
 
 
 def file(name, uploaded="2026-05-01T12:00:00.123456Z", **more):
@@ -44,7 +44,7 @@ def encoded(data):
 
 
 def left(data, *names):
-    return json.loads(filter_project_api(encoded(data), names))
+    return json.loads(ProjectAnswer.parse(encoded(data)).without(names))
 
 
 def test_an_answer_tells_its_files():
@@ -131,7 +131,7 @@ def test_a_file_of_which_two_things_are_told_is_flawed(odd):
 )  # fmt: skip
 def test_what_is_no_answer_is_a_value_error(body):
     with pytest.raises(ValueError):
-        filter_project_api(body, {"demo-1.0.zip"})
+        ProjectAnswer.parse(body).without({"demo-1.0.zip"})
 
 
 _versions = st.sampled_from(["0.1", "1.0", "2.0", "3.0rc1", "4.0.dev1", "odd"])
@@ -148,7 +148,7 @@ def test_whatever_is_dropped_none_of_it_is_left_and_all_else_is(releases, curren
     body = encoded({"info": info(current), "urls": files.get(current, []), "releases": files})
     names = {each["filename"] for group in files.values() for each in group}
     dropped = data.draw(st.sets(st.sampled_from(sorted(names)))) if names else set()
-    rest = json.loads(filter_project_api(body, dropped))
+    rest = json.loads(ProjectAnswer.parse(body).without(dropped))
     assert {each["filename"] for group in rest["releases"].values() for each in group} == names - dropped
     assert {each["filename"] for each in rest["urls"]} <= names - dropped
     assert rest["urls"] == rest["releases"].get(rest["info"]["version"], [])

@@ -23,7 +23,7 @@ from veln_hook.index import strip_credentials
 from veln_hook.model import Candidate, ExitStatus, Verdict, exit_status, strictest
 from veln_hook.policy.switch import policy_and_switch
 from veln_hook.report.switching import switched_off
-from veln_hook.report.wording import printable, tell
+from veln_hook.report.wording import printable, tell, tell_lifted, tell_slow
 from veln_hook.store import open_store
 
 if TYPE_CHECKING:
@@ -123,13 +123,10 @@ class Run:
 
     def tell_lifted(self, verdict: Verdict) -> None:
         """Print that a release passes because a person or the policy said so, once."""
-        approval = verdict.approval
-        word = f"approval {approval.id}: {approval.reason}" if approval else ""
-        if verdict.exception:
-            word = f"an exception of the policy: {verdict.exception}"
-        if word and ("lifted", verdict.subject.release) not in self.told:
+        line = tell_lifted(verdict)
+        if line and ("lifted", verdict.subject.release) not in self.told:
             self.told.add(("lifted", verdict.subject.release))
-            logger.info("veln-hook: %s passes by %s", printable(verdict.subject.release), printable(word))
+            logger.info("%s", line)
 
     def refuse(self, verdicts: Sequence[Verdict], *, note: str = "") -> StoppedError:
         """Return the error that ends this run because of ``verdicts``; the caller raises it."""
@@ -160,8 +157,7 @@ class Run:
 
     def tell_slow(self, archive: Archive) -> None:
         """Print what is being read, the way pip prints, where it takes a while."""
-        name = f"{archive.project}-{archive.version}" if archive.project else archive.filename
-        logger.info("veln-hook: reading %s ...", printable(name.rstrip("-")))
+        logger.info("%s", tell_slow(archive))
 
     def close(self) -> None:
         """Release the store, and end the process that reads code."""

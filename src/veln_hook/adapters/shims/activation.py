@@ -70,15 +70,6 @@ def scripts(environment: Path) -> list[Path]:
     return [path for path in found if path.is_file() and not path.is_symlink()]
 
 
-def is_patched(script: Path) -> bool:
-    """Tell whether the block is in a script, as this version writes it.
-
-    Raises:
-        OSError: It can't be read.
-    """
-    return _block(script) in _read(script)
-
-
 def patched(script: Path) -> bytes:
     """Return what a script is with the block, an older block having been taken away.
 

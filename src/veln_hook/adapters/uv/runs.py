@@ -88,11 +88,6 @@ class RunLine:
         """Whether uv is told to fetch nothing."""
         return self._last(_OFFLINE) == "--offline"
 
-    @property
-    def without_cache(self) -> bool:
-        """Whether a cache of its own is wanted for this one command, which two steps can't share."""
-        return self.words.has(*_NO_CACHE) or self._head.has(*_NO_CACHE)
-
     def script(self) -> Script | None:
         """Return the Python file that uv will run and read.
 
