@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 from veln_hook import clock
 from veln_hook.adapters.installers import environment
 from veln_hook.adapters.installers.indexes import sources_for
+from veln_hook.adapters.shims import is_shim
 from veln_hook.adapters.uv import cache as caches
-from veln_hook.adapters.uv.finding import is_shim
 from veln_hook.cli import foreground
 from veln_hook.cli.gated import Gate, Openings, story, tell
 from veln_hook.cli.switching import is_off

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from support import shells
-from veln_hook.adapters.shims import places
+from veln_hook.adapters.shims import HEAD, WORDS, is_shim, places
 from veln_hook.adapters.shims.passing import TOOLS
-from veln_hook.adapters.shims.script import HEAD, MARK, MAX_DEPTH, WORDS, shim
-from veln_hook.adapters.uv import commands, finding
+from veln_hook.adapters.shims.script import MARK, MAX_DEPTH, shim
+from veln_hook.adapters.uv import commands
 
 RECORDER = '#!/bin/sh\nprintf "%s\\n" {name} "$@"\n'
 
@@ -403,10 +403,9 @@ def test_a_shim_for_one_program(world, shell):
 def test_a_shim_is_known_by_its_head(world, tool):
     text = (world.home / tool).read_bytes()
     assert WORDS in text[:HEAD]
-    assert places.is_shim(str(world.home / tool))
-    assert finding.is_shim(str(world.home / tool))
+    assert is_shim(str(world.home / tool))
     assert (world.home / MARK).exists()
-    assert not places.is_shim(str(world.bin / tool))
+    assert not is_shim(str(world.bin / tool))
 
 
 def test_the_head_has_the_words_whatever_the_paths_are():

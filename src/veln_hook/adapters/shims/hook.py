@@ -15,7 +15,7 @@ import os
 import sys
 
 from veln_hook import _startup
-from veln_hook.adapters.shims import places
+from veln_hook.adapters.shims import is_shim, places
 from veln_hook.adapters.shims.script import shim
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ def shim_for(real: str) -> str:
     Raises:
         OSError: There is no place to put it.
     """
-    if places.is_shim(real):
+    if is_shim(real):
         return real
     real = os.path.abspath(real)
     problem = None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from veln_hook import paths
-from veln_hook.adapters.shims import activation, places
+from veln_hook.adapters.shims import activation, is_shim, places
 from veln_hook.adapters.shims.passing import ALWAYS, TOOLS
 from veln_hook.adapters.shims.script import MARK, shim
 from veln_hook.errors import UsageError
@@ -101,7 +101,7 @@ def install(place: Where, tools: Iterable[str]) -> list[Step]:
     steps = [_step(place.home / MARK, OTHER, b"")]
     for tool in tools:
         path = place.home / tool
-        if os.path.lexists(path) and (path.is_symlink() or not places.is_shim(str(path))):
+        if os.path.lexists(path) and (path.is_symlink() or not is_shim(str(path))):
             raise UsageError(
                 f"{path} is no shim of veln-hook's, and is left alone",
                 advice="Name another directory with --dir, or move the file away.",

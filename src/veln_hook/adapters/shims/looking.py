@@ -7,7 +7,7 @@ import re
 import shlex
 from typing import NamedTuple
 
-from veln_hook.adapters.shims import places
+from veln_hook.adapters.shims import is_shim, places
 
 
 class Look(NamedTuple):
@@ -38,8 +38,8 @@ def look(tool: str, path: str) -> Look:
     """
     found = [os.path.join(place, tool) for place in path.split(os.pathsep) if place]
     programs = [program for program in found if os.path.isfile(program) and os.access(program, os.X_OK)]
-    at = next((index for index, program in enumerate(programs) if places.is_shim(program)), len(programs))
-    behind = [program for program in programs[at + 1 :] if not places.is_shim(program)]
+    at = next((index for index, program in enumerate(programs) if is_shim(program)), len(programs))
+    behind = [program for program in programs[at + 1 :] if not is_shim(program)]
     return Look(
         tool,
         first=programs[0] if programs else "",

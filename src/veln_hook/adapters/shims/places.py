@@ -7,22 +7,14 @@ from __future__ import annotations
 
 import os
 
+from veln_hook.adapters.shims import HEAD, WORDS, is_shim
 from veln_hook.adapters.shims.passing import TOOLS
-from veln_hook.adapters.shims.script import HEAD, MARK, WORDS
+from veln_hook.adapters.shims.script import MARK
 
 OURS = "veln-hook"
 """The directory in an environment that holds the shims' own."""
 FOUND = "found"
 """The directory in it for the shims that ``uv.find_uv_bin`` returns."""
-
-
-def is_shim(path: str) -> bool:
-    """Tell whether a file is a shim; what can't be read is none."""
-    try:
-        with open(path, "rb") as file:
-            return WORDS in file.read(HEAD)
-    except OSError:
-        return False
 
 
 def content(path: str) -> bytes | None:

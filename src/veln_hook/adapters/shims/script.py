@@ -19,9 +19,6 @@ if TYPE_CHECKING:  # as ``typing`` has it, which takes longer to import than all
 
     from veln_hook.adapters.shims.passing import Tool
 
-WORDS = b"veln-hook shim"
-"""What the first ``HEAD`` bytes of every shim hold, and of no real uv."""
-HEAD = 200
 MARK = ".veln-hook-shims"
 """A file in every directory of shims, so that a shim need not read programs to know its kind."""
 MAX_DEPTH = 20

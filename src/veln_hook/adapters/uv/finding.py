@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from veln_hook.adapters.shims import is_shim
 from veln_hook.errors import UsageError
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
 VARIABLE = "VELN_HOOK_UV"
 """Names the real uv, where it isn't found."""
-SHIM_MARK = b"veln-hook shim"
-"""Stands in the first `SHIM_BYTES` of every shim of ours."""
-SHIM_BYTES = 200
 
 
 def find_uv(environ: Mapping[str, str], *, prefix: str = sys.prefix) -> str:
@@ -43,15 +41,6 @@ def find_uv(environ: Mapping[str, str], *, prefix: str = sys.prefix) -> str:
     raise UsageError(
         "there is no uv here", advice="Install it: python -m pip install uv, or https://docs.astral.sh/uv/"
     )
-
-
-def is_shim(path: str) -> bool:
-    """Tell whether a program is a shim of ours, which would only come back to us."""
-    try:
-        with open(path, "rb") as file:
-            return SHIM_MARK in file.read(SHIM_BYTES)
-    except OSError:
-        return False
 
 
 def _places(environ: Mapping[str, str], prefix: str) -> Iterator[str]:
