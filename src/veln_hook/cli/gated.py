@@ -17,6 +17,8 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from veln_hook import clock
+from veln_hook.adapters.uv import cache as caches
 from veln_hook.cli import foreground
 from veln_hook.cli.late import LateJudging, LateUpstream
 from veln_hook.errors import SandboxError
@@ -29,6 +31,7 @@ from veln_hook.model import Candidate, Decision, ExitStatus
 from veln_hook.report import json_form
 from veln_hook.report.wording import printable, tell_lifted
 from veln_hook.sandbox import net_only
+from veln_hook.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -218,6 +221,30 @@ class Gate:
 
     def _look_for_walls(self) -> None:
         self._walls = net_only.find()
+
+
+def cache_in(base: str, policy: Policy, *, needs: str) -> str:
+    """Return the cache for what the policy lets pass now; see ``adapters.uv.cache``.
+
+    Args:
+        base: Directory of all our caches.
+        policy: The settings in force.
+        needs: Who needs it, with the verb, for the advice where it can't be made.
+
+    Raises:
+        SandboxError: It can't be made.
+        StoreError: The store can't be used.
+    """
+    store = open_store(policy.store_url)
+    try:
+        return caches.cache_for(base, policy, store.approvals(), clock.now())
+    except OSError as error:
+        raise SandboxError(
+            f"{printable(base)}: the cache can't be made: {error.strerror or error}",
+            advice=f"{needs} a cache that holds only what was judged; make that directory writable.",
+        ) from error
+    finally:
+        store.close()
 
 
 class Story(NamedTuple):

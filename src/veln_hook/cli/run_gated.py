@@ -10,20 +10,18 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NoReturn
 
-from veln_hook import clock
 from veln_hook.adapters.installers import environment
 from veln_hook.adapters.installers.indexes import sources_for
 from veln_hook.adapters.shims import is_shim
 from veln_hook.adapters.uv import cache as caches
 from veln_hook.cli import foreground
-from veln_hook.cli.gated import Gate, Openings, story, tell
+from veln_hook.cli.gated import Gate, Openings, cache_in, story, tell
 from veln_hook.cli.switching import is_off
-from veln_hook.errors import SandboxError, UsageError
+from veln_hook.errors import UsageError
 from veln_hook.gate import extra
 from veln_hook.policy.switch import policy_and_switch
 from veln_hook.report.wording import printable
 from veln_hook.sandbox import ladder
-from veln_hook.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,7 +66,7 @@ def _guarded(argv: Sequence[str], policy: Policy, invocation: Invocation, wishes
     allow = tuple(dict.fromkeys((*policy.sandbox.allow_hosts, *wishes.allow)))
     openings = Openings(sources.indexes, sources.pages, sources.files, allow)
     base = environment.cache_dir(os.environ)
-    cache = _cache(base, policy)
+    cache = cache_in(base, policy, needs="Installers need")
 
     def made(place: Place) -> Mapping[str, str]:
         return environment.behind_gate(
@@ -82,19 +80,6 @@ def _guarded(argv: Sequence[str], policy: Policy, invocation: Invocation, wishes
     tell(invocation.console, policy, story(gate.ledger, gate.lines() if status else ()))
     caches.remove_unused(base, but=cache)
     return status, int(gate.exit_status())
-
-
-def _cache(base: str, policy: Policy) -> str:
-    store = open_store(policy.store_url)
-    try:
-        return caches.cache_for(base, policy, store.approvals(), clock.now())
-    except OSError as error:
-        raise SandboxError(
-            f"{printable(base)}: the cache can't be made: {error.strerror or error}",
-            advice="Installers need a cache that holds only what was judged; make that directory writable.",
-        ) from error
-    finally:
-        store.close()
 
 
 def _refuse_others(wishes: Wishes) -> None:

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Optional
 from urllib.parse import urlsplit
 
-from veln_hook import clock
 from veln_hook.adapters.uv import cache as caches
 from veln_hook.adapters.uv import environment, local, services, target
 from veln_hook.adapters.uv.builds import Builds
@@ -17,12 +16,11 @@ from veln_hook.adapters.uv.files import MAX_TEXT
 from veln_hook.adapters.uv.gathering import gather
 from veln_hook.adapters.uv.runs import Plan, RunLine
 from veln_hook.cli import foreground
-from veln_hook.cli.gated import Gate, Openings, Story, story, tell
-from veln_hook.errors import SandboxError, UsageError
+from veln_hook.cli.gated import Gate, Openings, Story, cache_in, story, tell
+from veln_hook.errors import UsageError
 from veln_hook.model import ExitStatus, exit_status, strictest
 from veln_hook.report.wording import printable, tell_slow
 from veln_hook.sandbox import ladder
-from veln_hook.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -116,7 +114,7 @@ class Guarded:
             tell(self._console, self._policy, Story([(verdict, "") for verdict in refused]), silent=silent)
             return Ended(exit_status(refused))
         base = environment.cache_dir(self._environ)
-        cache = self._cache(base)
+        cache = cache_in(base, self._policy, needs="uv needs")
         plan = self._plan(runs, known, cache, script.path if script is not None else "")
         ended = self._guarded(known, plan, cache, prefix, verdicts, silent=silent)
         caches.remove_unused(base, but=cache)
@@ -230,26 +228,9 @@ class Guarded:
 
     def _guard(self, prefix: str) -> Guard:
         """Return a guard with a store of its own; both are to be closed."""
-        from veln_hook.guard import Guard  # noqa: PLC0415 - as cli.late has it
+        from veln_hook.guard import open_guard  # noqa: PLC0415 - as cli.late has it
 
-        store = open_store(self._policy.store_url)
-        try:
-            return Guard(self._policy, store, prefix=prefix, on_slow=self._on_slow)
-        except BaseException:
-            store.close()
-            raise
-
-    def _cache(self, base: str) -> str:
-        store = open_store(self._policy.store_url)
-        try:
-            return caches.cache_for(base, self._policy, store.approvals(), clock.now())
-        except OSError as error:
-            raise SandboxError(
-                f"{printable(base)}: the cache can't be made: {error.strerror or error}",
-                advice="uv needs a cache that holds only what was judged; make that directory writable.",
-            ) from error
-        finally:
-            store.close()
+        return open_guard(self._policy, prefix=prefix, on_slow=self._on_slow)
 
     def _read_stdin(self) -> str:
         """Keep a script that comes on standard input in a file, for it is needed twice."""

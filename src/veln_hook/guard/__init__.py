@@ -7,6 +7,7 @@ nothing about a decision lives anywhere else.
 from __future__ import annotations
 
 from veln_hook.guard.candidates import Settled
+from veln_hook.guard.opening import open_guard
 from veln_hook.guard.orchestrator import Guard
 
-__all__ = ["Guard", "Settled"]
+__all__ = ["Guard", "Settled", "open_guard"]

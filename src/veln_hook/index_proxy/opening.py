@@ -6,13 +6,12 @@ import sys
 from typing import TYPE_CHECKING, Callable
 
 from veln_hook import clock
-from veln_hook.guard import Guard
+from veln_hook.guard import Guard, open_guard
 from veln_hook.index_proxy.judges import Judges
 from veln_hook.index_proxy.ledger import Ledger
 from veln_hook.index_proxy.previous import Previous
 from veln_hook.index_proxy.proxy import IndexProxy
 from veln_hook.index_proxy.spool import Spool
-from veln_hook.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,12 +62,7 @@ def open_index_proxy(
     previous = Previous(installed)
 
     def make() -> Guard:
-        opened = open_store(policy.store_url) if store is None else store()
-        try:
-            return Guard(policy, opened, prefix=prefix, now=now, baselines=previous, on_slow=on_slow)
-        except BaseException:
-            opened.close()
-            raise
+        return open_guard(policy, store=store, prefix=prefix, now=now, baselines=previous, on_slow=on_slow)
 
     return IndexProxy(
         Judges(make, threads),

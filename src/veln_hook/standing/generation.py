@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Callable, TypeVar
 
 from veln_hook.gate.allow import Rules
 from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT, read_url
-from veln_hook.guard import Guard
+from veln_hook.guard import Guard, open_guard
 from veln_hook.index_proxy.judges import Judges
 from veln_hook.index_proxy.previous import Previous
 from veln_hook.index_proxy.proxy import IndexProxy
 from veln_hook.index_proxy.spool import Spool
 from veln_hook.standing.sharing import SharedPages
 from veln_hook.standing.telling import TellingLedger
-from veln_hook.store import open_store
 
 if TYPE_CHECKING:
     from veln_hook.gate.exchange import Exchange
@@ -77,15 +76,7 @@ class Generation:
         self._directory = tempfile.mkdtemp(prefix="policy-", dir=directory)
         previous = Previous()
 
-        def make() -> Guard:
-            store = open_store(policy.store_url)
-            try:
-                return Guard(policy, store, baselines=previous)
-            except BaseException:
-                store.close()
-                raise
-
-        self._judges = CountingJudges(make)
+        self._judges = CountingJudges(lambda: open_guard(policy, baselines=previous))
         ledger = TellingLedger(log, figures)
         self._proxy = IndexProxy(
             self._judges,
