@@ -44,6 +44,25 @@ class Result:
     stdout: str
     stderr: str
 
+    @classmethod
+    def of(
+        cls, command: Sequence[str | Path], environ: Mapping[str, str], cwd: Path, timeout: float
+    ) -> Result:
+        """Run a command with nothing on its standard input; ``timeout`` is in seconds."""
+        words = tuple(map(str, command))
+        done = subprocess.run(
+            words,
+            env=environ,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
+            check=False,
+        )
+        return cls(words, done.returncode, done.stdout, done.stderr)
+
     @property
     def out(self) -> str:
         """Standard output, then standard error."""
@@ -256,18 +275,7 @@ class Env:
         environ = self.environ(index=index, online=online)
         if not protected:
             environ["VELN_HOOK"] = "off"
-        done = subprocess.run(
-            list(map(str, command)),
-            env={**environ, **(env or {})},
-            cwd=cwd or self.home.work,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-        result = Result(tuple(map(str, command)), done.returncode, done.stdout, done.stderr)
+        result = Result.of(command, {**environ, **(env or {})}, cwd or self.home.work, timeout)
         if check and result.returncode != 0:
             raise AssertionError(str(result))
         return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 from support.builders import make_wheel, normalized
@@ -69,18 +68,7 @@ class User:
         Raises:
             AssertionError: It failed though it must not, or Python of ours did.
         """
-        done = subprocess.run(
-            list(map(str, command)),
-            env={**self.environ(), **(env or {})},
-            cwd=cwd or self.home.work,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-        result = Result(tuple(map(str, command)), done.returncode, done.stdout, done.stderr)
+        result = Result.of(command, {**self.environ(), **(env or {})}, cwd or self.home.work, timeout)
         ours = "Traceback (most recent call last)" in result.stderr and "/veln_hook/" in result.stderr
         if ours or (check and result.returncode != 0):
             raise AssertionError(str(result))

@@ -20,7 +20,7 @@ from veln_hook.model import Decision, ExitStatus
 from veln_hook.policy.settings import SandboxPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from support.envs import Home
@@ -153,6 +153,14 @@ def test_modules_are_compiled_without_us(newest: Builder, tmp_path: Path) -> Non
 
 
 def test_where_the_door_is_shut_nothing_is_built(newest: Builder, tmp_path: Path) -> None:
+    told = _nothing_built(
+        newest, tmp_path, lambda made: os.unlink(os.path.join(os.path.dirname(made["PYTHONPATH"]), "door"))
+    )
+    assert "HOLD  the build can't be confined (FileNotFoundError" in told
+
+
+def _nothing_built(newest: Builder, tmp_path: Path, spoil: Callable[[dict[str, str]], object]) -> str:
+    """Build with an environment that was spoilt; return what was told, once it is clear that nothing ran."""
     marker = tmp_path / "ran"
     tree = make_tree(tmp_path, "demo", "1.0", marker=marker)
     environ = newest.environ()
@@ -160,7 +168,7 @@ def test_where_the_door_is_shut_nothing_is_built(newest: Builder, tmp_path: Path
         SandboxPolicy(), environ, cache=str(newest.cache), uv=str(newest.uv), guard=guards(newest.home)
     ) as builds:
         made = builds.environment({**environ, "UV_CACHE_DIR": str(newest.cache), "UV_OFFLINE": "1"})
-        os.unlink(os.path.join(os.path.dirname(made["PYTHONPATH"]), "door"))
+        spoil(made)
         done = subprocess.run(
             [newest.uv, "build", "--wheel", "--python", newest.python, tree],
             env=made,
@@ -169,8 +177,8 @@ def test_where_the_door_is_shut_nothing_is_built(newest: Builder, tmp_path: Path
             check=False,
         )
     assert done.returncode != 0, done
-    assert "HOLD  the build can't be confined (FileNotFoundError" in done.stderr, done
     assert not marker.exists()
+    return done.stderr
 
 
 def test_a_sandbox_that_fails_to_rise_runs_nothing(newest: Builder, tmp_path: Path, monkeypatch) -> None:
@@ -189,24 +197,8 @@ def _broken_launch(*args: object, **options: object) -> None:
 
 def test_a_python_that_comes_to_us_too_late_builds_nothing(newest: Builder, tmp_path: Path) -> None:
     """One that loads no category of warnings before ``site`` runs what is installed first."""
-    marker = tmp_path / "ran"
-    tree = make_tree(tmp_path, "demo", "1.0", marker=marker)
-    environ = newest.environ()
-    with Builds(
-        SandboxPolicy(), environ, cache=str(newest.cache), uv=str(newest.uv), guard=guards(newest.home)
-    ) as builds:
-        made = builds.environment({**environ, "UV_CACHE_DIR": str(newest.cache), "UV_OFFLINE": "1"})
-        del made["PYTHONWARNINGS"]
-        done = subprocess.run(
-            [newest.uv, "build", "--wheel", "--python", newest.python, tree],
-            env=made,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode != 0, done
-    assert "HOLD  this Python can't be confined" in done.stderr, done
-    assert not marker.exists()
+    told = _nothing_built(newest, tmp_path, lambda made: made.pop("PYTHONWARNINGS"))
+    assert "HOLD  this Python can't be confined" in told
 
 
 # --- machines without a sandbox --------------------------------------------------------------------------------

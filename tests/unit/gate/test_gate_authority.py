@@ -12,22 +12,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from support.tls import shake
 from veln_hook import clock
 from veln_hook.gate import authority as module
 from veln_hook.gate.authority import Authority
-
-
-def shake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> ssl.SSLObject:
-    """Shake hands in memory; return the client's side."""
-    one, two = ssl.MemoryBIO(), ssl.MemoryBIO()
-    left = client.wrap_bio(one, two, server_hostname=name)
-    right = server.wrap_bio(two, one, server_side=True)
-    for side in (left, right, left, right):
-        try:
-            side.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-    return left
 
 
 def client(authority: Authority) -> ssl.SSLContext:
