@@ -6,7 +6,6 @@ import os
 import tempfile
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Optional
-from urllib.parse import urlsplit
 
 from veln_hook.adapters.uv import cache as caches
 from veln_hook.adapters.uv import environment, local, services, target
@@ -18,6 +17,7 @@ from veln_hook.adapters.uv.runs import Plan, RunLine
 from veln_hook.cli import foreground
 from veln_hook.cli.gated import Gate, Openings, Story, cache_in, story, tell
 from veln_hook.errors import UsageError
+from veln_hook.gate.hosts import hosts_of
 from veln_hook.model import ExitStatus, exit_status, strictest
 from veln_hook.report.wording import printable, tell_slow
 from veln_hook.sandbox import ladder
@@ -152,7 +152,7 @@ class Guarded:
                     uv=self._uv,
                     guard=lambda: self._guard(prefix),
                     installs=self._line.command != _KEEPS,
-                    index_hosts=lambda: _hosts(sources.indexes),
+                    index_hosts=lambda: hosts_of(sources.indexes),
                 )
             )
             gate = Gate(
@@ -254,16 +254,6 @@ class Guarded:
 
 def _serving(urls: Sequence[str]) -> Callable[[Responder], Responder]:
     return lambda inner: services.Services(inner, urls)
-
-
-def _hosts(urls: Mapping[str, None]) -> set[str]:
-    found = set()
-    for url in urls:
-        try:
-            found.add(urlsplit(url).hostname or "")
-        except ValueError:
-            continue
-    return found - {""}
 
 
 def _quietness(known: Gathered) -> int:

@@ -7,8 +7,13 @@ Pure. A host is a DNS name in lower case without the final dot, or an address as
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HTTPS_PORT = 443
 HTTP_PORT = 80
@@ -128,6 +133,18 @@ def read_http_url(text: str, scheme: str = "http") -> tuple[Target, str]:
     target = read_authority(rest[:end], HTTPS_PORT if scheme == "https" else HTTP_PORT)
     path = rest[end:]
     return target, path if path.startswith("/") else f"/{path}"
+
+
+def hosts_of(urls: Iterable[str]) -> set[str]:
+    """Return the hosts of URLs, as `read_host` reads them; the URLs may have credentials.
+
+    One without a host that can be read is left out.
+    """
+    found = set()
+    for url in urls:
+        with suppress(ValueError):
+            found.add(bracketed(read_host(bracketed(urlsplit(url).hostname or ""))))
+    return found
 
 
 class Url(NamedTuple):

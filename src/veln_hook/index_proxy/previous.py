@@ -15,7 +15,7 @@ from veln_hook.archive import describe_archive
 from veln_hook.index_proxy.headers import whole
 from veln_hook.model import Archive, Candidate, Origin
 from veln_hook.names import SDIST_SUFFIXES, likeness
-from veln_hook.source.baseline import version_of
+from veln_hook.source.baseline import FETCH_SECONDS, MAX_LOOKED_AT, fetch_limit, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("veln_hook")
 
-_SMALLEST_LIMIT = 100 << 20
-"""Bytes that may be fetched to compare with; for a big archive, twice its size."""
-_SECONDS = 120.0
-_LOOKED_AT = 20
-"""Releases whose candidates are judged before it is given up."""
 _OK = 200
 _TICK = 0.5
 """Seconds after which it is looked whether the gate is closing."""
@@ -86,7 +81,7 @@ class Previous:
         spooled = None
         if asking is not None and candidate is not None:
             logger.debug("veln-hook: fetching %s to compare with", candidate.url)
-            spooled = _fetch(asking, candidate, max(_SMALLEST_LIMIT, 2 * (archive.size or 0)))
+            spooled = _fetch(asking, candidate, fetch_limit(archive))
         if asking is None or spooled is None:
             yield None
             return
@@ -101,7 +96,7 @@ def _choice(asking: _Asking, archive: Archive, without: Collection[str]) -> Cand
     guard = asking.judges.guard()
     if guard is None:
         return None
-    for candidate in itertools.islice(_offers(asking.listings, archive), _LOOKED_AT):
+    for candidate in itertools.islice(_offers(asking.listings, archive), MAX_LOOKED_AT):
         if candidate.sha256 and candidate.sha256 not in without and guard.check_candidate(candidate).passes:
             return candidate
     return None
@@ -147,7 +142,7 @@ def _version_text(filename: str) -> str:
 def _fetch(asking: _Asking, candidate: Candidate, limit: int) -> Spooled | None:
     """Have the event loop fetch a file, and wait for it."""
     coming = asyncio.run_coroutine_threadsafe(_download(asking, candidate, limit), asking.loop)
-    until = time.monotonic() + _SECONDS
+    until = time.monotonic() + FETCH_SECONDS
     while True:
         try:
             return coming.result(timeout=_TICK)

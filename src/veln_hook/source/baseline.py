@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from veln_hook.source.facts import ArchiveFacts
     from veln_hook.store import Scan
 
+MAX_LOOKED_AT = 20
+"""Older files whose candidates are judged before a source gives up."""
+FETCH_SECONDS = 120.0
+"""How long a source may fetch one."""
+_SMALLEST_LIMIT = 100 << 20
 _FIRST = datetime.min.replace(tzinfo=timezone.utc)
 
 
@@ -54,6 +59,11 @@ class BaselineSource(Protocol):
             without: sha256 of files that are no use.
         """
         ...
+
+
+def fetch_limit(archive: Archive) -> int:
+    """Return how many bytes may be fetched to compare an archive with; for a big one, twice its size."""
+    return max(_SMALLEST_LIMIT, 2 * (archive.size or 0))
 
 
 def vouched_by(archive: Archive) -> str:

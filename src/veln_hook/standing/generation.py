@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, TypeVar
 
 from veln_hook.gate.allow import Rules
-from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT, read_url
+from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT, hosts_of
 from veln_hook.guard import Guard, open_guard
 from veln_hook.index_proxy.judges import Judges
 from veln_hook.index_proxy.previous import Previous
@@ -71,7 +71,7 @@ class Generation:
         rules = Rules(
             (*policy.sandbox.allow_hosts, *settings.allow),
             ports=(HTTP_PORT, HTTPS_PORT),
-            index_hosts=_hosts(indexes),
+            index_hosts=hosts_of(indexes),
         )
         self._directory = tempfile.mkdtemp(prefix="policy-", dir=directory)
         previous = Previous()
@@ -165,13 +165,3 @@ class Generation:
 
 def _nothing(guard: Guard) -> None:
     guard.store.info()
-
-
-def _hosts(urls: tuple[str, ...]) -> set[str]:
-    hosts = set()
-    for url in urls:
-        try:
-            hosts.add(read_url(url).target.host)
-        except ValueError:  # no index that could be asked
-            continue
-    return hosts

@@ -11,6 +11,7 @@ from veln_hook.gate.allow import INDEX_HOSTS, Allowlist, Rules
 from veln_hook.gate.hosts import (
     Target,
     host_field,
+    hosts_of,
     is_address,
     origin_of,
     read_authority,
@@ -256,3 +257,20 @@ def test_a_scheme_has_to_be_the_one_that_is_wanted():
     for text, scheme in (("http://a.org/", "https"), ("https://a.org/", "http")):
         with pytest.raises(ValueError, match="URL"):
             read_http_url(text, scheme)
+
+
+def test_the_hosts_of_indexes_can_be_told_whatever_else_their_urls_have():
+    urls = [
+        "https://u:secret@A.org./simple/",
+        "http://[::1]:8080/simple/",
+        "https://10.0.0.7/",
+        "file:///x",
+        "https://[",
+        "https://0x7f.1/",
+    ]
+    hosts = hosts_of(urls)
+    assert hosts == {"a.org", "[::1]", "10.0.0.7"}
+    rules = Rules(["a.org", "[::1]"], ports=[443], index_hosts=hosts)
+    for host in ("a.org", "::1", "10.0.0.7"):
+        with pytest.raises(RefusedError, match="is a package index"):
+            rules.check(host, 443)

@@ -17,7 +17,7 @@ from veln_hook.archive import describe_archive
 from veln_hook.index import strip_credentials
 from veln_hook.model import Archive, Candidate, Origin, Source
 from veln_hook.names import likeness
-from veln_hook.source.baseline import version_of
+from veln_hook.source.baseline import FETCH_SECONDS, MAX_LOOKED_AT, fetch_limit, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -29,11 +29,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("veln_hook")
 
-_SMALLEST_LIMIT = 100 << 20
-"""Bytes that may be fetched to compare with; for a big archive, twice its size."""
-_SECONDS = 120.0
-_LOOKED_AT = 20
-"""Releases whose candidates are judged before it is given up."""
 _OK = 200
 _CHUNK_BYTES = 1 << 16
 _ODD = re.compile(r"[^A-Za-z0-9._+!-]")
@@ -75,14 +70,14 @@ class Previous:
         finder, link, candidate = choice
         with tempfile.TemporaryDirectory(prefix="veln-hook-") as directory:
             path = os.path.join(directory, _ODD.sub("_", candidate.filename)[-200:])
-            limit = max(_SMALLEST_LIMIT, 2 * (archive.size or 0))
+            limit = fetch_limit(archive)
             session = finder._link_collector.session  # noqa: SLF001 - pip's, and how pip itself reaches it
             fetched = _fetch(session, link, path, candidate.sha256, limit)
             yield describe_archive(path, origin=Origin.FETCHED, candidate=candidate) if fetched else None
 
     def _choice(self, archive: Archive, without: Collection[str]) -> tuple[Any, Any, Candidate] | None:
         index = archive.candidate.index if archive.candidate is not None else ""
-        for offer in self._offers(archive)[:_LOOKED_AT]:
+        for offer in self._offers(archive)[:MAX_LOOKED_AT]:
             verdict = self._verdict(archive.project, offer)
             candidate = verdict.subject if verdict.passes else None
             if not isinstance(candidate, Candidate) or candidate.source is not Source.INDEX:
@@ -132,7 +127,7 @@ def _fetch(session: Any, link: Any, path: str, sha256: str, limit: int) -> bool:
     """Download a file; return whether it is what the index promises."""
     shown = strip_credentials(link.url_without_fragment)
     logger.debug("veln-hook: fetching %s to compare with", shown)
-    until = time.monotonic() + _SECONDS
+    until = time.monotonic() + FETCH_SECONDS
     digest, size = hashlib.sha256(), 0
     # A server that compressed what is compressed already would change its bytes.
     headers = {"Accept-Encoding": "identity"}
