@@ -8,22 +8,21 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from uv_builder import Builder, guards, probes
+from uv_builder import Builder, guards
 
-from support import uv_versions
 from support.builders import make_sdist, make_tree
 from support.hostile_builds import PYPROJECT
-from support.index_server import IndexServer
 from support.pythons import PYTHONS, find_python
 from veln_hook.adapters.uv.builds import Builds, leads_around
 from veln_hook.model import Decision, ExitStatus
 from veln_hook.policy.settings import SandboxPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from support.envs import Home
+    from support.index_server import IndexServer
 
 TELL = """
 import json, os, sys
@@ -34,35 +33,11 @@ print("TOLD", json.dumps({
 """
 
 
-@pytest.fixture(autouse=True)
-def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what is remembered of a uv away from the user's own."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "uv-state"))
-
-
-@pytest.fixture
-def newest(home: Home) -> Builder:
-    try:
-        uv = uv_versions.uv_bin(uv_versions.NEWEST) / "uv"
-    except uv_versions.NotHereError as error:
-        pytest.skip(str(error))
-    rung = next((name for name, probe in probes().items() if probe.works), "")
-    if not rung:
-        pytest.skip("this machine has no sandbox")
-    return Builder(uv, home, rung)
-
-
 @pytest.fixture
 def bare(newest: Builder) -> Builder:
     """A machine without any sandbox."""
     newest.rung = ""
     return newest
-
-
-@pytest.fixture
-def plain_index() -> Iterator[IndexServer]:
-    with IndexServer() as server:
-        yield server
 
 
 def _told(out: str) -> dict:

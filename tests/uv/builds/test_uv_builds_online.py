@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from support.envs import Home
 
 pytestmark = [pytest.mark.online, pytest.mark.slow]
 
@@ -36,26 +35,6 @@ name = "scmdemo"
 dynamic = ["version"]
 [tool.setuptools_scm]
 """
-
-
-@pytest.fixture(autouse=True)
-def _state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what is remembered of a uv away from the user's own."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "uv-state"))
-
-
-@pytest.fixture
-def make_builder(home: Home) -> Callable[[str, str], Builder]:
-    def make(version: str, rung: str) -> Builder:
-        try:
-            uv = uv_versions.uv_bin(version) / "uv"
-        except uv_versions.NotHereError as error:
-            pytest.skip(str(error))
-        if not (rung in probes() and probes()[rung].works):
-            pytest.skip(f"{rung} doesn't work on this machine")
-        return Builder(uv, home, rung)
-
-    return make
 
 
 def _strongest() -> str:
