@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import enum
 import sqlite3
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Optional
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BUSY_SECONDS = 10.0
+_ALONE_SECONDS = 10.0
+"""How long the others are waited for who use a store that is missing or damaged."""
+_TURN_SECONDS = 0.1
 _JOURNAL_LIMIT = 4 * 1024 * 1024
 """Bytes that a -wal keeps after a burst; the rest is given back."""
 
@@ -61,16 +65,21 @@ def to_write(path: Path, lock: files.StoreLock, *, thoroughly: bool = False) -> 
         UnwritableError: This process can't write it.
         StoreError: It could be somebody else's, is of a newer schema, or is being made for too long.
     """
-    if not thoroughly:
-        if not lock.shared():
-            raise StoreError(f"another process has been making {path} for too long", advice="Try again.")
-        found, connection = _look(path)
-        if found is _Found.CURRENT and connection is not None:
-            return connection
-        if connection is not None:
-            connection.close()
-    if not lock.exclusive():
-        raise files.UnwritableError(f"{path} is missing or damaged, and another process still uses it")
+    deadline = time.monotonic() + _ALONE_SECONDS
+    while True:
+        if not thoroughly:
+            if not lock.shared():
+                raise StoreError(f"another process has been making {path} for too long", advice="Try again.")
+            found, connection = _look(path)
+            if found is _Found.CURRENT and connection is not None:
+                return connection
+            if connection is not None:
+                connection.close()
+        if lock.exclusive(_TURN_SECONDS):
+            break
+        # Whoever made it meanwhile holds the lock as long as it is used: then another look finds it.
+        if time.monotonic() >= deadline:
+            raise files.UnwritableError(f"{path} is missing or damaged, and another process still uses it")
     found, connection = _look(path, thoroughly=thoroughly)
     if found is not _Found.CURRENT or connection is None:
         connection = _begin(path, connection)

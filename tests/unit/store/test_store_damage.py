@@ -13,7 +13,7 @@ import pytest
 from store_records import NOON, approval, environment, observation, record
 
 from veln_hook.errors import StoreError
-from veln_hook.store import ArchiveMemory, files, open_store
+from veln_hook.store import ArchiveMemory, connecting, files, open_store
 from veln_hook.store.sqlite import SqliteStore
 
 
@@ -164,7 +164,7 @@ def test_damage_that_shows_in_use_fails_that_call_and_not_the_next_run(path):
 
 
 def test_a_damaged_file_in_use_elsewhere_is_not_pulled_away(path, monkeypatch):
-    monkeypatch.setattr(files.StoreLock.exclusive, "__defaults__", (0.2,))
+    monkeypatch.setattr(connecting, "_ALONE_SECONDS", 0.2)
     fill(path)
     user = SqliteStore(path)
     not_a_database(path)

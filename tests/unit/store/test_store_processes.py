@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from store_records import environment
 
 from veln_hook.store import open_store
+from veln_hook.store.files import StoreLock
 
 WORKER = """
 import sys, time
@@ -81,6 +83,22 @@ def test_four_processes_lose_nothing(tmp_path, reopen):
         "store.sqlite3",
         "store.sqlite3.lock",
     ]
+
+
+def test_a_store_that_another_makes_meanwhile_and_keeps_open_is_used(tmp_path):
+    open_store(path=tmp_path / "made.sqlite3").close()
+    path = tmp_path / "store.sqlite3"
+    other = StoreLock(path.with_name("store.sqlite3.lock"))
+    assert other.shared()
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(open_store, path=path)
+        # By now it has found nothing, and waits to be alone, which it will never be.
+        time.sleep(0.3)
+        (tmp_path / "made.sqlite3").rename(path)
+        store = opening.result()
+    assert store.info().persistent
+    store.close()
+    other.release()
 
 
 @pytest.mark.slow
