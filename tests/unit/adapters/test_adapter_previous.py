@@ -12,6 +12,7 @@ import pytest
 from veln_hook.adapters.pip import previous
 from veln_hook.adapters.pip.run import Run
 from veln_hook.model import Archive, ArchiveKind, Candidate, Decision, Origin, Source, Verdict
+from veln_hook.source import baseline
 
 INDEX = "https://pypi.example/simple/"
 
@@ -164,14 +165,14 @@ def test_an_answer_that_is_no_file_is_none(offers):
 
 
 def test_a_flood_is_cut_off(offers, monkeypatch):
-    monkeypatch.setattr(previous, "_SMALLEST_LIMIT", 10)
+    monkeypatch.setattr(baseline, "_SMALLEST_LIMIT", 10)
     offers.add("1.0")
     assert offers.fetch() is None
     assert offers.fetch(size=100) == "demo-1.0-py3-none-any.whl"
 
 
 def test_a_trickle_is_cut_off(offers, monkeypatch):
-    monkeypatch.setattr(previous, "_SECONDS", -1)
+    monkeypatch.setattr(previous, "FETCH_SECONDS", -1)
     offers.add("1.0")
     assert offers.fetch() is None
 
