@@ -65,8 +65,8 @@ class LateJudging:
             return self._made
 
 
-class LateUpstream(Upstream):
-    """What asks servers; whom it trusts is read besides, in a thread of its own.
+class LateUpstream:
+    """A ``gate.exchange.Asker``; whom it trusts is read besides, in a thread of its own.
 
     Args:
         environ: The user's own, for proxies and certificates.

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from veln_hook.gate.context import Origin
     from veln_hook.gate.limits import Limits
-    from veln_hook.gate.turns import Turn
-    from veln_hook.gate.upstream import Upstream
+    from veln_hook.gate.turns import Body, Turn
 
 __all__ = ["Answer", "AnswerCutOffError", "Exchange", "Responder", "TooBigError", "UpstreamError"]
 
@@ -40,6 +39,30 @@ class _Passing:
         return self._length
 
 
+class Asker(Protocol):
+    """What asks servers: ``upstream.Upstream``, or what becomes one when it is needed."""
+
+    async def fetch(
+        self,
+        method: str,
+        url: str | Url,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        *,
+        body: Body | None = None,
+        chunked: bool = False,
+    ) -> Answer:
+        """Ask, and return the answer as soon as its head is there; see ``upstream.Upstream.fetch``.
+
+        Raises:
+            UpstreamError: There is none.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close what is kept. Nothing can be asked afterwards."""
+        ...
+
+
 class Exchange:
     """One request, until it is answered. To be used in the thread of its event loop only.
 
@@ -56,7 +79,7 @@ class Exchange:
         sent: How many bytes of it the client has been sent.
     """
 
-    def __init__(self, turn: Turn, upstream: Upstream, limits: Limits) -> None:
+    def __init__(self, turn: Turn, upstream: Asker, limits: Limits) -> None:
         """Answer a request that was read."""
         self._turn, self._upstream, self._limits = turn, upstream, limits
         self._http, self._client = turn.http, turn.client

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 
     from veln_hook.gate.authority import Authority
     from veln_hook.gate.context import Context, Origin
-    from veln_hook.gate.exchange import Responder
+    from veln_hook.gate.exchange import Asker, Responder
     from veln_hook.gate.limits import Limits
     from veln_hook.gate.stream import Stream
-    from veln_hook.gate.upstream import Upstream
 
 _TLS = bytes((HANDSHAKE,))
 # What OpenSSL calls the alerts by which a client refuses a certificate (RFC 8446 section 6.2).
@@ -47,7 +46,7 @@ class Interceptor:
         self,
         responder: Responder,
         authority: Authority,
-        upstream: Upstream,
+        upstream: Asker,
         *,
         covers: Callable[[Target], bool],
         limits: Limits | None = None,
