@@ -58,6 +58,7 @@ class Archives:
         scanner: Reads code.
         baselines: Where those releases come from; without it, from the store only.
         on_slow: Told of an archive whose code takes longer than a second to read.
+        direct_builds: Tells what of an sdist or a directory is installed without its wheel being judged.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class Archives:
         *,
         baselines: BaselineSource | None = None,
         on_slow: Callable[[Archive], None] | None = None,
+        direct_builds: Callable[[str], WheelContents] | None = None,
     ) -> None:
         self._situation = situation
         self._candidates = candidates
         self._scanner = scanner
         self._baselines = baselines
         self._on_slow = on_slow
+        self._contents_of_source = direct_builds
 
     def check(self, archive: Archive) -> Verdict:
         """Judge an archive; see ``Guard.check_archive``, which logs the verdict besides.
@@ -107,9 +110,10 @@ class Archives:
         """
         findings: list[Finding] = []
         contents = WheelContents()
-        if archive.kind is ArchiveKind.WHEEL:
+        contents_of = wheel_contents if archive.kind is ArchiveKind.WHEEL else self._contents_of_source
+        if contents_of is not None:
             try:
-                contents = wheel_contents(archive.path)
+                contents = contents_of(archive.path)
             except ArchiveError as error:
                 findings.append(_unreadable(error))
         known = self._situation.store.scan(archive.sha256) if archive.sha256 else None

@@ -28,7 +28,7 @@ def open_guard(
     baselines: BaselineSource | None = None,
     on_slow: Callable[[Archive], None] | None = None,
 ) -> Guard:
-    """Return a guard, which is to be closed, and its store after it.
+    """Return a guard for what is outside of pip, which is to be closed, and its store after it.
 
     Args:
         policy: The settings in force.
@@ -42,9 +42,20 @@ def open_guard(
         StoreError: The store can't be used.
         PluginError: The policy enables a plugin that can't be loaded.
     """
+    # Not above: pip's process has no use for it, and each module costs it time.
+    from veln_hook.archive.direct_build import direct_build_contents  # noqa: PLC0415
+
     opened = open_store(policy.store_url) if store is None else store()
     try:
-        return Guard(policy, opened, prefix=prefix, now=now, baselines=baselines, on_slow=on_slow)
+        return Guard(
+            policy,
+            opened,
+            prefix=prefix,
+            now=now,
+            baselines=baselines,
+            on_slow=on_slow,
+            direct_builds=direct_build_contents,
+        )
     except BaseException:
         opened.close()
         raise

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
+    from veln_hook.archive import WheelContents
     from veln_hook.guard.candidates import Settled
     from veln_hook.model import Archive, Subject, Verdict
     from veln_hook.policy.settings import Policy
@@ -41,6 +42,8 @@ class Guard:
         scanner: Reads code; by default one that starts a process with the first archive.
         baselines: Where the releases before an archive's come from; without it, from the store only.
         on_slow: Told of an archive whose code takes longer than a second to read.
+        direct_builds: Tells what would be installed of an sdist or a directory without a build whose wheel is
+            judged; for those who watch uv (``archive.direct_build``).
 
     Raises:
         PluginError: The policy enables a plugin that can't be loaded.
@@ -57,6 +60,7 @@ class Guard:
         scanner: Scanner | None = None,
         baselines: BaselineSource | None = None,
         on_slow: Callable[[Archive], None] | None = None,
+        direct_builds: Callable[[str], WheelContents] | None = None,
     ) -> None:
         self.policy = policy
         self.store = store
@@ -79,7 +83,12 @@ class Guard:
         self._scanner = Scanner(StoredFiles(store)) if scanner is None else scanner
         self._candidates = Candidates(situation)
         self.archives = Archives(
-            situation, self._candidates, self._scanner, baselines=baselines, on_slow=on_slow
+            situation,
+            self._candidates,
+            self._scanner,
+            baselines=baselines,
+            on_slow=on_slow,
+            direct_builds=direct_builds,
         )
         """For who looks at archives without deciding about an install (``veln-hook scan`` and its like)."""
 

@@ -61,9 +61,10 @@ class ArchiveContext:
     observations: Sequence[Observation]
     """Of files with the archive's name or hash, the oldest first, from before now."""
     members: Sequence[str]
-    """Names of the members of a wheel, ``/``-separated; empty for sdists and trees."""
+    """Names of the members of a wheel, ``/``-separated. Empty for sdists and trees, but for those that uv
+    builds itself: of them the names that their wheel would have."""
     commands: Sequence[str]
-    """Names of the commands that a wheel's entry points would install."""
+    """Names of the commands that the entry points would install; of the same archives."""
     prefix: str
     """``sys.prefix`` of the interpreter that pip installs for."""
     policy_files: Sequence[str]

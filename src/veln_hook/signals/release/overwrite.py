@@ -1,11 +1,12 @@
-"""``overwrite``: a wheel of another project that would land on what protects this environment.
+"""``overwrite``: an archive of another project that would land on what protects this environment.
 
 Protected are veln-hook, its dependencies, pip, their commands and metadata, the
 interpreter's own command, the environment's own settings, the policy files and
 the store. pip lets a wheel write into any directory of the scheme (the binary
 distribution format's ``.data`` directory), so each of them is followed to where
 it ends. What RECORD names without bringing it counts like a member: pip deletes
-that when the wheel goes.
+that when the wheel goes. Of sdists and directories only those count that uv builds
+itself: of any other, the wheel is judged that it is built to.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from veln_hook.model import ArchiveKind, Confidence, Finding, Severity
+from veln_hook.model import Confidence, Finding, Severity
 from veln_hook.signals.hookspecs import SignalInfo, hookimpl
 
 if TYPE_CHECKING:
@@ -56,15 +57,15 @@ _SETTINGS = ("pyvenv.cfg", "pip.conf", "pip.ini", "veln-hook.toml")
 def veln_hook_signals() -> Iterable[SignalInfo]:
     """Name this signal."""
     return (
-        SignalInfo(NAME, "Blocks a wheel that would overwrite veln-hook, its dependencies, pip or a policy."),
+        SignalInfo(
+            NAME, "Blocks an archive that would overwrite veln-hook, its dependencies, pip or a policy."
+        ),
     )
 
 
 @hookimpl
 def veln_hook_examine_archive(archive: Archive, context: ArchiveContext) -> Iterator[Finding]:
-    """Follow each member of a wheel to where pip would write it."""
-    if archive.kind is not ArchiveKind.WHEEL:
-        return
+    """Follow each member of a wheel to where an installer would write it."""
     policy_files = {_fold(os.path.normpath(path)) for path in context.policy_files}
     for member in context.members:
         target = _target(member, archive.project, context.prefix, policy_files)
