@@ -124,7 +124,7 @@ class Machine:
     reader: Reader = field(default_factory=Reader)
     releases: Releases = field(default_factory=Releases)
 
-    def guard(self, policy: Policy | None = None) -> Guard:
+    def guard(self, policy: Policy | None = None, **more: Any) -> Guard:
         """A new run."""
         signals = SignalManager()
         signals.register(self.says, "says")
@@ -136,4 +136,5 @@ class Machine:
             now=lambda: self.now,
             scanner=self.reader,
             baselines=self.releases,
+            **more,
         )

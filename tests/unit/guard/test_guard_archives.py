@@ -11,6 +11,7 @@ from guard_records import AGE, INDEX, OLD, OTHER, START, approval, candidate
 
 from support.builders import make_sdist, make_wheel
 from veln_hook.archive import describe_archive, describe_tree
+from veln_hook.archive.direct_build import direct_build_contents
 from veln_hook.errors import StoreError
 from veln_hook.model import Archive, ArchiveKind, Confidence, Decision, Finding, Origin, Severity, Source
 from veln_hook.policy.settings import Policy, PolicyException
@@ -49,6 +50,20 @@ def test_a_foreign_member_is_a_block_whatever_is_approved(machine, evil):
     archive = described(evil)
     machine.store.add_approval(approval(sha256=archive.sha256))
     verdict = machine.guard().check_archive(archive)
+    assert verdict.decision is Decision.BLOCK
+    assert verdict.rulings[0].finding.path == "pip/__init__.py"
+
+
+def test_a_source_is_followed_to_where_its_files_land_only_for_who_builds_it_unseen(machine, tmp_path):
+    text = (
+        '[build-system]\nrequires = []\nbuild-backend = "uv_build"\n[project]\nname = "demo"\nversion = "1.0"\n'
+        '[tool.uv.build-backend]\nmodule-name = "pip"\n'
+    )
+    sdist = make_sdist(tmp_path, "demo", "1.0", pyproject=text, files={"src/pip/__init__.py": ""})
+    # pip starts the backend, and the wheel that comes of it is judged.
+    assert machine.guard().check_archive(described(sdist)).decision is Decision.ALLOW
+    watching_uv = machine.guard(direct_builds=direct_build_contents)
+    verdict = watching_uv.check_archive(described(sdist))
     assert verdict.decision is Decision.BLOCK
     assert verdict.rulings[0].finding.path == "pip/__init__.py"
 

@@ -272,9 +272,9 @@ def test_a_policy_file_is_found_through_the_data_scheme(member, policy_file):
     assert "a policy file" in finding.message
 
 
-def test_only_wheels_have_members_that_pip_writes():
-    assert findings(["pip/x.py"], kind=ArchiveKind.SDIST) == []
-    assert findings(["pip/x.py"], kind=ArchiveKind.DIRECTORY) == []
+@pytest.mark.parametrize("kind", [ArchiveKind.SDIST, ArchiveKind.DIRECTORY])
+def test_what_would_be_installed_of_a_source_counts_like_a_wheel(kind):
+    assert len(findings(["pip/x.py"], kind=kind)) == 1
 
 
 def test_one_finding_decides_however_many_members_there_are():
