@@ -14,11 +14,12 @@ from support.builders import make_wheel
 from support.cache import dependency_wheels, pip_wheel
 from support.envs import Pair, find_python
 from support.pythons import PYTHONS
+from support.selection import everyday
 
 HOOKED = "import sys; print('veln_hook' in sys.modules)"
 
 
-@pytest.fixture(params=PYTHONS)
+@pytest.fixture(params=everyday(PYTHONS, (PYTHONS[0], PYTHONS[-1])))
 def python(request):
     """Each Python that is on this machine."""
     if find_python(request.param) is None:

@@ -19,13 +19,30 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 
 
+_BUILDS_INSIDE = "26.2.1"
+"""Starts the pip for build requirements inside the build environment."""
+_ENDS = (envs.DEFAULT_PAIRS[0].pip, envs.DEFAULT_PAIRS[-1].pip)
+_AT_THE_ENDS = ("test_builds", "test_cli", "test_code", "test_review_command")
+"""Modules of what depends little on the pip: everyday runs have the oldest and the newest only, and for builds
+the pip above; they are most of the time that pips take."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies here, so that ``-m pip`` and ``-m matrix`` select it."""
+    """Mark what lies here, so that ``-m pip`` and ``-m matrix`` select it, and what only full runs have."""
     for item in items:
-        if _HERE in item.path.parents:
-            item.add_marker(pytest.mark.pip)
-            if "pair" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.matrix)
+        if _HERE not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.pip)
+        if "pair" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.matrix)
+            if not _is_everyday(item.path.stem, item.callspec.params["pair"].pip):  # type: ignore[attr-defined]
+                item.add_marker(pytest.mark.slow)
+
+
+def _is_everyday(module: str, pip: str) -> bool:
+    if module.startswith(_AT_THE_ENDS):
+        return pip in _ENDS or (pip == _BUILDS_INSIDE and module == "test_builds")
+    return pip != _BUILDS_INSIDE
 
 
 @pytest.fixture(params=envs.selected_pairs(), ids=str)

@@ -12,6 +12,7 @@ import pytest
 
 from support.builders import make_wheel
 from support.cache import dependency_wheels, hook_wheel
+from support.selection import everyday
 
 OLD = timedelta(days=365)
 
@@ -83,7 +84,9 @@ def serve_everything(index, env, tmp_path):
 
 
 every_damage = pytest.mark.parametrize("damaged", DAMAGES, indirect=True)
+most_damage = pytest.mark.parametrize("damaged", everyday(DAMAGES, SOME), indirect=True)
 some_damage = pytest.mark.parametrize("damaged", SOME, indirect=True)
+a_damage = pytest.mark.parametrize("damaged", everyday(SOME, 2), indirect=True)
 
 
 @every_damage
@@ -104,7 +107,7 @@ def test_python_starts_and_pip_installs_nothing(damaged, index, tmp_path):
     assert index.requests == []
 
 
-@every_damage
+@most_damage
 def test_the_command_that_is_named_repairs_it(damaged, index, tmp_path):
     serve_everything(index, damaged, tmp_path)
     told = damaged.run_pip("install", "demo", index=index).stderr
@@ -136,7 +139,7 @@ def test_uninstalling_ourselves_is_a_way_out(damaged, index, tmp_path):
     assert (result.returncode, result.stderr) == (0, ""), result
 
 
-@some_damage
+@a_damage
 @pytest.mark.parametrize("command", ["download", "wheel", "lock"])
 def test_every_command_that_fetches_is_refused(damaged, index, tmp_path, command):
     serve_everything(index, damaged, tmp_path)
@@ -146,7 +149,7 @@ def test_every_command_that_fetches_is_refused(damaged, index, tmp_path, command
     assert index.downloads == {}
 
 
-@some_damage
+@a_damage
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from support.builders import normalized
 from support.cache import bare_venv, copy_venv, hook_wheel, hooked_venv, legacy_build_wheels
 from support.index_server import IndexServer
-from support.pythons import PAIRS, Pair, find_python, newest_pair, selected_pairs
+from support.pythons import DEFAULT_PAIRS, PAIRS, Pair, find_python, newest_pair, selected_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "DEFAULT_PAIRS",
     "PAIRS",
     "Env",
     "Home",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from support.gated import write_project
 from support.gated_fixtures import authority, contexts, demo, hook, index, make_index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from support.authorities import TestAuthority
@@ -21,9 +22,19 @@ if TYPE_CHECKING:
 __all__ = ["authority", "contexts", "demo", "hook", "index", "make_index"]
 
 
+@pytest.fixture(scope="session")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where it is kept how the uvs build, which each home would find out anew (``adapters.uv.build_trial``)."""
+    return tmp_path_factory.mktemp("tried") / "uv-builds.json"
+
+
 @pytest.fixture
-def make_uv(home: Home, hook: Path, authority: TestAuthority) -> Callable[..., Uv]:
+def make_uv(home: Home, hook: Path, authority: TestAuthority, tried: Path) -> Iterator[Callable[..., Uv]]:
     """Give the uv of a version."""
+    state = home.path / ".local/state/veln-hook" / tried.name
+    if tried.exists():
+        state.parent.mkdir(mode=0o700, parents=True)
+        shutil.copy(tried, state)
 
     def make(version: str) -> Uv:
         try:
@@ -31,7 +42,9 @@ def make_uv(home: Home, hook: Path, authority: TestAuthority) -> Callable[..., U
         except uv_versions.NotHereError as error:
             pytest.skip(str(error))
 
-    return make
+    yield make
+    if state.exists() and not (tried.exists() and tried.stat().st_size >= state.stat().st_size):
+        shutil.copy(state, tried)
 
 
 @pytest.fixture(params=uv_versions.selected_uvs())

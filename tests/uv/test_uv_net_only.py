@@ -12,6 +12,7 @@ from uv_builder import Builder
 from support import uv_versions
 from support.builders import make_wheel
 from support.index_server import IndexServer
+from support.selection import everyday
 from veln_hook.policy.settings import SandboxPolicy
 from veln_hook.sandbox import net_only
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 OFF = SandboxPolicy(builds="off")
 
 
-@pytest.fixture(params=uv_versions.UVS)
+@pytest.fixture(params=everyday(uv_versions.UVS, [uv_versions.NEWEST]))
 def builder(home: Home, request: pytest.FixtureRequest) -> Builder:
     found = net_only.find()
     if not found.works:

@@ -15,6 +15,7 @@ from support.envs import Env, Home, Pair, Result, fresh_env
 from support.gated import untouched, write_project
 from support.held import OLD, YOUNG
 from support.pythons import find_python, newest_pair
+from support.selection import everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,7 +102,7 @@ def make_shimmed(tmp_path: Path, home: Home, authority: TestAuthority) -> Iterat
         shutil.rmtree(env.prefix, ignore_errors=True)
 
 
-@pytest.fixture(params=uv_versions.selected_uvs())
+@pytest.fixture(params=everyday(uv_versions.selected_uvs(), [uv_versions.NEWEST]))
 def shimmed(request: pytest.FixtureRequest, make_shimmed: Callable[..., Shimmed]) -> Shimmed:
     """One with each selected uv."""
     return make_shimmed(request.param)
@@ -319,7 +320,7 @@ def test_nested_calls_go_through_the_gate_again(newest, demo, tmp_path):
     assert untouched(demo)
 
 
-@pytest.mark.parametrize("path", ["veln-hook/bin/uv", "veln-hook/found/0/uv", "bin/activate"])
+@pytest.mark.parametrize("path", everyday(["veln-hook/bin/uv", "veln-hook/found/0/uv", "bin/activate"], 2))
 @pytest.mark.parametrize(
     "command", [["python", "-m", "pip", "install"], ["uv", "pip", "install"]], ids=["pip", "uv"]
 )

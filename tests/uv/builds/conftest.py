@@ -10,6 +10,7 @@ from uv_builder import Builder, probes
 from support import uv_versions
 from support.hostile_builds import Sink
 from support.index_server import IndexServer
+from support.selection import everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,7 +55,7 @@ def make_builder(home: Home) -> Callable[..., Builder]:
     return make
 
 
-@pytest.fixture(params=uv_versions.UVS)
+@pytest.fixture(params=everyday(uv_versions.UVS, (uv_versions.UVS[0], uv_versions.NEWEST)))
 def builder(make_builder: Callable[..., Builder], request: pytest.FixtureRequest) -> Builder:
     return make_builder(request.param)
 

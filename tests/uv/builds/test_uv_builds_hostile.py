@@ -13,6 +13,7 @@ from support import uv_versions
 from support.builders import make_sdist, make_tree, make_wheel
 from support.hostile_builds import PASSWORD, PYPROJECT, SECRETS, Sink, backend_files
 from support.pythons import PYTHONS, find_python
+from support.selection import everyday
 from veln_hook.model import ExitStatus
 from veln_hook.policy.settings import SandboxPolicy
 from veln_hook.sandbox import net_only
@@ -62,7 +63,7 @@ def _assert_harmless(builder: Builder, sink: Sink, outside: list[Path]) -> None:
         assert_learned_nothing(done)
 
 
-@pytest.mark.parametrize("version", uv_versions.UVS)
+@pytest.mark.parametrize("version", everyday(uv_versions.UVS, [uv_versions.NEWEST]))
 @pytest.mark.parametrize("rung", RUNGS)
 def test_a_hostile_backend_reaches_nothing_and_learns_nothing(
     make_builder: Callable[..., Builder],

@@ -1,0 +1,22 @@
+"""Which of a test's parameters an everyday run has, and which only ``nox -s full``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+
+def everyday(values: Iterable[Any], some: Collection[Any] | int) -> list[Any]:
+    """Return parameters for ``parametrize`` or a fixture, all of them; but those that are left out are ``slow``.
+
+    Args:
+        values: The parameters.
+        some: Which of them run every day; a number is that many of the first.
+    """
+    listed = list(values)
+    chosen = listed[:some] if isinstance(some, int) else some
+    return [value if value in chosen else pytest.param(value, marks=pytest.mark.slow) for value in listed]
