@@ -52,6 +52,9 @@ def test_without_the_sandbox_every_attack_gets_through(
 ):
     outcome = attack_columns.run(make_world(user), attack_columns.Column())
     unshown = sorted(_names() - set(MAY_BE_CLOSED) - set(outcome.opened))
+    if unshown:  # a port that one of them let go may have been another test's by then
+        outcome = attack_columns.run(make_world(user), attack_columns.Column(), attacks=tuple(unshown))
+        unshown = sorted(set(unshown) - set(outcome.opened))
     assert not unshown, outcome.describe(unshown)
 
 

@@ -40,7 +40,9 @@ def test_without_the_sandbox_every_race_is_won(make_world: Callable[..., Any]):
     # One at a time: a race needs both processors.
     world = make_world(USERS[-1])
     for race in RACES:
-        outcome = _race(world, "", (race,), FEW * 10)
+        outcome = _race(world, "", (race,), FEW)
+        if race not in outcome.opened:
+            outcome = _race(world, "", (race,), FEW * 10)
         assert race in outcome.opened, outcome.describe([race])
 
 

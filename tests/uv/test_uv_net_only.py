@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from support.envs import Home
 
 OFF = SandboxPolicy(builds="off")
+ONCE = {"UV_HTTP_RETRIES": "0"}
+"""Where nothing can be reached, uv waits longer before each of its tries."""
 
 
 @pytest.fixture(params=everyday(uv_versions.UVS, [uv_versions.NEWEST]))
@@ -78,7 +80,7 @@ def test_a_project_that_wants_no_proxy_reaches_nothing(
             '[tool.uv]\nhttp-proxy = "http://127.0.0.1:9"\nhttps-proxy = "http://127.0.0.1:9"\nno-proxy = ["*"]\n'
         )
     words = ["--index", elsewhere.url, "demo"]
-    ran = builder.install(*words, index=index, policy=OFF, walled=True, given=settings)
+    ran = builder.install(*words, index=index, policy=OFF, walled=True, given=settings, env=ONCE)
     assert "6.6.6" not in ran.out, ran
     assert not elsewhere.requests
 
@@ -91,6 +93,6 @@ def test_a_project_s_own_proxy_is_not_reached(builder: Builder, index: IndexServ
         (builder.home.work / "pyproject.toml").write_text(
             f'[tool.uv]\nhttp-proxy = "{url}"\nhttps-proxy = "{url}"\n'
         )
-        builder.install("demo", index=index, policy=OFF, walled=True)
+        builder.install("demo", index=index, policy=OFF, walled=True, env=ONCE)
         with pytest.raises(BlockingIOError):
             proxy.accept()
