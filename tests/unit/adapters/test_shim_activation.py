@@ -106,7 +106,8 @@ def test_every_shell_of_venv_has_its_block(environment):
 def sourced(command: list[str], code: str) -> list[str]:
     done = subprocess.run(
         [*command, "-c", code],
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "TERM": "dumb"},
+        # Python 3.12.1 has a script that asks for OSTYPE where no shell but bash has set it.
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/", "TERM": "dumb", "OSTYPE": "linux-gnu"},
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, ""), done
