@@ -85,7 +85,6 @@ def serve_everything(index, env, tmp_path):
 
 every_damage = pytest.mark.parametrize("damaged", DAMAGES, indirect=True)
 most_damage = pytest.mark.parametrize("damaged", everyday(DAMAGES, SOME), indirect=True)
-some_damage = pytest.mark.parametrize("damaged", SOME, indirect=True)
 a_damage = pytest.mark.parametrize("damaged", everyday(SOME, 2), indirect=True)
 
 
@@ -122,7 +121,7 @@ def test_the_command_that_is_named_repairs_it(damaged, index, tmp_path):
     assert damaged.installed()["demo"] == "1.0"
 
 
-@some_damage
+@a_damage
 def test_what_doesnt_install_still_works(damaged):
     for arguments in (["--version"], ["list"], ["show", "victim"], ["uninstall", "-y", "victim"]):
         result = damaged.run_pip(*arguments)
@@ -130,7 +129,7 @@ def test_what_doesnt_install_still_works(damaged):
     assert "victim" not in damaged.installed()
 
 
-@some_damage
+@a_damage
 def test_uninstalling_ourselves_is_a_way_out(damaged, index, tmp_path):
     serve_everything(index, damaged, tmp_path)
     result = damaged.run_pip("uninstall", "-y", "veln-hook")
@@ -169,7 +168,7 @@ def test_only_that_very_command_repairs(damaged, index, tmp_path, arguments):
     assert index.requests == []
 
 
-@some_damage
+@a_damage
 def test_switched_off_it_installs(damaged, index, tmp_path):
     serve_everything(index, damaged, tmp_path)
     result = damaged.run_pip("install", "demo", index=index, protected=False)
@@ -189,7 +188,7 @@ def _can_unshare():
 
 
 @pytest.mark.skipif(not _can_unshare(), reason="no mount namespaces here, and the real /etc is never touched")
-@some_damage
+@a_damage
 def test_a_system_policy_locks_the_switch_even_then(damaged, index, tmp_path):
     serve_everything(index, damaged, tmp_path)
     script = (
