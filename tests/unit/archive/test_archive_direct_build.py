@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.builders import make_sdist, make_tree
+from veln_hook.archive import direct_build
 from veln_hook.archive.direct_build import direct_build_contents
 from veln_hook.archive.wheel import WheelContents
 from veln_hook.errors import ArchiveError
@@ -100,6 +101,22 @@ def test_one_that_cannot_be_parsed_is_an_error_where_it_could_matter(tmp_path: P
     inner.write_text("[build-system]\nbuild-backend = 'uv_build'\n[[[")
     with pytest.raises(ArchiveError, match="can't be understood"):
         direct_build_contents(str(tree))
+
+
+def test_settings_that_name_directories_without_end_are_an_error(tmp_path: Path) -> None:
+    many = ", ".join(f'x{number} = "z"' for number in range(60_000))
+    text = f"{SYSTEM}{PROJECT}[tool.uv.build-backend]\ndata = {{ {many} }}\n"
+    files = tuple(f"src/evil_demo/{number}.py" for number in range(100))
+    with pytest.raises(ArchiveError, match="more directories than any honest one"):
+        contents(tmp_path, text, files)
+
+
+def test_more_files_than_any_wheel_has_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct_build, "MAX_MEMBERS", 100)
+    many = ", ".join(f'x{number} = ""' for number in range(60))
+    text = f"{SYSTEM}{PROJECT}[tool.uv.build-backend]\ndata = {{ {many} }}\n"
+    with pytest.raises(ArchiveError, match="would be installed"):
+        contents(tmp_path, text, ("src/evil_demo/a.py", "b.py"))
 
 
 def test_a_large_one_is_an_error(tmp_path: Path) -> None:
