@@ -15,6 +15,7 @@ from gate_world import SECONDS
 
 from support import uv_versions
 from support.pythons import PYTHONS, find_python
+from support.selection import everyday
 from veln_hook.gate.authority import Authority
 
 
@@ -100,7 +101,7 @@ def run(*command: object, env: dict[str, str], check: bool = True) -> subprocess
     return done
 
 
-@pytest.fixture(params=uv_versions.selected_uvs())
+@pytest.fixture(params=everyday(uv_versions.UVS, uv_versions.ENDS))
 def uv(request):
     try:
         return uv_versions.uv_bin(request.param) / "uv"

@@ -13,6 +13,7 @@ from support.envs import newest_pair, shared_env
 from support.gated import User, installed
 from support.held import EVIL, OLD
 from support.pythons import find_python
+from support.selection import everyday
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ class Uv:
         return self.user.run([self.bin / "uv", *words], env={**variables, **env})
 
 
-@pytest.fixture(params=uv_versions.selected_uvs())
+@pytest.fixture(params=everyday(uv_versions.UVS, uv_versions.ENDS))
 def uv(request, make_gate, demo, home, authority):
     try:
         bin_dir = uv_versions.uv_bin(request.param)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from typing import TYPE_CHECKING
 
 from support import cache
@@ -20,22 +19,14 @@ its configuration), 0.10 and later (checks the index's hashes in ``uv pip instal
 """
 
 NEWEST = UVS[-1]
+ENDS = (UVS[0], NEWEST)
+"""What tests of what differs between them run with every day."""
 
 _missing: dict[str, NotHereError] = {}
 
 
 class NotHereError(Exception):
     """A client is neither kept on this machine nor to be had from an index; the text tells why."""
-
-
-def full() -> bool:
-    """Tell whether everything is to be tested (``VELN_HOOK_FULL=1``)."""
-    return os.environ.get("VELN_HOOK_FULL", "") not in ("", "0")
-
-
-def selected_uvs() -> list[str]:
-    """Return the versions that tests of what differs between them run with: the oldest and the newest, or all."""
-    return list(UVS) if full() else [UVS[0], UVS[-1]]
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from uv_world import Target, Uv
 from support import uv_versions
 from support.gated import write_project
 from support.gated_fixtures import authority, contexts, demo, hook, index, make_index
+from support.selection import everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,15 +48,15 @@ def make_uv(home: Home, hook: Path, authority: TestAuthority, tried: Path) -> It
         shutil.copy(state, tried)
 
 
-@pytest.fixture(params=uv_versions.selected_uvs())
+@pytest.fixture(params=everyday(uv_versions.UVS, uv_versions.ENDS))
 def uv(request: pytest.FixtureRequest, make_uv: Callable[..., Uv]) -> Uv:
-    """The oldest and the newest; each version with ``VELN_HOOK_FULL``."""
+    """The oldest and the newest; each version in a full run."""
     return make_uv(request.param)
 
 
-@pytest.fixture(params=uv_versions.UVS if uv_versions.full() else [uv_versions.NEWEST])
+@pytest.fixture(params=everyday(uv_versions.UVS, [uv_versions.NEWEST]))
 def newest(request: pytest.FixtureRequest, make_uv: Callable[..., Uv]) -> Uv:
-    """The newest; all with ``VELN_HOOK_FULL``."""
+    """The newest; all in a full run."""
     return make_uv(request.param)
 
 

@@ -28,6 +28,14 @@ def pyproject(uv: Uv, module: str) -> str:
     )
 
 
+def serve(index: TlsIndex, directory: Path, uv: Uv, module: str) -> None:
+    """Put a source on the index that has one module in it."""
+    files = {f"src/{module}/__init__.py": ""}
+    index.add(
+        make_sdist(directory, "evil", "1.0", pyproject=pyproject(uv, module), files=files), upload_time=OLD
+    )
+
+
 @pytest.fixture(autouse=True)
 def with_a_backend(newest: Uv) -> None:
     """Go on with a uv that has the backend in it."""
@@ -36,21 +44,13 @@ def with_a_backend(newest: Uv) -> None:
 
 
 def test_an_honest_one_is_installed_without_a_build(target: Target, index: TlsIndex, tmp_path: Path) -> None:
-    text = pyproject(target.uv, "evil")
-    index.add(
-        make_sdist(tmp_path, "evil", "1.0", pyproject=text, files={"src/evil/__init__.py": ""}),
-        upload_time=OLD,
-    )
+    serve(index, tmp_path, target.uv, "evil")
     result = target.install(index, "evil")
     assert (result.returncode, target.installed()) == (0, {"evil": "1.0"}), result
 
 
 def test_an_sdist_that_would_land_on_ours_is_not(target: Target, index: TlsIndex, tmp_path: Path) -> None:
-    text = pyproject(target.uv, "veln_hook")
-    index.add(
-        make_sdist(tmp_path, "evil", "1.0", pyproject=text, files={"src/veln_hook/__init__.py": ""}),
-        upload_time=OLD,
-    )
+    serve(index, tmp_path, target.uv, "veln_hook")
     result = target.fails(index, "evil")
     assert result.returncode in (1, 77), result
     assert "files of veln-hook" in result.stderr, result

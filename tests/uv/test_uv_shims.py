@@ -102,7 +102,7 @@ def make_shimmed(tmp_path: Path, home: Home, authority: TestAuthority) -> Iterat
         shutil.rmtree(env.prefix, ignore_errors=True)
 
 
-@pytest.fixture(params=everyday(uv_versions.selected_uvs(), [uv_versions.NEWEST]))
+@pytest.fixture(params=everyday(uv_versions.UVS, [uv_versions.NEWEST]))
 def shimmed(request: pytest.FixtureRequest, make_shimmed: Callable[..., Shimmed]) -> Shimmed:
     """One with each selected uv."""
     return make_shimmed(request.param)

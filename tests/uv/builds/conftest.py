@@ -55,7 +55,7 @@ def make_builder(home: Home) -> Callable[..., Builder]:
     return make
 
 
-@pytest.fixture(params=everyday(uv_versions.UVS, (uv_versions.UVS[0], uv_versions.NEWEST)))
+@pytest.fixture(params=everyday(uv_versions.UVS, uv_versions.ENDS))
 def builder(make_builder: Callable[..., Builder], request: pytest.FixtureRequest) -> Builder:
     return make_builder(request.param)
 
