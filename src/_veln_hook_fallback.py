@@ -15,6 +15,8 @@ _REPAIR = ["install", "--force-reinstall", "veln-hook"]
 # Words that may stand anywhere in the repair command; veln_hook._startup has the same.
 _EXTRAS = ("-q", "-v", "-U", "--upgrade", "--user", "--no-cache-dir", "--break-system-packages")
 _POLICY = "/etc/xdg/veln-hook/policy.toml"
+REPAIR = ""
+"""Where veln-hook isn't installed but led to: the command that repairs."""
 
 
 def find_spec(fullname, path=None, target=None):
@@ -28,8 +30,9 @@ def find_spec(fullname, path=None, target=None):
     # The policy can't be read without what is damaged: where there is one, it may have locked the switch.
     if off and not os.path.lexists(_POLICY):
         return
-    repair = f"{sys.executable} -m pip {' '.join(_REPAIR)}"
-    if fullname == _UV and not os.path.isdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), "pip")):
+    repair = REPAIR or f"{sys.executable} -m pip {' '.join(_REPAIR)}"
+    beside = "" if REPAIR else os.path.dirname(os.path.abspath(__file__))
+    if fullname == _UV and beside and not os.path.isdir(os.path.join(beside, "pip")):
         uv = os.path.join(sys.prefix, "bin", "uv")  # it makes environments without pip
         repair = f"{uv} pip install --python {sys.executable} --reinstall veln-hook"
     sys.stderr.write(

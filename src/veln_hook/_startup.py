@@ -35,6 +35,8 @@ COMMANDS = frozenset(("commands.download", "commands.install", "commands.lock", 
 PIP_SYNC = "piptools.sync"
 # uv's Python package finds its program there; before uv 0.4.18 in the package itself.
 UV = frozenset(("uv", "uv._find_uv"))
+# What makes environments.
+VENV = frozenset(("venv", "virtualenv.run.session"))
 
 _REPAIR = ("install", "--force-reinstall", "veln-hook")
 _REPAIR_EXTRAS = frozenset(
@@ -70,7 +72,7 @@ def find_spec(finder, fullname, path=None, target=None):
     head, found, tail = fullname.partition(_PREFIX)
     if not found:
         tail = fullname
-        if tail != PIP_SYNC and tail not in UV:
+        if tail != PIP_SYNC and tail not in UV and tail not in VENV:
             return None
     # A vendored pip (pipenv.patched.pip) counts; 'notpip._internal' doesn't.
     elif (tail not in GUARDED and tail not in COMMANDS) or (head and head[-1] != "."):
@@ -98,6 +100,9 @@ def guard_loaded():
     for name in sorted(UV, reverse=True):
         if name in sys.modules:
             _guard_uv(sys.modules[name])
+    for name in VENV:
+        if name in sys.modules:
+            _guard_venv(sys.modules[name])
     for tail in (*sorted(GUARDED), *sorted(COMMANDS)):  # a command asks whether the rest is guarded
         module = sys.modules.get(_PREFIX + tail)
         if module is not None:
@@ -135,6 +140,8 @@ class _Loader:
             exec(loader.get_code(module.__name__), module.__dict__)  # noqa: S102 - this is what importing is
         if self._tail in UV:
             _guard_uv(module)
+        elif self._tail in VENV:
+            _guard_venv(module)
         else:
             _guard(module, self._tail)
 
@@ -157,6 +164,16 @@ def _guard_uv(module):
 
         find_uv_bin.__veln_hook__ = ""  # type: ignore[attr-defined]
         module.find_uv_bin = find_uv_bin
+
+
+def _guard_venv(module):
+    """Have new environments led to our protection; where that fails, they are made as ever."""
+    try:
+        from veln_hook.adapters.venv import hook  # noqa: PLC0415 - nothing of ours loads before it is needed
+
+        hook.guard(module)
+    except Exception:  # noqa: BLE001, S110 - whatever it is, Python goes on
+        pass
 
 
 def _guard(module, tail):
@@ -207,8 +224,9 @@ def _switched_off():
 
 
 def _complaint(installer, reason):
-    repair = f"{sys.executable} -m pip {' '.join(_REPAIR)}"
-    if installer == "uv":
+    ours = sys.modules["veln_hook"].repair
+    repair = ours or f"{sys.executable} -m pip {' '.join(_REPAIR)}"
+    if installer == "uv" and not ours:
         import os  # noqa: PLC0415 - imported long ago by everything that can be running now
 
         site = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

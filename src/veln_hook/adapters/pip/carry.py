@@ -20,11 +20,16 @@ import subprocess
 import sys
 import tempfile
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+import veln_hook
 from veln_hook import paths
 from veln_hook.errors import CarryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 logger = logging.getLogger("veln_hook")
 
@@ -33,7 +38,7 @@ OLDEST = 9
 _MINORS = range(OLDEST, 40)
 """Minor versions that are asked about; more than there will be for a while."""
 _REQUIREMENTS = ("pluggy>=1.2", "packaging>=22", "platformdirs>=2.5", "tomli>=1.2")
-_NAMES = ("pluggy", "packaging", "platformdirs", "tomli")
+NAMES = ("pluggy", "packaging", "platformdirs", "tomli")
 _PROBE_TIMEOUT_S = 30
 _FETCH_TIMEOUT_S = 300
 _COMPLETE = ".complete"
@@ -73,7 +78,7 @@ def script(pip: str, interpreter: str = "") -> str:
     Raises:
         CarryError: It can't be written, or no set of our dependencies fits that interpreter.
     """
-    sets = [_of_this_environment()]
+    sets = [of_this_environment()]
     if interpreter and not _fits(sets[0], _minor_version(interpreter)):
         sets.append(_fetched())
     config = {"package": str(paths.PACKAGE_DIR.parent), "dependencies": sets, "pip": pip}
@@ -92,6 +97,21 @@ def script(pip: str, interpreter: str = "") -> str:
             f"no file can be made in {tempfile.gettempdir()}: {error.strerror or error}"
         ) from error
     return path
+
+
+def for_minors(minors: Sequence[int], *, aside: str = "") -> Dependencies:
+    """Return a set of our dependencies that serves several interpreters, fetching one if need be.
+
+    Args:
+        minors: Their minor versions of Python 3.
+        aside: Directory that a set is fetched into, so that nothing is left anywhere else; without it, it is
+            the user's cache, for the next time.
+
+    Raises:
+        CarryError: It can't be fetched.
+    """
+    own = of_this_environment()
+    return own if all(_fits(own, minor) for minor in minors) else _fetched(aside)
 
 
 def asked_interpreter(args: list[str], environ: dict[str, str]) -> str:
@@ -120,13 +140,16 @@ def _remove() -> None:
 
 
 def _fits(dependencies: Dependencies, minor: int) -> bool:
-    needed = _NAMES if minor < 11 else _NAMES[:-1]  # noqa: PLR2004 - tomllib came with 3.11
+    needed = NAMES if minor < 11 else NAMES[:-1]  # noqa: PLR2004 - tomllib came with 3.11
     return all(minor in dependencies.get(name, ("", []))[1] for name in needed)
 
 
-def _of_this_environment() -> Dependencies:
+def of_this_environment() -> Dependencies:
+    """Return our dependencies as this process has them, with the Pythons that each supports."""
+    if veln_hook.carried is not None:  # brought along to this one
+        return veln_hook.carried
     found: Dependencies = {}
-    for name in _NAMES:
+    for name in NAMES:
         try:
             distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
@@ -157,18 +180,20 @@ def _minor_version(interpreter: str) -> int:
         raise CarryError(f"{interpreter} can't be asked for its version: {error}") from error
 
 
-def _fetched() -> Dependencies:
+def _fetched(aside: str = "") -> Dependencies:
     """Return the set for the oldest Python, fetching it on first use."""
-    place = str(paths.carried_dir())
+    place = os.path.join(aside, "py39") if aside else str(paths.carried_dir())
     if not os.path.exists(os.path.join(place, _COMPLETE)):
-        _fetch(place)
-    return {name: (place, list(_MINORS)) for name in _NAMES}
+        _fetch(place, aside)
+    return {name: (place, list(_MINORS)) for name in NAMES}
 
 
-def _fetch(place: str) -> None:
+def _fetch(place: str, aside: str = "") -> None:
     logger.info("veln-hook: fetching its dependencies for Python 3.%d, once", OLDEST)
     environ = {name: value for name, value in os.environ.items() if name not in _DISTURBING}
     environ["_PIP_RUNNING_IN_SUBPROCESS"] = "1"  # a 'python' in a pip.conf must not send this one elsewhere
+    if aside:
+        environ.update({"PIP_NO_CACHE_DIR": "1", "XDG_STATE_HOME": aside})
     os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
     staging = tempfile.mkdtemp(prefix="carried-", dir=os.path.dirname(place))
     command = [

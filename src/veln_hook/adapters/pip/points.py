@@ -132,9 +132,9 @@ def apply(module: ModuleType, tail: str) -> None:
         raise UnsupportedPipError("this pip's commands can't be guarded")
     if tail == "index.package_finder":
         # Everything of ours is loaded now, while pip still allows imports (26.3 stops them later).
-        from veln_hook.adapters.pip import preload  # noqa: PLC0415
+        from veln_hook import _carried  # noqa: PLC0415
 
-        preload.load(prefix)
+        _carried.importing("veln_hook.adapters.pip.preload").load(prefix)
     for point in POINTS:
         if point.tail == tail and _replace(module, point):
             groups.add(point.group)

@@ -3,8 +3,7 @@
 Executed by path, in an interpreter that may be older than ours, where neither
 veln-hook nor its dependencies are installed. Rules: the standard library only;
 nothing is added to ``sys.path``; what is imported from the parent's environment
-is this package and its dependencies, and the dependencies leave ``sys.modules``
-again, so that the environment's own copies are found by everyone else.
+is this package and its dependencies (``veln_hook._carried``).
 """
 
 from __future__ import annotations
@@ -13,21 +12,13 @@ import importlib
 import runpy
 import sys
 from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _BROKEN = 78
-
-
-class _Carried:
-    """Finds our own top-level packages where the parent keeps them, and nothing else."""
-
-    def __init__(self, places):
-        self._places = places
-
-    def find_spec(self, fullname, path=None, target=None):
-        """Return a spec for a carried package (PEP 451)."""
-        if path is None and fullname in self._places:
-            return PathFinder.find_spec(fullname, [self._places[fullname]], target)
-        return None
 
 
 def main(config):
@@ -72,25 +63,23 @@ def _load(config):
             break
     else:
         _refuse(f"its dependencies are not available for Python 3.{minor}")
-    places = {name: dependencies[name][0] for name in needed}
-    places["veln_hook"] = config["package"]
-    before = set(sys.modules)
-    # A dependency that the environment already imported stays as it is, for everyone but us.
-    aside = {name: sys.modules.pop(name) for name in before if name.partition(".")[0] in needed}
-    finder = _Carried(places)
-    sys.meta_path.insert(0, finder)
     try:
-        package = importlib.import_module("veln_hook")
-        importlib.import_module("veln_hook.adapters.pip.preload")
+        package: Any = sys.modules.get("veln_hook") or _package(config["package"])
+        package.carried = {name: dependencies[name] for name in needed}
+        importlib.import_module("veln_hook._carried").importing("veln_hook.adapters.pip.preload")
         package.install()
     except Exception as error:  # noqa: BLE001 - whatever it is, an unprotected pip must not run
         _refuse(f"{type(error).__name__}: {error}")
-    finally:
-        sys.meta_path.remove(finder)
-        for name in set(sys.modules) - before:
-            if name.partition(".")[0] in needed:
-                del sys.modules[name]
-        sys.modules.update(aside)
+
+
+def _package(directory):
+    """Import the package from there, without putting that directory on any path."""
+    spec = PathFinder.find_spec("veln_hook", [directory])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"it isn't in {directory}")
+    package = sys.modules["veln_hook"] = module_from_spec(spec)
+    spec.loader.exec_module(package)
+    return package
 
 
 def _refuse(reason):

@@ -77,9 +77,9 @@ def _roots() -> Iterator[str]:
     """Yield where shims may lie: in this environment, if it is one, then among the user's own data."""
     if sys.prefix != sys.base_prefix:
         yield os.path.join(sys.prefix, places.OURS)
-    from veln_hook import paths  # noqa: PLC0415 - it imports platformdirs, which is rarely needed here
+    from veln_hook import _carried  # noqa: PLC0415 - platformdirs, which comes with this, is rarely needed here
 
-    yield str(paths.shims_dir())
+    yield str(_carried.importing("veln_hook.paths").shims_dir())
 
 
 def _shim_in(root: str, real: str) -> str:
