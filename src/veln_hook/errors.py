@@ -122,3 +122,10 @@ class GateError(VelnHookError):
 
     slug = "gate"
     advice = "Run the command again."
+
+
+class EnableError(VelnHookError):
+    """Protection can't be switched on or off there."""
+
+    slug = "enable"
+    advice = "Nothing is changed where that isn't told; 'veln-hook doctor' tells what is protected."

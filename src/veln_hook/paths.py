@@ -63,6 +63,11 @@ def store_file() -> Path:
     return state_dir() / "store.sqlite3"
 
 
+def audit_file() -> Path:
+    """The audit log, where the policy names no other: ``~/.local/state/veln-hook/audit.jsonl`` on Linux."""
+    return state_dir() / "audit.jsonl"
+
+
 def carried_dir() -> Path:
     """Our dependencies for the oldest Python, for interpreters that this environment's don't support."""
     return Path(platformdirs.user_cache_dir(_APP, appauthor=False)) / "carried" / "py39"

@@ -42,7 +42,7 @@ class Invocation:
         """
         from veln_hook.store import open_store  # noqa: PLC0415 - ``run`` needs none
 
-        store = open_store(policy.store_url)
+        store = open_store(policy.store_url, audit=policy.audit)
         try:
             yield store
         finally:

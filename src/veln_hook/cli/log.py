@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from veln_hook import clock
+from veln_hook import clock, paths
+from veln_hook.cli import following
 from veln_hook.cli.parsing import span
 from veln_hook.model import ExitStatus
 from veln_hook.report.json_form import record_object
@@ -27,6 +29,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", metavar="NAME", nargs="?", help="only this project")
     parser.add_argument("--since", metavar="SPAN", default="", help='only as long ago as this, such as "7d"')
     parser.add_argument(
+        "--follow",
+        action="store_true",
+        help="print the audit log as it is written, until stopped",
+    )
+    parser.add_argument(
         "--limit",
         metavar="N",
         type=_positive,
@@ -36,8 +43,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(invocation: Invocation) -> ExitStatus:
-    """Show the verdict log."""
+    """Show the verdict log, or follow the audit log."""
     args, console = invocation.args, invocation.console
+    if args.follow:
+        audit = invocation.policy().audit
+        following.follow(Path(audit.file) if audit.file else paths.audit_file(), console.line)
+        return ExitStatus.OK
     since = clock.now() - span(args.since, "--since") if args.since else None
     policy = invocation.policy()
     with invocation.store(policy) as store:

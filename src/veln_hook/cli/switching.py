@@ -34,7 +34,7 @@ def is_off(switch: SwitchState, policy: Policy, words: Sequence[str], console: C
     console.line("veln-hook: switched off by VELN_HOOK=off; nothing of this run is judged")
     # A store that fails is no reason to refuse what was switched off.
     with contextlib.suppress(VelnHookError):
-        store = open_store(policy.store_url)
+        store = open_store(policy.store_url, audit=policy.audit)
         try:
             store.record([switched_off(words)])
         finally:

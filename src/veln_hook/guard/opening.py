@@ -45,7 +45,7 @@ def open_guard(
     # Not above: pip's process has no use for it, and each module costs it time.
     from veln_hook.archive.direct_build import direct_build_contents  # noqa: PLC0415
 
-    opened = open_store(policy.store_url) if store is None else store()
+    opened = open_store(policy.store_url, audit=policy.audit) if store is None else store()
     try:
         return Guard(
             policy,

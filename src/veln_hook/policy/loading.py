@@ -20,6 +20,7 @@ from veln_hook.policy.files import read_policy, read_project
 from veln_hook.policy.layers import Setting, read_document, read_overrides, read_variables
 from veln_hook.policy.matching import url_key
 from veln_hook.policy.settings import (
+    AuditPolicy,
     CoolingPolicy,
     DecisionTable,
     IgnoredSetting,
@@ -255,6 +256,8 @@ class _Merge:
             approvals_accept=value["approvals.accept"],
             indexes=value["indexes"],
             exceptions=value["exceptions"],
+            audit=AuditPolicy(file=value["audit.file"], syslog=value["audit.syslog"]),
+            coverage_required=value["coverage.required"],
             sandbox=SandboxPolicy(builds=value["sandbox.builds"], allow_hosts=value["sandbox.allow_hosts"]),
             store_url=value["store.url"],
             plugins=value["plugins.enable"],

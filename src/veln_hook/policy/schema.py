@@ -10,7 +10,7 @@ from veln_hook.model import Confidence, Severity
 from veln_hook.policy import values
 from veln_hook.policy.durations import format_duration, parse_duration
 from veln_hook.policy.matching import project_name
-from veln_hook.policy.settings import DecisionTable, IndexPolicy, Policy, PolicyException
+from veln_hook.policy.settings import COVERAGE, DecisionTable, IndexPolicy, Policy, PolicyException
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,11 @@ class Key:
 def _higher(old: Any, new: Any) -> bool:
     """More is looser: something is there that was not."""
     return not set(new) <= set(old)
+
+
+def _fewer(old: Any, new: Any) -> bool:
+    """Fewer is looser: something is gone that was there."""
+    return not set(old) <= set(new)
 
 
 def _lower(old: Any, new: Any) -> bool:
@@ -204,6 +209,13 @@ KEYS: tuple[Key, ...] = (
         "VELN_HOOK_STORE_URL"),
     Key("plugins.enable", "list of names", values.list_of(values.plugin), "`[]`", "no order", _differs,
         _HOSTS, "Third-party signals to load.", _comma_list),
+    Key("audit.file", "path", values.absolute_path, '`""`', "no order", _differs, _HOST_FILES,
+        "The audit log; empty for `audit.jsonl` among the user's own state."),
+    Key("audit.syslog", "true or false", values.boolean, "`false`", "`false` < `true`", _lower, _HOST_FILES,
+        "Whether the system's log (syslog, journald) is told the same."),
+    Key("coverage.required", "list of words", values.list_of(values.choice(*COVERAGE)), "`[]`", "more",
+        _fewer, _HOST_FILES,
+        "Of what `veln-hook doctor` may find no gap: `interpreters`, `environments`, `installers`."),
     Key("lock.keys", "list of keys", values.list_of(_lock), "`[]`", "more", _differs, _HOST_FILES,
         'Keys or sections that no layer below may loosen; `"*"` for all.'),
     Key("switch", "none", values.text_value, "on", "on", _differs, _NOWHERE,
@@ -335,6 +347,9 @@ def default_values() -> dict[str, Any]:
         "exceptions": DEFAULTS.exceptions,
         "sandbox.builds": DEFAULTS.sandbox.builds,
         "sandbox.allow_hosts": DEFAULTS.sandbox.allow_hosts,
+        "audit.file": DEFAULTS.audit.file,
+        "audit.syslog": DEFAULTS.audit.syslog,
+        "coverage.required": DEFAULTS.coverage_required,
         "store.url": DEFAULTS.store_url,
         "plugins.enable": DEFAULTS.plugins,
         **{cell_name(*cell): decision for cell, decision in DecisionTable().cells.items()},

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 DEFAULT_LAYER = "default"
+COVERAGE = ("interpreters", "environments", "installers")
+"""What ``coverage.required`` can name."""
 FIRST_SEEN, HOLD_MISSING, ALLOW_MISSING = "first-seen", "hold", "allow"
 """What ``cooling.missing_upload_time`` can say."""
 
@@ -60,6 +62,15 @@ class SignalPolicy:
     """Counts instead of the finding's own; never lowers a critical one."""
     at_least: Optional[Severity] = None
     """What a project's or an environment's file asks for: a floor, whatever else is set."""
+
+
+@dataclass(frozen=True)
+class AuditPolicy:
+    """Where it is told what was held, let pass by a person's word, or switched off."""
+
+    file: str = ""
+    """Absolute; empty for the user's own."""
+    syslog: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,6 +181,9 @@ class Policy:
     indexes: tuple[IndexPolicy, ...] = ()
     exceptions: tuple[PolicyException, ...] = ()
     sandbox: SandboxPolicy = field(default_factory=SandboxPolicy)
+    audit: AuditPolicy = field(default_factory=AuditPolicy)
+    coverage_required: tuple[str, ...] = ()
+    """Words of ``COVERAGE``: of what nothing on this machine may be uncovered."""
     store_url: str = ""
     plugins: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -287,6 +301,8 @@ class Policy:
                 }
                 for exception in self.exceptions
             ],
+            "audit": {"file": self.audit.file, "syslog": self.audit.syslog},
+            "coverage": {"required": list(self.coverage_required)},
             "sandbox": {"builds": self.sandbox.builds, "allow_hosts": list(self.sandbox.allow_hosts)},
             "store": {"url": without_secrets(self.store_url)},
             "plugins": {"enable": list(self.plugins)},

@@ -71,6 +71,18 @@ def filled(value: object) -> str:
     return text
 
 
+def absolute_path(value: object) -> str:
+    """Read the path of a file, which must not depend on where a command is started; or nothing.
+
+    Raises:
+        InvalidValueError: It is no text, or not absolute.
+    """
+    text = text_value(value)
+    if text and not text.startswith("/"):
+        raise InvalidValueError("must be an absolute path")
+    return text
+
+
 def boolean(value: object) -> bool:
     """Read ``true`` or ``false``.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional, Protocol
+from typing import TYPE_CHECKING, Callable, Optional, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,7 +65,13 @@ class Scan:
 
 
 class Store(Protocol):
-    """Every method may raise ``StoreError``; nothing else."""
+    """Every method may raise ``StoreError``; nothing else.
+
+    Attributes:
+        told: Given every record of the verdict log besides; see ``audit``.
+    """
+
+    told: Optional[Callable[[Sequence[VerdictRecord]], None]]
 
     def info(self) -> StoreInfo:
         """Describe the store."""

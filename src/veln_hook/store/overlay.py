@@ -10,7 +10,7 @@ Rules of this module:
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable, Optional
 
 from veln_hook.store.sqlite import MEMORY, SqliteStore
 
@@ -43,6 +43,7 @@ class OverlayStore:
         self._pruned: set[int] = set()
         self._forgotten: set[str] = set()
         self._layered = connection is not None
+        self.told: Optional[Callable[[Sequence[VerdictRecord]], None]] = None
         if self._layered:
             try:
                 self._upper.number_after(self._base)
@@ -116,7 +117,10 @@ class OverlayStore:
 
     def record(self, records: Iterable[VerdictRecord]) -> None:
         """Append to the verdict log until the store is closed."""
+        records = list(records)
         self._upper.record(records)
+        if self.told is not None:
+            self.told(records)
 
     def log(
         self, *, project: str | None = None, since: datetime | None = None, limit: int | None = None

@@ -19,7 +19,7 @@ import threading
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 
 from veln_hook.errors import StoreError
 from veln_hook.store import codec, connecting, files
@@ -113,6 +113,7 @@ class SqliteStore:
         self._mutex = threading.RLock()
         self._path = None if path == MEMORY else Path(path)
         self._log_kept = log_kept
+        self.told: Optional[Callable[[Sequence[VerdictRecord]], None]] = None
         self._scans_kept, self._file_scans_kept = scans_kept, file_scans_kept
         self._connection = connection
         self._lock: files.StoreLock | None = None
@@ -276,9 +277,12 @@ class SqliteStore:
 
     def record(self, records: Iterable[VerdictRecord]) -> None:
         """Append to the verdict log; now and then, drop what is older than the newest ones that are kept."""
+        records = list(records)
         rows = [codec.record_values(record) for record in records]
         if not rows:
             return
+        if self.told is not None:
+            self.told(records)
         with self._using(write=True) as connection:
             connection.executemany(_INSERT_RECORD, rows)
             (last,) = connection.execute("SELECT max(id) FROM verdict_log").fetchone()
