@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import pty
+import subprocess
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -277,6 +281,25 @@ def test_where_to_look_is_pip_s(newest_env, demo, make_index, tmp_path):
 
     local = hook(newest_env, "check", "ours", "--no-index", "-f", tmp_path)
     assert local.returncode == 0, local  # a file that is here already has no age
+
+
+@pytest.mark.parametrize("ci", ["", "true"])
+def test_a_ci_job_with_a_terminal_is_asked_for_no_password(newest_env, make_index, ci):
+    private = make_index(auth=("ada", "secret"))
+    terminal, inner = pty.openpty()
+    environ = {**newest_env.environ(index=private.url), "CI": ci, "PIP_NO_INPUT": "0"}
+    command = [newest_env.bin / "veln-hook", "check", "ours"]
+    with subprocess.Popen(command, env=environ, stdin=inner, stdout=inner, stderr=inner) as process:
+        os.close(inner)
+        told = b""
+        with suppress(OSError):  # the other end is closed
+            while b"User for " not in told:
+                told += os.read(terminal, 1 << 16)
+        assert (b"User for " in told) is (not ci), told
+        if not ci:
+            process.kill()
+    os.close(terminal)
+    assert not ci or process.returncode == 78
 
 
 def test_an_index_that_does_not_answer_is_no_missing_project(newest_env, demo):

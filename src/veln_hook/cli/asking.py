@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from veln_hook.adapters.pip.client import IndexOptions
 from veln_hook.adapters.pip.fetching import FetchingClient
+from veln_hook.report import ci
 
 if TYPE_CHECKING:
     import argparse
@@ -61,7 +63,9 @@ def client(
         VelnHookError: There is no pip that can be asked.
     """
     console = invocation.console
-    interactive = not console.as_json and sys.stdin is not None and sys.stdin.isatty()
+    interactive = (
+        not console.as_json and not ci.is_ci(os.environ) and sys.stdin is not None and sys.stdin.isatty()
+    )
     console.progress("loading pip ...")
     asked = FetchingClient(
         policy, store, index_options(invocation.args), fresh=fresh, interactive=interactive

@@ -28,7 +28,7 @@ from veln_hook.gate.egress import Egress
 from veln_hook.gate.hosts import HTTP_PORT, HTTPS_PORT
 from veln_hook.gate.intercept import Interceptor
 from veln_hook.model import Candidate, Decision, ExitStatus
-from veln_hook.report import json_form
+from veln_hook.report import ci, json_form, wording
 from veln_hook.report.wording import printable, tell_lifted
 from veln_hook.sandbox import net_only
 from veln_hook.store import open_store
@@ -286,7 +286,13 @@ def tell(console: Console, policy: Policy, what: Story, *, silent: bool = False)
     for verdict, instead in what.told:
         console.result({**json_form.verdict_object(verdict), "instead": instead or None})
         if not silent:
-            console.verdict(verdict, instead=instead, approve=_approve(verdict, policy))
+            approve = _approve(verdict, policy)
+            lines = wording.tell(verdict, instead=instead, approve=approve)
+            before, after = ci.markers(verdict, lines, os.environ)
+            sys.stderr.write(before)
+            console.verdict(verdict, instead=instead, approve=approve)
+            sys.stderr.write(after)
+        ci.summarize(verdict, os.environ, instead=instead)
     if silent:
         return
     for line in filter(None, map(tell_lifted, what.lifted)):

@@ -57,6 +57,8 @@ def main(original: Callable[..., Any], command: Any, args: Any) -> Any:
             status = int(asked)
         if asked is not ExitStatus.OK or run.notices:
             _hand_over(asked, run)
+        if status != 0:
+            run.tell_ci_of_refusals()
         run.close()
     return status
 

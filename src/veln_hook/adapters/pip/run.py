@@ -16,12 +16,15 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import canonicalize_name
+
 from veln_hook.adapters.pip import previous
 from veln_hook.errors import VelnHookError
 from veln_hook.guard import Guard
 from veln_hook.index import strip_credentials
 from veln_hook.model import Candidate, ExitStatus, Verdict, exit_status, strictest
 from veln_hook.policy.switch import policy_and_switch
+from veln_hook.report import ci
 from veln_hook.report.switching import switched_off
 from veln_hook.report.wording import printable, tell, tell_lifted, tell_slow
 from veln_hook.store import open_store
@@ -114,7 +117,27 @@ class Run:
             lines = tell(
                 verdict, instead=instead, kept=kept, starved=starved, approve=self.approve_options(verdict)
             )
+            before, after = ci.markers(verdict, lines, os.environ, comes_from=self._comes_from(verdict))
+            sys.stderr.write(before)
             logger.warning("%s", "\n".join(lines))
+            sys.stderr.write(after)
+            ci.summarize(verdict, os.environ, instead=instead)
+
+    def tell_ci_of_refusals(self) -> None:
+        """Tell a CI service of what stopped the run, which pip has printed as its own error."""
+        for verdict in self.refusals:
+            lines = tell(verdict, approve=self.approve_options(verdict))
+            before, after = ci.markers(verdict, lines, os.environ, comes_from=self._comes_from(verdict))
+            sys.stderr.write(f"{before}{lines[0]}\n{after}" if after else before)
+            ci.summarize(verdict, os.environ)
+
+    def _comes_from(self, verdict: Verdict) -> str:
+        """Return where the user's own requirement stands, as pip says it; empty if there is none."""
+        project = verdict.subject.project
+        for root in self.roots:
+            if canonicalize_name(root.name or "") == project:
+                return str(root.comes_from or "")
+        return ""
 
     def notice(self, line: str) -> None:
         """Print a line that '-q' doesn't silence, here and in the pip that started this one."""
@@ -217,7 +240,7 @@ def begin(prefix: str) -> Run:
 def _prepare(run: Run) -> None:
     policy, switch = policy_and_switch(os.environ)
     run.policy = policy
-    store = run.store = open_store(policy.store_url)
+    store = run.store = open_store(policy.store_url, audit=policy.audit)
     if switch.refused:
         logger.warning("veln-hook: VELN_HOOK=off is not honoured here: locked by %s", switch.locked_by)
     if switch.off:
