@@ -28,7 +28,18 @@ BUILD: list[str] = PYPROJECT["build-system"]["requires"]
 ORDER = [
     f"tests/{room}"
     for room in (
-        *("unit", "fuzz", "startup", "packaging", "sandbox", "gate", "index_proxy", "standing", "attacks"),
+        *(
+            "unit",
+            "fuzz",
+            "startup",
+            "packaging",
+            "enable",
+            "sandbox",
+            "gate",
+            "index_proxy",
+            "standing",
+            "attacks",
+        ),
         *("pip", "uv", "clients", "examples"),
     )
 ]

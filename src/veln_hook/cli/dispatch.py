@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 COMMANDS = (
     "status",
     "doctor",
+    "enable",
+    "disable",
     "check",
     "explain",
     "scan",

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import InvalidRequirement, Requirement
 
 from veln_hook import __version__
+from veln_hook.cli.file_probes import files
 from veln_hook.cli.probing import REPAIR, Machine, Probe, ProbeResult, ask_child
 from veln_hook.cli.sandbox_probes import gate, sandbox
 from veln_hook.cli.shim_probes import shims
@@ -298,7 +299,7 @@ _OTHERS = ("uv", "poetry", "pdm", "conda", "mamba", "pipenv", "pipx")
 _GAPS = (
     "python -S, and pip run with it: no start-up file is read",
     "other interpreters without a veln-hook of their own, when their pip is started directly",
-    "new virtual environments, until veln-hook is installed in them: their pip is not guarded",
+    "environments that an interpreter without veln-hook makes: their pip is not guarded",
     "with a --user installation: python -I or -s, and every virtual environment",
     "installers that are not pip: uv, poetry's and pdm's own, conda",
     "whoever may write to this environment: they can remove the start-up file",
@@ -312,7 +313,7 @@ def gaps(machine: Machine) -> ProbeResult:
     return ProbeResult(
         "not-covered",
         ok=None,
-        summary=f"python -S, other interpreters, new virtual environments, other installers{found}",
+        summary=f"python -S, other interpreters and what they make, other installers{found}",
         details=_GAPS,
     )
 
@@ -320,6 +321,7 @@ def gaps(machine: Machine) -> ProbeResult:
 PROBES: tuple[tuple[str, Probe], ...] = (
     ("hook", hook),
     ("start-file", start_file),
+    ("files", files),
     ("pip", pip),
     ("dependencies", dependencies),
     ("policy", policy),

@@ -143,6 +143,7 @@ class Guarded:
         sources = known.sources
         urls = services.prefixes(self._line, known.words, self._environ, known.settings)
         openings = Openings(sources.indexes, sources.pages, sources.files, self._allow)
+        new = [each for each in self._may_make(known) if not _is_environment(each)]
         with foreground.signals_held() as blocked, ExitStack() as stack:
             builds = stack.enter_context(
                 Builds(
@@ -174,6 +175,7 @@ class Guarded:
             verdicts += builds.verdicts()
             gate.close()
             lines = [*builds.lines(failed=failed), *(gate.lines() if failed else ())]
+        lines += _led(new)
         told = story(gate.ledger, lines, verdicts)
         tell(self._console, self._policy, told, silent=silent)
         return self._ended(status, gate.exit_status(), (builds.status(), exit_status(verdicts)), plan)
@@ -197,6 +199,9 @@ class Guarded:
         if self._stdin is not None:
             os.lseek(self._stdin, 0, os.SEEK_SET)
         return Ended(second=plan.second, environ=environ, stdin=self._stdin)
+
+    def _may_make(self, known: Gathered) -> list[str]:
+        return target.may_make(self._line, known.words, self._environ, known.where)
 
     def _environment(self, builds: Builds, cache: str) -> Callable[[Place], Mapping[str, str]]:
         def make(place: Place) -> Mapping[str, str]:
@@ -254,6 +259,21 @@ class Guarded:
 
 def _serving(urls: Sequence[str]) -> Callable[[Responder], Responder]:
     return lambda inner: services.Services(inner, urls)
+
+
+def _is_environment(path: str) -> bool:
+    return os.path.isfile(os.path.join(path, "pyvenv.cfg"))
+
+
+def _led(new: Sequence[str]) -> list[str]:
+    """Lead the environments that uv made to our protection; return why one couldn't be."""
+    made = [each for each in new if _is_environment(each)]
+    if not made:
+        return []
+    from veln_hook.adapters.venv import inherit  # noqa: PLC0415 - most commands make none
+
+    problems = {each: inherit.lead(each) for each in made}
+    return [f"{each} is not protected: {problem}" for each, problem in problems.items() if problem]
 
 
 def _quietness(known: Gathered) -> int:

@@ -186,7 +186,7 @@ def test_what_must_not_be_broken_is_what_we_depend_on():
 
 def test_what_is_carried_is_what_we_depend_on():
     assert {r.name: str(r.specifier) for r in map(Requirement, carry._REQUIREMENTS)} == install.NEEDED
-    assert set(carry._NAMES) == set(install.NEEDED)
+    assert set(carry.NAMES) == set(install.NEEDED)
 
 
 def test_the_oldest_python_is_the_packages():

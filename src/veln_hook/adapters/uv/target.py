@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from veln_hook.adapters.uv.commands import Line
     from veln_hook.adapters.uv.configuration import Places
     from veln_hook.adapters.uv.words import Words
 
@@ -31,6 +32,26 @@ def prefix_of(words: Words, environ: Mapping[str, str], where: Places) -> str:
         if place == places[0] and place and os.path.isfile(os.path.join(above, "pyvenv.cfg")):
             return above
     return sys.prefix
+
+
+def may_make(line: Line, words: Words, environ: Mapping[str, str], where: Places) -> list[str]:
+    """Return the directories in which a command may make an environment.
+
+    Args:
+        line: Which command it is.
+        words: Its words.
+        environ: The user's environment.
+        where: Its directories.
+    """
+    project = os.path.join(where.project, environ.get("UV_PROJECT_ENVIRONMENT", "") or ".venv")
+    if line.command != ("venv",):
+        return [project]
+    named = words.plain()[:1]
+    return (
+        [os.path.join(where.directory, named[0])]
+        if named
+        else [os.path.join(where.directory, ".venv"), project]
+    )
 
 
 def installed_version(prefix: str, project: str) -> str:
