@@ -97,7 +97,7 @@ def test_a_configuration_of_the_user_s_own_is_left_and_the_line_told(made: Image
     )
     done = made.hook("enable", "--user", "--uv-exclude-newer", user=other)
     assert done.returncode == 0, done
-    assert f'by hand: put at the top of {home}/.config/uv/uv.toml: exclude-newer = "' in done.out
+    assert f'by hand: {home}/.config/uv/uv.toml is there already, so add to it: exclude-newer = "' in done.out
     assert made.run("cat", f"{home}/.config/uv/uv.toml", user=other).stdout == "offline = false\n"
 
 

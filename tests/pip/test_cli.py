@@ -467,3 +467,22 @@ def test_the_start_up_file_is_compared_with_record(newest_env):
     result = hook(newest_env, "status")
     assert result.returncode == 1
     assert "not in the RECORD" in result.out
+
+
+def test_doctor_holds_our_files_against_record(make_env):
+    env = make_env()
+
+    def files() -> dict[str, Any]:
+        (row,) = [each for each in told(hook(env, "doctor", "--json"))["results"] if each["name"] == "files"]
+        return row
+
+    assert files()["ok"] is True
+    changed, gone = (env.site_packages / "veln_hook" / "cli" / name for name in ("log.py", "late.py"))
+    changed.write_text(changed.read_text() + "# changed\n")
+    gone.unlink()
+    row = files()
+    assert row["ok"] is False
+    assert {f"{changed} was changed since it was installed", f"{gone}: No such file or directory"} == set(
+        row["details"]
+    )
+    assert "--force-reinstall veln-hook" in row["remedy"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from veln_hook.cli.invocation import Invocation
 
 HELP = "take back what 'enable' did, to the byte"
-USAGE = "disable [options] [--env DIR | --image]"
+USAGE = "disable [options] [--env DIR | --user | --image]"
 
 
 def add(parser: argparse.ArgumentParser) -> None:

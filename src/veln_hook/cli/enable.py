@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from veln_hook.enable import environment, image, user
+from veln_hook.enable import environment, image, nets, user
 from veln_hook.errors import UsageError, VelnHookError
 from veln_hook.model import ExitStatus
 from veln_hook.report.wording import printable
@@ -14,23 +14,27 @@ from veln_hook.report.wording import printable
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
-    from datetime import timedelta
 
     from veln_hook.cli.console import Console
     from veln_hook.cli.invocation import Invocation
     from veln_hook.enable.changes import Step
 
 HELP = "switch protection on for an environment or the whole machine"
-USAGE = "enable [options] [--env DIR | --image]"
+USAGE = "enable [options] [--env DIR | --user | --image]"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add where, and ``--dry-run``."""
     add_where(parser)
-    parser.add_argument(
+    net = parser.add_argument_group(
+        "second net, with --image or --user: pip's and uv's own configuration, where no start-up file is read"
+    )
+    net.add_argument("--gate", metavar="URL", help="lead both through a standing gate")
+    net.add_argument("--gate-certificate", metavar="FILE", help="what that gate said its clients need")
+    net.add_argument(
         "--uv-exclude-newer",
         action="store_true",
-        help="with --user: have uv itself pass over young releases; this marks its locks",
+        help="have uv itself pass over young releases; this marks its locks",
     )
     parser.add_argument("--dry-run", action="store_true", help="tell each file, and do nothing")
 
@@ -50,22 +54,23 @@ def add_where(parser: argparse.ArgumentParser) -> None:
 def run(invocation: Invocation) -> ExitStatus:
     """Write what is needed; tell what."""
     args, console = invocation.args, invocation.console
-    if args.uv_exclude_newer and not args.user:
-        raise UsageError("--uv-exclude-newer needs --user")
+    age = invocation.policy().cooling.min_age if args.uv_exclude_newer else None
+    second_net = nets.asked(args.gate, args.gate_certificate, age)
+    if second_net != nets.Asked() and not (args.user or args.image):
+        raise UsageError("--gate and --uv-exclude-newer need --image or --user")
     try:
         if args.image:
-            return _image(console, dry=args.dry_run)
+            return _image(console, second_net, dry=args.dry_run)
         if args.user:
-            age = invocation.policy().cooling.min_age if args.uv_exclude_newer else None
-            return _user(console, age, dry=args.dry_run)
+            return _user(console, second_net, dry=args.dry_run)
         return _environment(args.env, console, dry=args.dry_run)
     except OSError as error:
         raise cant(error) from error
 
 
-def _user(console: Console, age: timedelta | None, *, dry: bool) -> ExitStatus:
+def _user(console: Console, second_net: nets.Asked, *, dry: bool) -> ExitStatus:
     console.progress("looking for interpreters ...")
-    plan = user.plan(os.environ, uv_age=age)
+    plan = user.plan(os.environ, second_net)
     console.clear()
     tell(user.steps(plan), console, dry=dry)
     if not dry:
@@ -80,9 +85,9 @@ def _user(console: Console, age: timedelta | None, *, dry: bool) -> ExitStatus:
     return ExitStatus.OK
 
 
-def _image(console: Console, *, dry: bool) -> ExitStatus:
+def _image(console: Console, second_net: nets.Asked, *, dry: bool) -> ExitStatus:
     console.progress("looking for interpreters ...")
-    plan = image.plan(os.environ)
+    plan = image.plan(os.environ, second_net)
     console.clear()
     for left in plan.passed_over:
         console.note(f"left alone: {printable(left.executable)}: {printable(left.reason)}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from veln_hook.adapters.shims import looking
 from veln_hook.adapters.shims.passing import TOOLS
-from veln_hook.enable import interpreters
+from veln_hook.enable import interpreters, nets
 from veln_hook.enable.interpreters import Interpreter, PassedOver
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def rows(environ: Mapping[str, str], own: str) -> Iterator[Row]:
     for prefix in environments(environ, own):
         yield from _environment(prefix)
     yield from _installers(environ)
+    yield from _second_net(environ)
 
 
 def environments(environ: Mapping[str, str], own: str) -> list[str]:
@@ -152,3 +153,14 @@ def _installers(environ: Mapping[str, str]) -> Iterator[Row]:
             why = problem or ("its shim isn't first on PATH" if found.shim else "it has no shim")
             remedy = "veln-hook shims install"
             yield Row("installers", found.first, "", covered=False, why=why, remedy=remedy)
+
+
+def _second_net(environ: Mapping[str, str]) -> Iterator[Row]:
+    files = nets.found(environ)
+    for tool in ("pip", "uv"):
+        if tool in files:
+            yield Row("configuration", files[tool], "", covered=True, why="written by veln-hook")
+            continue
+        why = f"{tool}'s own configuration leads to no gate"
+        remedy = "veln-hook enable --image --gate URL (or --user)"
+        yield Row("configuration", f"{tool}'s", "", covered=False, why=why, remedy=remedy)

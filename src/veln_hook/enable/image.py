@@ -12,7 +12,7 @@ from veln_hook.adapters.shims import looking
 from veln_hook.adapters.shims.passing import TOOLS
 from veln_hook.adapters.shims.script import MARK, quoted, shim
 from veln_hook.adapters.venv import pointers
-from veln_hook.enable import code, interpreters
+from veln_hook.enable import code, interpreters, nets
 from veln_hook.enable.changes import Change, Record, Step, read
 from veln_hook.enable.interpreters import Interpreter, PassedOver
 from veln_hook.errors import EnableError, UsageError
@@ -41,14 +41,15 @@ class Plan(NamedTuple):
     passed_over: tuple[PassedOver, ...]
     changes: tuple[Change, ...]
     notes: tuple[str, ...] = ()
-    """What is not covered, and why."""
+    """What is not covered, and why; what has to be done by hand."""
 
 
-def plan(environ: Mapping[str, str]) -> Plan:
+def plan(environ: Mapping[str, str], second_net: nets.Asked) -> Plan:
     """Look at the machine.
 
     Args:
         environ: For where interpreters are looked for.
+        second_net: What pip's and uv's configuration is to say.
 
     Raises:
         EnableError: There is no interpreter, or what runs this could be changed by others.
@@ -72,7 +73,9 @@ def plan(environ: Mapping[str, str]) -> Plan:
             changes += _shims(tools)
     except UsageError as error:
         notes.append(f"not covered: {', '.join(tools)}: {error}. {error.advice}")
-    return Plan(record, found, passed_over, tuple(changes), tuple(notes))
+    net = nets.for_machine(record, second_net)
+    notes += [f"by hand: {line}" for line in net.by_hand]
+    return Plan(record, found, passed_over, (*changes, *net.changes), tuple(notes))
 
 
 def steps(plan: Plan) -> list[Step]:

@@ -1,4 +1,4 @@
-"""A user, without root: the interpreters' user sites, so that new environments inherit, and uv's file.
+"""A user, without root: the interpreters' user sites, so that new environments inherit.
 
 What it misses is told: ``-I``, ``-s`` and PYTHONNOUSERSITE read no user site, and
 environments that are there already have none.
@@ -10,15 +10,13 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.adapters.venv import inherit, pointers
-from veln_hook.enable import code, environment, interpreters
+from veln_hook.enable import code, environment, interpreters, nets
 from veln_hook.enable.changes import Change, Record, Step
 from veln_hook.enable.interpreters import Interpreter
 from veln_hook.errors import EnableError
-from veln_hook.policy.durations import iso_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
 
 MISSED = (
     "python -I and -s, and PYTHONNOUSERSITE: they read no user site",
@@ -38,12 +36,12 @@ class Plan(NamedTuple):
     """What has to be done by hand, as a file of the user's own is in the way."""
 
 
-def plan(environ: Mapping[str, str], *, uv_age: timedelta | None = None) -> Plan:
+def plan(environ: Mapping[str, str], second_net: nets.Asked) -> Plan:
     """Look at what this user has.
 
     Args:
         environ: For HOME, and where interpreters are looked for.
-        uv_age: How old a release must be for a uv that is called past its shim; ``None`` to leave uv alone.
+        second_net: What pip's and uv's configuration is to say.
 
     Raises:
         EnableError: The user has no home, or there is no interpreter.
@@ -64,19 +62,9 @@ def plan(environ: Mapping[str, str], *, uv_age: timedelta | None = None) -> Plan
         )
         for major, minor in versions
     ]
-    by_hand = []
-    if uv_age is not None:
-        config = os.path.join(
-            environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "uv", "uv.toml"
-        )
-        line = f'exclude-newer = "{iso_duration(uv_age)}"'
-        text = f"# Written by 'veln-hook enable --user'; uv writes it into new uv.lock files.\n{line}\n"
-        record = _record()
-        if os.path.exists(config) and not any(each["path"] == config for each in record.files):
-            by_hand.append(f"put at the top of {config}: {line}")
-        else:
-            changes.append(Change(config, text))
-    return Plan(_record(), tuple(changes), tuple(by_hand))
+    record = _record()
+    net = nets.for_user(record, second_net, environ)
+    return Plan(record, (*changes, *net.changes), net.by_hand)
 
 
 def steps(plan: Plan) -> list[Step]:

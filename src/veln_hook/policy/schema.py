@@ -215,7 +215,8 @@ KEYS: tuple[Key, ...] = (
         "Whether the system's log (syslog, journald) is told the same."),
     Key("coverage.required", "list of words", values.list_of(values.choice(*COVERAGE)), "`[]`", "more",
         _fewer, _HOST_FILES,
-        "Of what `veln-hook doctor` may find no gap: `interpreters`, `environments`, `installers`."),
+        "Of what `veln-hook doctor` may find no gap: `interpreters`, `environments`, `installers`, "
+        "`configuration`."),
     Key("lock.keys", "list of keys", values.list_of(_lock), "`[]`", "more", _differs, _HOST_FILES,
         'Keys or sections that no layer below may loosen; `"*"` for all.'),
     Key("switch", "none", values.text_value, "on", "on", _differs, _NOWHERE,

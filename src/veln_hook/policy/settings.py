@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 DEFAULT_LAYER = "default"
-COVERAGE = ("interpreters", "environments", "installers")
+COVERAGE = ("interpreters", "environments", "installers", "configuration")
 """What ``coverage.required`` can name."""
 FIRST_SEEN, HOLD_MISSING, ALLOW_MISSING = "first-seen", "hold", "allow"
 """What ``cooling.missing_upload_time`` can say."""
