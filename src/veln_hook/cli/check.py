@@ -82,7 +82,10 @@ def run(invocation: Invocation) -> ExitStatus:
     further = pins.further_indexes(found, policy)
     places: list[Place] = []
     missing = False
-    with invocation.store(policy) as store, asking.client(invocation, policy, store, further=further) as client:
+    with (
+        invocation.store(policy) as store,
+        asking.client(invocation, policy, store, further=further) as client,
+    ):
         # As they are before a list of requirements adds its own.
         indexes = Indexes([*client.index_urls, *(index.url for index in policy.indexes)])
         for asked in client.read(requirements, lists):
@@ -101,7 +104,7 @@ def run(invocation: Invocation) -> ExitStatus:
             _tell(console, choice, everything=args.all, refuses=policy.cooling.on_hold == "refuse")
         judged = pins.check_pins(client, indexes, found, console)
         pins.tell_pins(console, judged, everything=args.all)
-        places += [Place(verdict, pin.path, pin.line) for pin, verdict in judged]
+        places += [Place(verdict, pin.path, pins.line_of(pin, verdict)) for pin, verdict in judged]
     status = exit_status([place.verdict for place in places])
     # A name that doesn't exist is not mended by waiting, nor by a person's look at another release.
     status = ExitStatus.USAGE if missing and status is not ExitStatus.BLOCKED else status
@@ -119,7 +122,9 @@ def _is_list(text: str) -> bool:
 
 
 def _contents(place: Place) -> Contents:
-    return Contents(place.path or place.verdict.subject.release, place.verdict, line=place.line)
+    # A lock whose lines can't be told is named by its first.
+    line = (place.line or 1) if place.path else 0
+    return Contents(place.path or place.verdict.subject.release, place.verdict, line=line)
 
 
 def _tell(console: Console, choice: Choice, *, everything: bool, refuses: bool) -> None:

@@ -70,7 +70,7 @@ class Console:
         self.palette = Palette(color=False)
 
     def document(self, data: Any) -> None:
-        """Set the document that ``finish`` writes in place of everything else: a text, or what becomes JSON."""
+        """Set the document that ``finish`` writes in place of all else: a text, or what becomes JSON."""
         self._document = data
 
     def result(self, data: Any) -> None:

@@ -62,7 +62,7 @@ def further_indexes(pins: Sequence[Pin], policy: Policy) -> list[str]:
 
 
 def pinned(asked: Asked) -> Pin | None:
-    """Return the pin that a line of a requirements file is; ``None`` if it leaves a choice, or names no hash."""
+    """Return the pin that a line of a list is; ``None`` if it leaves a choice, or names no hash."""
     requirement = asked.requirement
     hashes = getattr(requirement, "hash_options", None) or {}
     exact = [part for part in requirement.specifier if part.operator in ("==", "===")]
@@ -128,14 +128,20 @@ def tell_pins(console: Console, judged: Sequence[Judged], *, everything: bool) -
     """Tell verdicts about pins: what is in the way by itself, the rest in one line a lock."""
     for pin, verdict in judged:
         console.result(pin_object(pin, verdict))
-        where = f"{pin.path}:{pin.line}" if pin.line else pin.path
+        line = line_of(pin, verdict)
+        where = f"{pin.path}:{line}" if line else pin.path
         if verdict.decision is Decision.ALLOW and not (everything or verdict.approval or verdict.exception):
             continue
         # What no index has by its name can't be approved by it.
         console.verdict(verdict, approve="" if verdict.subject.filename else None)
         console.line(f"      at       {printable(where)}")
-    for line in _sums(judged):
-        console.note(line)
+    for told in _sums(judged):
+        console.note(told)
+
+
+def line_of(pin: Pin, verdict: Verdict) -> int:
+    """Return the line of a lock to look at first: that of a file, where the reason is one."""
+    return next((ruling.finding.line for ruling in verdict.holding if ruling.finding.line), 0) or pin.line
 
 
 def pin_object(pin: Pin, verdict: Verdict) -> dict[str, Any]:

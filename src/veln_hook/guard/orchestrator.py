@@ -122,13 +122,13 @@ class Guard:
         return self._candidates.check(candidates)
 
     def with_findings(self, verdict: Verdict, findings: Sequence[Finding], *, sha256: str = "") -> Verdict:
-        """Judge a candidate once more, with what somebody else than a signal found; nothing of it is remembered.
+        """Judge a candidate once more, with what no signal found; nothing of it is remembered.
 
         Args:
             verdict: About the candidate, as ``check_candidates`` returned it.
             findings: What else is known.
-            sha256: The bytes that are meant, if they are others than the candidate's: approvals and exceptions are
-                of exact bytes.
+            sha256: The bytes that are meant, if they are others than the candidate's: approvals and
+                exceptions are of exact bytes.
 
         Raises:
             StoreError: The store doesn't answer.

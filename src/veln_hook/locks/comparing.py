@@ -1,4 +1,4 @@
-"""A pin against what indexes list now: which files are meant, and what is wrong with the lock's word about them.
+"""A pin against what indexes list now: which files are meant, and what is wrong with the lock's word.
 
 PURE: pins and candidates go in, candidates and findings come out; the guard judges both.
 """
@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from packaging.version import InvalidVersion, Version
-
 from veln_hook.index import strip_credentials
 from veln_hook.locks.model import OriginKind
 from veln_hook.model import Candidate, Confidence, Finding, Severity, Source
 from veln_hook.names import parse_filename
 from veln_hook.report.wording import printable
+from veln_hook.source.baseline import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,7 +48,7 @@ class Indexes:
         self._known = {normalized(url) for url in urls}
 
     def is_known(self, source: str) -> bool:
-        """Tell whether a lock's index is one of them, or PyPI, or whichever the installer is configured with."""
+        """Tell whether a lock's index is one of them, or PyPI, or the installer's own, whichever that is."""
         return not source or self.is_named(source) or normalized(source) in _PYPI
 
     def is_named(self, source: str) -> bool:
@@ -72,10 +71,8 @@ def same_version(one: str, other: str) -> bool:
     """Tell whether two texts mean the same release (PEP 440)."""
     if one == other:
         return True
-    try:
-        return Version(one) == Version(other)
-    except InvalidVersion:
-        return False
+    version = version_of(one)
+    return version is not None and version == version_of(other)
 
 
 def compare(pin: Pin, listed: Sequence[Candidate], indexes: Indexes) -> list[Looked]:
@@ -119,7 +116,7 @@ def compare(pin: Pin, listed: Sequence[Candidate], indexes: Indexes) -> list[Loo
 
 
 def _from_whom(one: Looked, indexes: Indexes) -> Looked:
-    """Say so where an index has been asked for no other reason than that the list of requirements names it."""
+    """Say so where an index has been asked only because the list of requirements names it."""
     index = one.candidate.index
     if one.candidate.source is not Source.INDEX or not index or indexes.is_named(index):
         return one
@@ -154,28 +151,28 @@ def _gone(file: PinnedFile, listed: Sequence[Candidate]) -> Finding:
     """
     if file.url and _host(file.url) not in {_host(one.url) for one in listed}:
         message = f"no index lists {file.filename}, which the lock takes from {_shown(file.url)}"
-        return _finding(HASH, Severity.HIGH, message)
+        return _finding(HASH, Severity.HIGH, message, file)
     message = f"no index lists {file.filename}: it was removed, or has never been there"
-    return _finding(HASH, Severity.MEDIUM, message)
+    return _finding(HASH, Severity.MEDIUM, message, file)
 
 
 def _hashed(file: PinnedFile, offered: Sequence[Candidate]) -> Looked:
     if not file.sha256:
         kinds = ", ".join(algorithm for algorithm, _ in file.hashes)
         message = f"{file.filename}: the lock has {kinds}, which can't be compared with the index's sha256"
-        return Looked(offered[0], (_finding(HASH, Severity.MEDIUM, message, unverifiable=True),))
+        return Looked(offered[0], (_finding(HASH, Severity.MEDIUM, message, file, unverifiable=True),))
     for one in offered:
         if one.sha256 == file.sha256:
             return Looked(one)
     first = next((one for one in offered if one.sha256), None)
     if first is None:
         message = f"{file.filename}: its index promises no sha256 that the lock's could be compared with"
-        return Looked(offered[0], (_finding(HASH, Severity.MEDIUM, message),))
+        return Looked(offered[0], (_finding(HASH, Severity.MEDIUM, message, file),))
     message = (
         f"the lock has other bytes than the index: of {file.filename}, sha256 {file.sha256} in the lock, "
         f"{first.sha256} on {_shown(first.index)}"
     )
-    finding = _finding(HASH, Severity.CRITICAL, message)
+    finding = _finding(HASH, Severity.CRITICAL, message, file)
     return Looked(first, (finding,), sha256=file.sha256)
 
 
@@ -207,8 +204,8 @@ def _unhashed(one: Candidate, file: PinnedFile | None) -> Looked:
             f"{one.filename}: the lock has no hash, and takes it from {_shown(file.url)}, "
             f"which isn't where its index has it"
         )
-        return Looked(one, (_finding(HASH, Severity.HIGH, message, unverifiable=True),))
-    return Looked(one, (_finding(HASH, Severity.LOW, "the lock has no hash of it"),))
+        return Looked(one, (_finding(HASH, Severity.HIGH, message, file, unverifiable=True),))
+    return Looked(one, (_finding(HASH, Severity.LOW, "the lock has no hash of it", file),))
 
 
 def _direct(pin: Pin, listed: Sequence[Candidate]) -> list[Looked]:
@@ -226,7 +223,9 @@ def _direct(pin: Pin, listed: Sequence[Candidate]) -> list[Looked]:
         )
         findings = []
         if not sha256:
-            message = "comes from a URL without a sha256: its bytes are known, and judged, only once they are here"
+            message = (
+                "comes from a URL without a sha256: its bytes are known, and judged, only once they are here"
+            )
             findings.append(_finding(SOURCE, Severity.MEDIUM, message))
         looked.append(Looked(candidate, tuple(findings), is_listed=False))
     return looked
@@ -264,7 +263,7 @@ def _squeezed(name: str) -> str:
 
 def _foreign(file: PinnedFile) -> Finding:
     message = f"{file.filename} is no file of this release, but the lock has it there"
-    return _finding(HASH, Severity.CRITICAL, message)
+    return _finding(HASH, Severity.CRITICAL, message, file)
 
 
 def _blank(pin: Pin, source: Source) -> Candidate:
@@ -276,8 +275,16 @@ def _unlisted(pin: Pin, *findings: Finding, sha256: str = "") -> Looked:
     return Looked(_blank(pin, Source.LOCK), findings, sha256, is_listed=False)
 
 
-def _finding(signal: str, severity: Severity, message: str, *, unverifiable: bool = False) -> Finding:
-    return Finding(signal, severity, Confidence.HIGH, message, unverifiable=unverifiable)
+def _finding(
+    signal: str,
+    severity: Severity,
+    message: str,
+    file: PinnedFile | None = None,
+    *,
+    unverifiable: bool = False,
+) -> Finding:
+    line = file.line if file is not None and file.line else None
+    return Finding(signal, severity, Confidence.HIGH, message, unverifiable=unverifiable, line=line)
 
 
 def _host(url: str) -> str:

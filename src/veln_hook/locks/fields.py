@@ -107,12 +107,13 @@ class Table:
             raise self.error(f"{key!r} is no table")
         return Table(value, self.text, self.line, f"{self.name}.{key}" if self.name else key)
 
-    def tables(self, key: str, most: int = MAX_FILES) -> list[Table]:
+    def tables(self, key: str, most: int | None = None) -> list[Table]:
         """Return a list of tables; an empty one if there is none.
 
         Raises:
-            UsageError: It is no list of tables, or has more than ``most``.
+            UsageError: It is no list of tables, or has more than ``most``; without it, than a pin has files.
         """
+        most = MAX_FILES if most is None else most
         value = self.data.get(key, [])
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             raise self.error(f"{key!r} is no list of tables")
@@ -194,7 +195,8 @@ def last_part(place: str) -> str:
     if "://" not in place:
         return place.replace("\\", "/").rstrip("/").rpartition("/")[2]
     try:
-        return unquote(urlsplit(place).path).rpartition("/")[2]
+        # Not the other way round: a slash that is quoted is read in both ways by those who install.
+        return unquote(urlsplit(place).path.rpartition("/")[2])
     except ValueError:  # such as "http://["
         return ""
 

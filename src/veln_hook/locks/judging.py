@@ -21,7 +21,7 @@ MAX_RULINGS = 20
 
 
 def wanted(pins: Iterable[Pin], indexes: Indexes) -> dict[str, set[str]]:
-    """Return the versions to ask indexes for, by project; pins that no index can say anything of are left out.
+    """Return the versions to ask indexes for, by project; pins that no index knows of are left out.
 
     Args:
         pins: Of locks.

@@ -45,7 +45,7 @@ class Pin(NamedTuple):
     """As the lock spells it; empty where only a build would tell."""
     origin: OriginKind
     source: str = ""
-    """Base URL of the index, or the URL, repository or path; empty where the lock leaves it to the installer."""
+    """Base URL of the index, or the URL, repository or path; empty where the installer decides."""
     files: tuple[PinnedFile, ...] = ()
     marker: str = ""
     """For which environments, as the lock spells it."""

@@ -1,7 +1,7 @@
 """``pdm.lock``, of pdm 2.
 
-Source: ``src/pdm/formats`` and ``src/pdm/project/lockfile`` of pdm. Until version 4.2 of the format, files stood
-in ``[metadata.files]`` under ``"name version"``.
+Source: ``src/pdm/formats`` and ``src/pdm/project/lockfile`` of pdm. Until version 4.2 of the format, files
+stood in ``[metadata.files]`` under ``"name version"``.
 """
 
 from __future__ import annotations

@@ -85,7 +85,8 @@ def _result(contents: Contents, ruling: Ruling, rule: int) -> dict[str, Any]:
         if finding.evidence:
             place["region"]["snippet"] = {"text": finding.evidence}
     elif contents.line > 0:
-        place["region"] = {"startLine": contents.line}
+        # Of such a place, too, if the finding has one of its own.
+        place["region"] = {"startLine": finding.line or contents.line}
     result: dict[str, Any] = {
         "ruleId": finding.signal,
         "ruleIndex": rule,
@@ -113,9 +114,9 @@ def _message(contents: Contents, finding: Finding) -> str:
 
 def _fingerprint(contents: Contents, finding: Finding) -> str:
     """Without the line, so that a finding stays itself when lines above it change."""
-    parts = (finding.signal, finding.path, finding.message, finding.evidence)
+    parts = [finding.signal, finding.path, finding.message, finding.evidence]
     if contents.line:
-        parts = (*parts, contents.verdict.subject.release)
+        parts.append(contents.verdict.subject.release)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from packaging.version import InvalidVersion, Version
-
 from veln_hook.adapters.pip import client as pip_client
 from veln_hook.adapters.pip import pages
 from veln_hook.adapters.pip.fetching import FetchingClient
 from veln_hook.errors import UsageError
 from veln_hook.names import SDIST_SUFFIXES
+from veln_hook.source.baseline import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from veln_hook.model import Candidate
 
 AT_ONCE = 8
-"""Pages asked for at the same time; fewer than pip's session keeps connections, and few enough to be polite."""
+"""Pages asked for at the same time; fewer than pip's session keeps connections."""
 _Found = Optional[tuple[Any, list[Any]]]
 
 
@@ -51,7 +50,7 @@ class ListingClient(FetchingClient):
             wanted: Versions by normalized project.
 
         Raises:
-            IndexUnavailableError: An index doesn't answer; what isn't asked for yet is not asked for any more.
+            IndexUnavailableError: An index doesn't answer; what isn't asked for yet won't be.
         """
         waiting = iter(wanted.items())
         # The first by itself: if pip has to ask for a password, it asks once.
@@ -78,7 +77,7 @@ class ListingClient(FetchingClient):
             yield self._described(asked.pop(future), future.result())
 
     def _ask(self, project: str, versions: Collection[str]) -> _Found:
-        """Run in a thread: return the finder and the files that it found; ``None`` if nobody knows the project."""
+        """Run in a thread: return the finder and the files it found; ``None`` for an unknown project."""
         finder = self._make_finder()
         # What a list of requirements has added to the places to look.
         finder.search_scope = self._finder.search_scope
@@ -101,14 +100,14 @@ class _Wanted:
 
     def __init__(self, versions: Collection[str]) -> None:
         self._texts = frozenset(versions)
-        self._parsed = frozenset(filter(None, map(_parsed, versions)))
+        self._parsed = frozenset(filter(None, map(version_of, versions)))
         self._known: dict[str, bool] = {}
 
     def has(self, text: str) -> bool:
         """Tell whether a text means one of them."""
         known = self._known.get(text)
         if known is None:
-            known = text in self._texts or _parsed(text) in self._parsed
+            known = text in self._texts or version_of(text) in self._parsed
             self._known[text] = known
         return known
 
@@ -141,10 +140,3 @@ def _sdist_versions(filename: str) -> Iterator[str]:
     while place > 0:
         yield stem[place + 1 :]
         place = stem.rfind("-", 0, place)
-
-
-def _parsed(text: str) -> Version | None:
-    try:
-        return Version(text)
-    except (InvalidVersion, ValueError):  # a number of 5,000 digits is the latter
-        return None
