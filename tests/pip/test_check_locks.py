@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -270,3 +271,37 @@ def test_nested_lists_markers_and_an_index_of_their_own(newest_env, served, make
     assert (found["extra"]["lock"], found["extra"]["lock_line"]) == ("more.txt", 2)
     assert (found["extra"]["verdict"], found["demo"]["verdict"]) == ("warn", "allow")
     assert "which nobody but the file itself names" in json.dumps(found["extra"]["findings"])
+
+
+def test_pages_are_asked_for_at_once(newest_env, index, tmp_path):
+    pins = []
+    for number in range(9):
+        index.add(make_wheel(tmp_path, f"many{number}", "1.0"), upload_time=OLD)
+        pins.append(locked(index, f"many{number}", "1.0"))
+    # After the first, each page is answered only when three more are being asked for.
+    together = threading.Barrier(4, timeout=30)
+    answer, asked = index._answer, []
+
+    def meet(method: str, path: str, headers: Any) -> Any:
+        asked.append(path)
+        if len(asked) > 1:
+            together.wait()
+        return answer(method, path, headers)
+
+    index._answer = meet
+    (tmp_path / "pdm.lock").write_text(WRITERS["pdm.lock"](pins))
+    result = check(newest_env, "pdm.lock", index=index, cwd=tmp_path)
+    assert result.returncode == 0, result
+    assert "9 pins: 9 passing" in result.out
+    assert len(asked) == 9
+
+
+def test_the_policy_has_a_say(newest_env, served, tmp_path):
+    bare = [Locked("demo", "2.0", [LockedFile(WHEEL, "", served.files[WHEEL].url)])]
+    (tmp_path / "uv.lock").write_text(uv_lock(bare).replace(', hash = "sha256:"', ""))
+    passes = check(newest_env, "uv.lock", index=served, cwd=tmp_path)
+    assert passes.returncode == 0, passes
+    assert "without a hash: 1" in passes.out
+    strict = '[signals.lock-hash]\nseverity = "high"\n'
+    held = check(newest_env, "uv.lock", index=served, cwd=tmp_path, policy=strict)
+    assert held.returncode == 77, held

@@ -1,4 +1,4 @@
-"""``pdm.lock``, of pdm 2.
+"""``pdm.lock``, of pdm 1.8 to 2.
 
 Source: ``src/pdm/formats`` and ``src/pdm/project/lockfile`` of pdm. Until version 4.2 of the format, files
 stood in ``[metadata.files]`` under ``"name version"``.
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from veln_hook.locks.fields import Table
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
+_KNOWN = re.compile(r"[34](\.[0-9]+)*", re.ASCII)
 _REPOSITORIES = ("git", "hg", "svn", "bzr")
 
 
@@ -26,6 +27,9 @@ def read(table: Table) -> list[Pin]:
         UsageError: It isn't understood.
     """
     metadata = table.table("metadata")
+    version = metadata.string("lock_version")
+    if not _KNOWN.fullmatch(version):
+        raise metadata.error(f"lock_version {version!r} isn't known here")
     found = [_pin(each, metadata) for each in fields.pins(table, "package")]
     # A project stands there once more for each set of its extras.
     return list({pin.content: pin for pin in reversed(found)}.values())[::-1]

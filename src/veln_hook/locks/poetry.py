@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from veln_hook.locks.fields import Table
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
+_KNOWN = re.compile(r"[12](\.[0-9]+)*", re.ASCII)
 _KINDS = {
     "": OriginKind.REGISTRY,
     "legacy": OriginKind.REGISTRY,
@@ -37,6 +38,9 @@ def read(table: Table) -> list[Pin]:
         UsageError: It isn't understood.
     """
     metadata = table.table("metadata")
+    version = metadata.string("lock-version")
+    if version and not _KNOWN.fullmatch(version):
+        raise metadata.error(f"lock-version {version!r} isn't known here")
     return [_pin(each, metadata) for each in fields.pins(table, "package")]
 
 
