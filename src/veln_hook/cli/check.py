@@ -103,7 +103,7 @@ def run(invocation: Invocation) -> ExitStatus:
             places.append(Place(choice.wanted, asked.path, asked.line))
             _tell(console, choice, everything=args.all, refuses=policy.cooling.on_hold == "refuse")
         judged = pins.check_pins(client, indexes, found, console)
-        pins.tell_pins(console, judged, everything=args.all)
+        pins.tell_pins(console, judged, everything=args.all, anything=bool(locks))
         places += [Place(verdict, pin.path, pins.line_of(pin, verdict)) for pin, verdict in judged]
     status = exit_status([place.verdict for place in places])
     # A name that doesn't exist is not mended by waiting, nor by a person's look at another release.

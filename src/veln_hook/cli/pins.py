@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from packaging.utils import canonicalize_name
 
 from veln_hook.errors import UsageError
-from veln_hook.locks.comparing import HASH, Indexes, normalized
+from veln_hook.locks.comparing import HASH, Indexes, normalized, without_credentials
 from veln_hook.locks.judging import judge, wanted
 from veln_hook.locks.model import OriginKind, Pin, PinnedFile
 from veln_hook.locks.reading import read_lock
@@ -124,8 +124,15 @@ def check_pins(
     return [Judged(pin, verdicts[place]) for place, pin in enumerate(pins)]
 
 
-def tell_pins(console: Console, judged: Sequence[Judged], *, everything: bool) -> None:
-    """Tell verdicts about pins: what is in the way by itself, the rest in one line a lock."""
+def tell_pins(console: Console, judged: Sequence[Judged], *, everything: bool, anything: bool) -> None:
+    """Tell verdicts about pins: what is in the way by itself, the rest in one line a lock.
+
+    Args:
+        console: Where.
+        judged: What was decided.
+        everything: Tell all of them.
+        anything: Say so if there are none.
+    """
     for pin, verdict in judged:
         console.result(pin_object(pin, verdict))
         line = line_of(pin, verdict)
@@ -135,6 +142,8 @@ def tell_pins(console: Console, judged: Sequence[Judged], *, everything: bool) -
         # What no index has by its name can't be approved by it.
         console.verdict(verdict, approve="" if verdict.subject.filename else None)
         console.line(f"      at       {printable(where)}")
+    if not judged and anything:
+        console.note("no pins to look at")
     for told in _sums(judged):
         console.note(told)
 
@@ -155,7 +164,7 @@ def pin_object(pin: Pin, verdict: Verdict) -> dict[str, Any]:
         "lock": pin.path,
         "lock_line": pin.line or None,
         "origin": pin.origin.value,
-        "source": pin.source,
+        "source": without_credentials(pin.source),
         "marker": pin.marker,
         "files": len(pin.files),
     }

@@ -5,13 +5,13 @@ PURE: pins and candidates go in, candidates and findings come out; the guard jud
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from veln_hook.index import strip_credentials
 from veln_hook.locks.model import OriginKind
 from veln_hook.model import Candidate, Confidence, Finding, Severity, Source
-from veln_hook.names import parse_filename
+from veln_hook.names import SDIST_SUFFIXES, parse_filename
 from veln_hook.report.wording import printable
 from veln_hook.source.baseline import version_of
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 HASH, SOURCE = "lock-hash", "lock-source"
 _PYPI = frozenset({"https://pypi.org/simple/", "https://pypi.python.org/simple/", "https://pypi.org/pypi/"})
 """As locks spell the one index that every installer knows by itself."""
+_PYPI_FILES = "files.pythonhosted.org"
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#]*@")
 _ARCHIVES = (".whl", ".tar.gz", ".zip", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -57,12 +59,8 @@ class Indexes:
 
 
 def normalized(url: str) -> str:
-    """Return an index' URL as all of them are compared; the text itself if it is none."""
-    try:
-        plain = strip_credentials(url)
-    except ValueError:
-        return url
-    scheme, mark, rest = plain.partition("://")
+    """Return an index' URL as all of them are compared."""
+    scheme, mark, rest = without_credentials(url).partition("#")[0].partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme.lower()}{mark}{host.lower()}{slash}{path}".rstrip("/") + "/"
 
@@ -147,9 +145,11 @@ def _gone(file: PinnedFile, listed: Sequence[Candidate]) -> Finding:
     """Return that an index has the release, but not this file of it.
 
     Files of old releases are deleted to make room, so that alone is no alarm: without the index, nobody gets
-    them. One that lies elsewhere than the others is: an installer may take it from there.
+    them. One with a URL is, as an installer takes it from there. On PyPI's own host a file keeps its URL when
+    it is deleted, and nobody but its project can have put it there under this name.
     """
-    if file.url and _host(file.url) not in {_host(one.url) for one in listed}:
+    host = _host(file.url)
+    if file.url and not (host == _PYPI_FILES and host in {_host(one.url) for one in listed}):
         message = f"no index lists {file.filename}, which the lock takes from {_shown(file.url)}"
         return _finding(HASH, Severity.HIGH, message, file)
     message = f"no index lists {file.filename}: it was removed, or has never been there"
@@ -217,9 +217,8 @@ def _direct(pin: Pin, listed: Sequence[Candidate]) -> list[Looked]:
         if same is not None:
             looked.append(Looked(same))
             continue
-        url = strip_credentials(pin.source) if _is_url(pin.source) else pin.source
         candidate = _blank(pin, Source.DIRECT_URL)._replace(
-            url=url, sha256=sha256, filename=file.filename if file else ""
+            url=_plain(pin.source), sha256=sha256, filename=file.filename if file else ""
         )
         findings = []
         if not sha256:
@@ -251,10 +250,12 @@ def _is_foreign(pin: Pin, file: PinnedFile) -> bool:
     named = parse_filename(file.filename)
     if named is None:
         return True
-    if named.project and named.project != pin.project:
-        # An sdist's name can be split in more than one place: "a-1-2.0" is 2.0 of "a-1".
-        return not _squeezed(file.filename).startswith(f"{_squeezed(pin.project)}-")
-    return bool(named.version) and not same_version(named.version, pin.version)
+    if named.project == pin.project:
+        return bool(named.version) and not same_version(named.version, pin.version)
+    # The name of an sdist can be split in more than one place: "a-1-2.zip" is 2 of "a-1", or 1-2 of "a".
+    stem = next((file.filename[: -len(end)] for end in SDIST_SUFFIXES if file.filename.endswith(end)), "")
+    before, rest = stem[: len(pin.project) + 1], stem[len(pin.project) + 1 :]
+    return _squeezed(before) != f"{pin.project}-" or not same_version(rest, pin.version)
 
 
 def _squeezed(name: str) -> str:
@@ -295,16 +296,13 @@ def _host(url: str) -> str:
 
 
 def _plain(url: str) -> str:
-    return strip_credentials(url).partition("#")[0] if _is_url(url) else url
+    return without_credentials(url).partition("#")[0]
+
+
+def without_credentials(text: str) -> str:
+    """Return a URL less user and password, whatever else is wrong with it."""
+    return _CREDENTIALS.sub("", text)
 
 
 def _shown(url: str) -> str:
-    return printable(strip_credentials(url) if _is_url(url) else url)
-
-
-def _is_url(text: str) -> bool:
-    try:
-        strip_credentials(text)
-    except ValueError:
-        return False
-    return True
+    return printable(without_credentials(url))

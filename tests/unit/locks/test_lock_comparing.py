@@ -76,7 +76,7 @@ def test_names_are_compared_as_the_standard_has_them():
     ("url", "severity"),
     [
         ("", Severity.MEDIUM),
-        (f"{HOST}x/{SDIST}", Severity.MEDIUM),
+        (f"{HOST}x/{SDIST}", Severity.HIGH),
         (f"https://evil.example/{SDIST}", Severity.HIGH),
         ("http://[", Severity.HIGH),
     ],
@@ -87,7 +87,17 @@ def test_a_file_that_the_index_does_not_list(url, severity):
 
 
 @pytest.mark.parametrize(
-    "name", ["evil-2.0-py3-none-any.whl", "demo-2.1-py3-none-any.whl", "evil-2.0.tar.gz", "x.exe"]
+    "name",
+    [
+        "evil-2.0-py3-none-any.whl",
+        "demo-2.1-py3-none-any.whl",
+        "evil-2.0.tar.gz",
+        "x.exe",
+        "demo-evil-2.0.tar.gz",
+        "demo-evil-1.zip",
+        "evil-x.zip",
+        "demo-x.zip",
+    ],
 )
 def test_a_file_of_another_release(name):
     assert said(pin(file(), file(name)), [listed()]) == [[("lock-hash", Severity.CRITICAL, False)]]
@@ -98,6 +108,21 @@ def test_a_file_of_another_release(name):
 )
 def test_spellings_of_the_same_release_are_no_other(name):
     assert Severity.CRITICAL not in {one[1] for found in said(pin(file(name)), [listed()]) for one in found}
+
+
+def test_a_file_that_was_deleted_from_pypi():
+    place = "https://files.pythonhosted.org/packages/00/00/"
+    more = file(SDIST, B, url=f"{place}{SDIST}")
+    ((), (found,)) = said(pin(file(), more), [listed(url=f"{place}{WHEEL}")])
+    assert found == ("lock-hash", Severity.MEDIUM, False)
+    # Of a release of another index, it is not what is to be expected there.
+    ((), (found,)) = said(pin(file(), more), [listed()])
+    assert found == ("lock-hash", Severity.HIGH, False)
+
+
+def test_a_name_with_two_readings():
+    found = said(pin(file("demo-1-2.zip"), version="1.post2"), [listed("demo-1-2.zip", version="1.post2")])
+    assert found == [[]]
 
 
 def test_an_index_that_promises_nothing():
