@@ -19,6 +19,7 @@ from support import uv_versions
 from support.builders import make_wheel
 from support.cache import ROOT, bare_venv, copy_venv, dependency_wheels, gate_wheels, hook_wheel
 from support.envs import Home, Result
+from support.lock_files import Locked, LockedFile, uv_lock
 from support.pythons import newest_pair
 
 if TYPE_CHECKING:
@@ -127,6 +128,100 @@ def test_pre_commit(home: Home, served: IndexServer, tmp_path: Path) -> None:
     assert job.run(f"{hook['entry']} requirements.txt").returncode == 0
     held = job.run(f"{hook['entry']} requirements.txt requirements-dev.txt")
     assert held.returncode == 75, held
+
+
+@pytest.mark.parametrize("tampered", [False, True])
+def test_github_judges_a_lock(home: Home, served: IndexServer, tmp_path: Path, tampered: bool) -> None:
+    workflow: Any = yaml.safe_load((EXAMPLES / "github_actions/locks.yml").read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = [step["run"] for step in workflow["jobs"]["locks"]["steps"] if "run" in step]
+    job = Job(home, served, tmp_path, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"))
+    old, young = served.files["demo-1.0-py3-none-any.whl"], served.files["demo-2.0-py3-none-any.whl"]
+    pins = [
+        Locked("demo", one.version, [LockedFile(one.filename, one.sha256, one.url)]) for one in (old, young)
+    ]
+    if tampered:
+        pins[0] = pins[0].tampered(old.filename)
+    (job.place / "uv.lock").write_text(uv_lock(pins))
+    first, judge = steps
+    assert job.run(first).returncode == 0
+    result = job.run(judge)
+    assert result.returncode == (1 if tampered else 75), result
+    summary = job.summary.read_text()
+    assert summary.startswith("### veln-hook\n")
+    assert "| hold | demo 2.0 | uv.lock:" in summary
+    assert ("| block | demo 1.0 | uv.lock:" in summary) is tampered
+    assert ("run this job again" in summary) is not tampered
+
+
+NAMES_OF_LOCKS = {
+    "uv.lock": True, "a/b/poetry.lock": True, "pdm.lock": True, "pylock.toml": True, "pylock.dev.toml": True,
+    "requirements.txt": True, "requirements-dev.txt": True, "notes.txt": False, "Cargo.lock": False,
+    "xuv.lock": False, "pyproject.toml": False,
+}  # fmt: skip
+
+
+def test_the_hook_that_pre_commit_finds_here(home: Home, served: IndexServer, tmp_path: Path) -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert (hook["id"], hook["language"]) == ("veln-hook-check", "python")
+    example: Any = yaml.safe_load((EXAMPLES / "pre_commit/.pre-commit-config.yaml").read_text())
+    for files in (hook["files"], example["repos"][0]["hooks"][0]["files"]):
+        assert {name: bool(re.search(files, name)) for name in NAMES_OF_LOCKS} == NAMES_OF_LOCKS
+    job = Job(home, served, tmp_path)
+    # As pre-commit does with "language: python".
+    assert job.run("python -m pip install -q veln-hook").returncode == 0
+    file = served.files["demo-2.0-py3-none-any.whl"]
+    lock = uv_lock([Locked("demo", "2.0", [LockedFile(file.filename, file.sha256, file.url)])])
+    (job.place / "uv.lock").write_text(lock)
+    job.needs("demo==1.0")
+    held = job.run(f"{hook['entry']} uv.lock requirements.txt")
+    assert held.returncode == 75, held
+    assert "HOLD  demo 2.0" in held.out
+    assert "demo 1.0" in held.out
+
+
+@pytest.mark.online
+def test_pre_commit_itself(home: Home, served: IndexServer, tmp_path: Path) -> None:
+    try:
+        client = uv_versions.client_venv("pre-commit", ["pre-commit>=4"])
+    except uv_versions.NotHereError as error:
+        pytest.skip(str(error))
+    repository, place = tmp_path / "repository", home.work / "checkout"
+    place.mkdir()
+    ignored = shutil.ignore_patterns(".git", "__pycache__", ".*_cache", "tests", "docs", "benchmarks")
+    shutil.copytree(ROOT, repository, ignore=ignored)
+    environ = {
+        **home.environ(online=True),
+        "PATH": f"{client}/bin:{os.environ['PATH']}",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "x", "GIT_AUTHOR_EMAIL": "x@example.org",
+        "GIT_COMMITTER_NAME": "x", "GIT_COMMITTER_EMAIL": "x@example.org",
+        "PIP_EXTRA_INDEX_URL": served.url,
+        "PIP_TRUSTED_HOST": "127.0.0.1",
+    }  # fmt: skip
+
+    def do(where: Path, *words: str) -> Result:
+        done = subprocess.run(
+            words, env=environ, cwd=where, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False, timeout=600,
+        )  # fmt: skip
+        return Result(words, done.returncode, done.stdout, done.stderr)
+
+    for where in (repository, place):
+        assert do(where, "git", "init", "-q").returncode == 0
+    assert do(repository, "git", "add", ".").returncode == 0
+    assert do(repository, "git", "commit", "-qm", "x").returncode == 0
+    file = served.files["demo-2.0-py3-none-any.whl"]
+    pin = Locked("demo", "2.0", [LockedFile(file.filename, file.sha256, file.url)])
+    # PyPI has another project of that name, and is asked here, too.
+    lock = uv_lock([pin], registry=served.url)
+    (place / "uv.lock").write_text(lock)
+    (place / "notes.txt").write_text("no lock\n")
+    assert do(place, "git", "add", ".").returncode == 0
+    result = do(place, f"{client}/bin/pre-commit", "try-repo", str(repository), "--all-files", "--verbose")
+    assert result.returncode == 1, result
+    assert "HOLD  demo 2.0" in result.out, result
+    assert "exit code: 75" in result.out, result
 
 
 def run_lines(path: Path) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ _HERE = Path(__file__).parent
 _BUILDS_INSIDE = "26.2.1"
 """Starts the pip for build requirements inside the build environment."""
 _ENDS = (envs.DEFAULT_PAIRS[0].pip, envs.DEFAULT_PAIRS[-1].pip)
-_AT_THE_ENDS = ("test_builds", "test_cli", "test_code", "test_review_command")
+_AT_THE_ENDS = ("test_builds", "test_check_locks", "test_cli", "test_code", "test_review_command")
 """Modules of what depends little on the pip: everyday runs have the oldest and the newest only."""
 _INSIDE = ("test_a_legacy_sdist", "test_what_a_build_requirement", "test_a_hostile_backend")
 """Tests of ``test_builds`` that everyday runs have with the pip above, too."""

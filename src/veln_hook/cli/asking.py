@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from veln_hook.adapters.pip.client import IndexOptions
-from veln_hook.adapters.pip.fetching import FetchingClient
+from veln_hook.adapters.pip.listing import ListingClient
 from veln_hook.report import ci
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from veln_hook.cli.invocation import Invocation
     from veln_hook.policy.settings import Policy
@@ -49,8 +50,13 @@ def index_options(args: argparse.Namespace) -> IndexOptions:
 
 @contextlib.contextmanager
 def client(
-    invocation: Invocation, policy: Policy, store: Store, *, fresh: bool = False
-) -> Iterator[FetchingClient]:
+    invocation: Invocation,
+    policy: Policy,
+    store: Store,
+    *,
+    fresh: bool = False,
+    further: Sequence[str] = (),
+) -> Iterator[ListingClient]:
     """Ask this interpreter's pip for the time of a block.
 
     Args:
@@ -58,6 +64,7 @@ def client(
         policy: The settings in force.
         store: What is remembered.
         fresh: Don't take pages from pip's cache.
+        further: Indexes that are asked, too.
 
     Raises:
         VelnHookError: There is no pip that can be asked.
@@ -67,9 +74,9 @@ def client(
         not console.as_json and not ci.is_ci(os.environ) and sys.stdin is not None and sys.stdin.isatty()
     )
     console.progress("loading pip ...")
-    asked = FetchingClient(
-        policy, store, index_options(invocation.args), fresh=fresh, interactive=interactive
-    )
+    options = index_options(invocation.args)
+    options = replace(options, extra_index_urls=(*options.extra_index_urls, *further))
+    asked = ListingClient(policy, store, options, fresh=fresh, interactive=interactive)
     try:
         yield asked
     finally:

@@ -70,7 +70,7 @@ class Console:
         self.palette = Palette(color=False)
 
     def document(self, data: Any) -> None:
-        """Set the document that ``finish`` writes in place of everything else."""
+        """Set the document that ``finish`` writes in place of all else: a text, or what becomes JSON."""
         self._document = data
 
     def result(self, data: Any) -> None:
@@ -135,6 +135,8 @@ class Console:
                 print(f"\n{json.dumps(told)}", file=self._out)
             else:
                 print(json.dumps(told, indent=2), file=self._out)
+        elif isinstance(self._document, str):
+            print(self._document, file=self._out)
         elif self._document is not None:
             print(json.dumps(self._document, indent=2), file=self._out)
 

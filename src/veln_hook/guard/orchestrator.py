@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from veln_hook.archive import WheelContents
     from veln_hook.guard.candidates import Settled
-    from veln_hook.model import Archive, Subject, Verdict
+    from veln_hook.model import Archive, Finding, Subject, Verdict
     from veln_hook.policy.settings import Policy
     from veln_hook.sandbox.ladder import Ladder
     from veln_hook.source.baseline import BaselineSource
@@ -120,6 +120,25 @@ class Guard:
             StoreError: The store doesn't answer.
         """
         return self._candidates.check(candidates)
+
+    def with_findings(self, verdict: Verdict, findings: Sequence[Finding], *, sha256: str = "") -> Verdict:
+        """Judge a candidate once more, with what no signal found; nothing of it is remembered.
+
+        Args:
+            verdict: About the candidate, as ``check_candidates`` returned it.
+            findings: What else is known.
+            sha256: The bytes that are meant, if they are others than the candidate's: approvals and
+                exceptions are of exact bytes.
+
+        Raises:
+            StoreError: The store doesn't answer.
+        """
+        subject = verdict.subject
+        if sha256 and isinstance(subject, Candidate):
+            subject = subject._replace(sha256=sha256)
+        everything = [*(ruling.finding for ruling in verdict.rulings), *findings]
+        approvals = self.store.approvals(subject.project) if subject.project else ()
+        return decide(subject, everything, policy=self.policy, approvals=approvals, now=self.now())
 
     def check_archive(self, archive: Archive) -> Verdict:
         """Judge an archive before anything of it is unpacked, built or run, and log the verdict.

@@ -115,14 +115,14 @@ def _row(verdict: Verdict, instead: str) -> str:
     if verdict.decision is not Decision.HOLD:
         until = ""
     link = review_link(subject)
-    release = f"[{_cell(subject.release)}]({link})" if link else _cell(subject.release)
+    release = f"[{cell(subject.release)}]({link})" if link else cell(subject.release)
     command = approve_command(subject) if verdict.decision is Decision.HOLD else ""
     approve = f"`{printable(command).replace('|', '')}`" if command else ""
-    cells = (verdict.decision.word, release, _cell(why), until, _cell(instead), approve)
+    cells = (verdict.decision.word, release, cell(why), until, cell(instead), approve)
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Return text that stays in its cell, and is no markup."""
     plain = printable(text).replace("\\", "\\\\")
     return re.sub(r"([|`*_<>\[\]])", r"\\\1", plain)

@@ -36,6 +36,8 @@ class Contents(NamedTuple):
     start_up: tuple[StartUp, ...] = ()
     root: str = ""
     """Directory that paths of findings start from, where it is not ``place``."""
+    line: int = 0
+    """Line of ``place`` that names the release, where ``place`` is a list of releases; 0 elsewhere."""
 
 
 def contents_lines(contents: Contents, *, everything: bool = False) -> Iterator[str]:

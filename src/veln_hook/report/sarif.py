@@ -84,13 +84,16 @@ def _result(contents: Contents, ruling: Ruling, rule: int) -> dict[str, Any]:
         place["region"] = {"startLine": finding.line}
         if finding.evidence:
             place["region"]["snippet"] = {"text": finding.evidence}
+    elif contents.line > 0:
+        # Of such a place, too, if the finding has one of its own.
+        place["region"] = {"startLine": finding.line or contents.line}
     result: dict[str, Any] = {
         "ruleId": finding.signal,
         "ruleIndex": rule,
         "level": _LEVELS[ruling.decision],
-        "message": {"text": finding.message or finding.signal},
+        "message": {"text": _message(contents, finding)},
         "locations": [{"physicalLocation": place}],
-        "partialFingerprints": {"velnHookFinding/v1": _fingerprint(finding)},
+        "partialFingerprints": {"velnHookFinding/v1": _fingerprint(contents, finding)},
         "properties": {
             "decision": ruling.decision.word,
             "severity": finding.severity.word,
@@ -103,9 +106,17 @@ def _result(contents: Contents, ruling: Ruling, rule: int) -> dict[str, Any]:
     return result
 
 
-def _fingerprint(finding: Finding) -> str:
+def _message(contents: Contents, finding: Finding) -> str:
+    """Say which release is meant, where the place lists many."""
+    told = finding.message or finding.signal
+    return f"{contents.verdict.subject.release}: {told}" if contents.line else told
+
+
+def _fingerprint(contents: Contents, finding: Finding) -> str:
     """Without the line, so that a finding stays itself when lines above it change."""
-    parts = (finding.signal, finding.path, finding.message, finding.evidence)
+    parts = [finding.signal, finding.path, finding.message, finding.evidence]
+    if contents.line:
+        parts.append(contents.verdict.subject.release)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 

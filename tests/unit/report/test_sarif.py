@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 from veln_hook.errors import UsageError
 from veln_hook.model import (
@@ -129,3 +130,21 @@ def test_what_is_new_and_what_failed_is_told():
 def test_signals_of_others_become_rules():
     run = check(sarif_log([contents((finding(signal="acme-rule"), Decision.WARN))]))
     assert run["tool"]["driver"]["rules"][-1]["id"] == "acme-rule"
+
+
+def test_a_release_in_a_list_has_the_line_that_names_it():
+    one = finding(message="young")
+    first = contents((one, Decision.HOLD), place="uv.lock")._replace(line=7)
+    second = contents((finding(message="young", line=9), Decision.HOLD), place="uv.lock")._replace(line=8)
+    other = first._replace(
+        verdict=replace(first.verdict, subject=replace(first.verdict.subject, project="b"))
+    )
+    log = sarif_log([first, second, other])
+    check(log)
+    places = [result["locations"][0]["physicalLocation"] for result in log["runs"][0]["results"]]
+    assert [place["artifactLocation"]["uri"] for place in places] == ["uv.lock"] * 3
+    assert [place["region"]["startLine"] for place in places] == [7, 9, 7]
+    results = log["runs"][0]["results"]
+    assert results[0]["message"]["text"] == "acme 2.0: young"
+    prints = [result["partialFingerprints"]["velnHookFinding/v1"] for result in results]
+    assert prints[0] == prints[1] != prints[2]

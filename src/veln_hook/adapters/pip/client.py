@@ -9,6 +9,7 @@ no run behind; verdicts come from the guard, through ``finder.judge_project``.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from veln_hook.store import Store
 
 
+_WHERE = re.compile(r"-[rc] (?P<file>.+) \(line (?P<line>[0-9]+)\)", re.DOTALL)
+
+
 @dataclass(frozen=True)
 class IndexOptions:
     """Where to look: pip's options of the same names; what is not given is pip's configuration."""
@@ -61,6 +65,10 @@ class Asked(NamedTuple):
     text: str
     requirement: Any
     """pip's ``InstallRequirement``."""
+    path: str = ""
+    """The file that it stands in; empty for the command line."""
+    line: int = 0
+    """Of that file; its first, where it is continued."""
 
 
 class Choice(NamedTuple):
@@ -139,7 +147,7 @@ class PipClient:
                     if parsed.constraint:
                         self._constrain(made)
                     else:
-                        asked.append(Asked(parsed.requirement, made))
+                        asked.append(Asked(parsed.requirement, made, *_place(parsed.comes_from)))
         except (pip_error(), ValueError) as error:
             raise UsageError(
                 printable(" ".join(str(error).split())),
@@ -264,6 +272,12 @@ class PipClient:
         return tuple(
             replace(self._verdict(item), subject=candidate) for item, candidate in zip(newest, candidates)
         )
+
+
+def _place(comes_from: object) -> tuple[str, int]:
+    """Return where a requirement stands, which pip tells in words: ``-r FILE (line N)``."""
+    found = _WHERE.fullmatch(str(comes_from))
+    return (found["file"], int(found["line"])) if found else ("", 0)
 
 
 _FIND_ADVICE = (

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +31,19 @@ class Notes(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self.failures: list[str] = []
+        self._failed = threading.local()
         self._root = logging.getLogger("pip")
         self._collector = logging.getLogger(_COLLECTOR)
         self._before = (self._root.propagate, self._collector.level)
         self._root.addHandler(self)
         self._root.propagate = False
         self._collector.setLevel(logging.DEBUG)
+
+    @property
+    def failures(self) -> list[str]:
+        """Pages that could not be fetched by this thread."""
+        failures: list[str] = self._failed.__dict__.setdefault("texts", [])
+        return failures
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a failure; print a warning."""

@@ -5,20 +5,13 @@ TOML that isn't understood here may still be read by uv (TOML 1.1), so it is ref
 
 from __future__ import annotations
 
-import os
 import re
-import stat
-import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from veln_hook.errors import UsageError
-from veln_hook.policy.lines import find_line, too_deep
+from veln_hook.locks import text as bounded
+from veln_hook.policy.lines import find_line
 from veln_hook.report.wording import printable
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +22,6 @@ MAX_TOML = 1 << 20
 """Bytes of a configuration; a generated pyproject.toml has some ten thousand."""
 MAX_TEXT = 1 << 26
 """Bytes of a lock file or a list of requirements; the lock of a few hundred packages has a million."""
-_MAX_DEPTH = 100
-_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _SCRIPT_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 """The reference implementation of PEP 723."""
 _SCRIPT_BEGINS = re.compile(r"(?m)^# /// script$")
@@ -104,65 +95,27 @@ def read_text(path: str, limit: int) -> Optional[str]:
         UsageError: It can't be read, or is no regular file, or larger than ``limit`` bytes.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, getattr(error, "strerror", None) or str(error)) from None
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            return None
-        if not stat.S_ISREG(mode):
-            raise _unreadable(path, "it is no regular file")
-        data = _bytes(descriptor, limit + 1)
-    except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from None
-    finally:
-        os.close(descriptor)
-    if len(data) > limit:
-        raise _unreadable(path, f"it is larger than {limit >> 20} MiB")
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise _unreadable(path, "it is not UTF-8", data.count(b"\n", 0, error.start) + 1) from None
+        return bounded.read_text(path, limit)
+    except bounded.UnreadableError as error:
+        raise _unreadable(path, str(error), error.line) from None
 
 
-def _bytes(descriptor: int, most: int) -> bytes:
-    pieces: list[bytes] = []
-    while most:
-        piece = os.read(descriptor, min(most, MAX_TOML))
-        if not piece:
-            break
-        pieces.append(piece)
-        most -= len(piece)
-    return b"".join(pieces)
-
-
-def parsed(text: str, path: str, above: int = 0) -> dict[str, Any]:
+def parsed(toml: str, path: str, above: int = 0) -> dict[str, Any]:
     """Return what a text of TOML says.
 
     Args:
-        text: To be parsed.
+        toml: To be parsed.
         path: Of the file, for messages.
         above: Lines of the file before the text.
 
     Raises:
         UsageError: It isn't understood.
     """
-    # Before the parser sees it: a compiled one may not survive what a RecursionError stops.
-    deep = too_deep(text, _MAX_DEPTH)
-    if deep is not None:
-        raise _unreadable(path, "it is nested too deeply", deep + above)
     try:
-        return dict(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        found = _LINE.search(str(error))
-        line = int(found[1]) + above if found else None
-        message = printable(str(error)[: found.start()] if found else str(error))
-        raise _unreadable(path, f"it is not valid TOML: {message}", line) from None
-    except (ValueError, RecursionError) as error:
-        raise _unreadable(path, printable(str(error))) from None
+        return bounded.parse_toml(toml)
+    except bounded.UnreadableError as error:
+        line = None if error.line is None else error.line + above
+        raise _unreadable(path, printable(str(error)), line) from None
 
 
 def _unreadable(path: str, reason: str, line: int | None = None) -> UsageError:
