@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from veln_hook.locks.model import Pin
 
 MAX_BYTES = 1 << 23
-"""Airflow's, the largest that was found, has 3.3 million. A hostile one so large takes ten seconds and a GB."""
+"""Airflow's, the largest that was found, has 3.3 million. A hostile one takes ten seconds and a GB."""
 _READERS: dict[str, Callable[[Table], list[Pin]]] = {
     "uv": uv.read,
     "poetry": poetry.read,
