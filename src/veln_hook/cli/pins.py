@@ -65,10 +65,10 @@ def pinned(asked: Asked) -> Pin | None:
     """Return the pin that a line of a list is; ``None`` if it leaves a choice, or names no hash."""
     requirement = asked.requirement
     hashes = getattr(requirement, "hash_options", None) or {}
-    exact = [part for part in requirement.specifier if part.operator in ("==", "===")]
-    if not asked.path or not hashes or requirement.link is not None or len(exact) != 1:
+    if not asked.path or not hashes or requirement.link is not None or requirement.req is None:
         return None
-    if exact[0].version.endswith(".*"):
+    exact = [part for part in requirement.specifier if part.operator in ("==", "===")]
+    if len(exact) != 1 or exact[0].version.endswith(".*"):
         return None
     files = tuple(
         PinnedFile("", hashes=((str(algorithm), str(digest).lower()),), line=asked.line)

@@ -178,6 +178,10 @@ class Table:
             raise self.error(f"{digest!r} is no sha256")
         return algorithm, digest
 
+    def line_of(self, hashes: tuple[tuple[str, str], ...]) -> int:
+        """Return the line of a hash, or of the pin where that can't be told."""
+        return next((self.text.digests.get(digest, 0) for _, digest in hashes), 0) or self.line
+
     def filename(self, key: str, place: str = "") -> str:
         """Return the name of a file, or the last part of a URL or path in its stead.
 

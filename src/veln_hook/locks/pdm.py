@@ -61,7 +61,7 @@ def _pin(table: Table, metadata: Table) -> Pin:
         version=version,
         origin=kind,
         source=place,
-        files=tuple(_file(each, table.line) for each in files),
+        files=tuple(_file(each) for each in files),
         marker=table.prose("marker"),
         fixed=fixed,
         path=table.text.path,
@@ -69,12 +69,12 @@ def _pin(table: Table, metadata: Table) -> Pin:
     )
 
 
-def _file(table: Table, line: int) -> PinnedFile:
+def _file(table: Table) -> PinnedFile:
     hashes = table.hash()
     url = table.string("url")
     return PinnedFile(
         filename=table.filename("file", url),
         url=url,
         hashes=hashes,
-        line=next((table.text.digests.get(digest, 0) for _, digest in hashes), 0) or line,
+        line=table.line_of(hashes),
     )

@@ -71,11 +71,11 @@ def _pin(table: Table, metadata: Table) -> Pin:
 def _files(table: Table, metadata: Table) -> list[PinnedFile]:
     name = str(table.data.get("name"))
     if "files" in table.data:
-        return [_file(each, table.line) for each in table.tables("files")]
+        return [_file(each) for each in table.tables("files")]
     lists = metadata.table("files")
     key = next((key for key in (name, name.lower(), table.project()) if key in lists.data), "")
     if key:
-        return [_file(each, table.line) for each in lists.tables(key)]
+        return [_file(each) for each in lists.tables(key)]
     old = metadata.table("hashes")
     digests = old.data.get(name, old.data.get(name.lower(), []))
     if not isinstance(digests, list) or len(digests) > fields.MAX_FILES:
@@ -89,11 +89,11 @@ def _files(table: Table, metadata: Table) -> list[PinnedFile]:
     return found
 
 
-def _file(table: Table, line: int) -> PinnedFile:
+def _file(table: Table) -> PinnedFile:
     hashes = table.hash()
     return PinnedFile(
         filename=table.filename("file", table.string("url")),
         url=table.string("url"),
         hashes=hashes,
-        line=next((table.text.digests.get(digest, 0) for _, digest in hashes), 0) or line,
+        line=table.line_of(hashes),
     )

@@ -74,5 +74,5 @@ def _file(table: Table) -> PinnedFile:
         filename=table.filename("name", url or table.string("path")),
         url=url,
         hashes=hashes,
-        line=next((table.text.digests.get(digest, 0) for _, digest in hashes), 0) or table.line,
+        line=table.line_of(hashes),
     )

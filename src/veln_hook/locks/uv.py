@@ -80,5 +80,5 @@ def _file(table: Table, place: str) -> PinnedFile:
         filename=table.filename("filename", url),
         url=url if "://" in url else "",
         hashes=hashes,
-        line=next((table.text.digests.get(digest, 0) for _, digest in hashes), 0) or table.line,
+        line=table.line_of(hashes),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -311,3 +312,23 @@ def test_what_changes_an_install_changes_a_pin():
         pin._replace(marker="x"),
     ):
         assert other.content != pin.content
+
+
+REAL = Path(__file__).parent / "real"
+
+
+@pytest.mark.parametrize(
+    ("name", "pins"),
+    [
+        ("fastapi.uv.lock", {"annotated-types": (2, "registry"), "fastapi": (0, "path"), "markupsafe": (78, "registry")}),
+        ("poetry.poetry.lock", {"certifi": (2, "registry"), "poetry-core": (0, "vcs"), "tomlkit": (2, "registry")}),
+        ("pdm.pdm.lock", {"arpeggio": (2, "registry"), "certifi": (2, "registry"), "tomlkit": (2, "registry")}),
+    ],
+)  # fmt: skip
+def test_locks_of_known_projects(name, pins):
+    lock = read_lock(str(REAL / name))
+    assert {pin.project: (len(pin.files), pin.origin.value) for pin in lock.pins} == pins
+    lines = (REAL / name).read_text().splitlines()
+    for pin in lock.pins:
+        assert lines[pin.line - 1] == "[[package]]"
+        assert all(len(file.sha256) == 64 and file.sha256 in lines[file.line - 1] for file in pin.files)

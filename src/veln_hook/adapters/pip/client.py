@@ -277,7 +277,11 @@ class PipClient:
 def _place(comes_from: object) -> tuple[str, int]:
     """Return where a requirement stands, which pip tells in words: ``-r FILE (line N)``."""
     found = _WHERE.fullmatch(str(comes_from))
-    return (found["file"], int(found["line"])) if found else ("", 0)
+    if found is None:
+        return "", 0
+    path, here = found["file"], os.path.join(os.getcwd(), "")
+    # Some pips make the names of nested lists absolute.
+    return path.removeprefix(here), int(found["line"])
 
 
 _FIND_ADVICE = (
