@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from veln_hook.feed import Advisory
     from veln_hook.model import Archive, Candidate, Finding, Observation
     from veln_hook.policy.settings import Policy
     from veln_hook.source.facts import ArchiveFacts
@@ -36,6 +37,22 @@ class SignalInfo:
 
 
 @dataclass(frozen=True)
+class FeedState:
+    """What is wrong with the feed of known malware, if anything is.
+
+    .. versionadded:: 0.2
+    """
+
+    problem: str = ""
+    """Why it can't be read; then nothing it says is known."""
+    unfit: str = ""
+    """Why it isn't what the policy asks for: missing, or too old."""
+
+
+_FIT = FeedState()
+
+
+@dataclass(frozen=True)
 class CandidateContext:
     """Facts a signal may use about candidates; there is no other way to get any."""
 
@@ -50,6 +67,23 @@ class CandidateContext:
     """First-seen times can't be older than this."""
     store_persistent: bool
     """Whether the next process will know what this one saw."""
+    advisories: Sequence[Advisory] = ()
+    """What the feed says of the project, about malware and about weaknesses; nothing where there is no feed,
+    which never means that a release is clean.
+
+    .. versionadded:: 0.2
+    """
+    feed: FeedState = _FIT
+    """Whether those could be had.
+
+    .. versionadded:: 0.2
+    """
+    installed: str = ""
+    """Version of the project that is installed where the installer installs; empty if none is, or where no
+    advisory names a candidate as a repair, so that nobody looked.
+
+    .. versionadded:: 0.2
+    """
 
 
 @dataclass(frozen=True)
@@ -89,6 +123,16 @@ class ArchiveContext:
     """
     baseline_version: str = ""
     """Version of that release.
+
+    .. versionadded:: 0.2
+    """
+    advisories: Sequence[Advisory] = ()
+    """As for candidates.
+
+    .. versionadded:: 0.2
+    """
+    feed: FeedState = _FIT
+    """As for candidates.
 
     .. versionadded:: 0.2
     """
