@@ -73,7 +73,7 @@ def build(
         origin: Where they come from.
         now: Aware, UTC.
         add: Keep what the old one has, unless a record is newer here.
-        shrink: Let it know less than half of the malware that the old one knows.
+        shrink: Let it know less than half of the malware that the old one knows, or be older.
         progress: Told how many records were read.
 
     Raises:
@@ -89,7 +89,10 @@ def build(
         target = files.sidecar(path, f".new-{os.getpid()}-{os.urandom(4).hex()}")
         files.create(target)
     except (StoreError, OSError) as error:
-        raise FeedError(f"the feed can't be written: {error}", advice=_WRITE_ADVICE) from error
+        advice = _WRITE_ADVICE
+        if isinstance(error, StoreError) and not isinstance(error, files.UnwritableError):
+            advice = error.advice
+        raise FeedError(f"the feed can't be written: {error}", advice=advice) from error
     try:
         with closing(_connected(target)) as connection:
             builder = _Builder(connection, path if add else None)
@@ -287,11 +290,24 @@ def _check_size(info: FeedInfo, old: FeedInfo | None, builder: _Builder, *, shri
     if builder.read == builder.unreadable_count:
         told = builder.unreadable[0] if builder.unreadable else "it has none"
         raise FeedError(f"no record can be read: {told}", advice=_REFUSED_ADVICE)
-    if old is not None and not shrink and info.malware * 2 < old.malware:
+    if old is None or shrink:
+        return
+    advice = "What was there is kept. '--add' adds to it, '--replace' takes this one all the same."
+    if info.malware * 2 < old.malware:
         raise FeedError(
-            f"it knows {info.malware} records of malware where {old.malware} are known now",
-            advice="What was there is kept. '--add' adds to it, '--replace' takes the smaller one instead.",
+            f"it knows {info.malware} records of malware where {old.malware} are known now", advice=advice
         )
+    if old.newest is not None and (info.newest is None or info.newest < old.newest):
+        # A server that gives an old one again takes back what is known since.
+        raise FeedError(
+            f"it is older than what is here: its newest record is of {_minute(info.newest)}, "
+            f"the newest here of {_minute(old.newest)}",
+            advice=advice,
+        )
+
+
+def _minute(moment: datetime | None) -> str:
+    return "no time" if moment is None else f"{moment.isoformat()[:16]} UTC"
 
 
 def _replace(target: Path, path: Path) -> None:
