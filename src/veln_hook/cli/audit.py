@@ -70,7 +70,6 @@ def run(invocation: Invocation) -> ExitStatus:
     _tell_start_up(console, everything, started)
     found: list[Contents] = []
     policy = invocation.policy()
-    _tell_feed(console, policy)
     with invocation.store(policy) as store:
         examiner = Examiner(policy, store)
         try:
@@ -83,6 +82,7 @@ def run(invocation: Invocation) -> ExitStatus:
                 tell_contents(console, contents, everything=args.all)
         finally:
             examiner.close()
+    _tell_feed(console, policy)
     status = exit_status([contents.verdict for contents in found])
     finish_report(console, found, status, sarif=args.sarif)
     return status

@@ -42,14 +42,15 @@ class Advisory(NamedTuple):
     def affects(self, version: str) -> bool:
         """Tell whether a release is affected; one without a version is if all are.
 
-        A version that PEP 440 doesn't know is compared as a text with those that are listed. A local version
-        (``1.0+cu118``) is affected if the public one is.
+        A version that PEP 440 doesn't know is compared as a text with those that are listed; in which range
+        it lies nobody can tell, so malware's may hold it. A local version (``1.0+cu118``) is affected if the
+        public one is.
         """
         if self.everything or version in self.versions:
             return True
         parsed = parse(version)
         if parsed is None:
-            return False
+            return self.malware and bool(self.ranges) and bool(version)
         public = parse(parsed.public) or parsed
         if any(parse(listed) in (parsed, public) for listed in self.versions):
             return True

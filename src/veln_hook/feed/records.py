@@ -28,6 +28,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,254}[a-z0-9])?", re.IGNORECASE | r
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )  # RFC 3339
+_ALL = ((INTRODUCED, "0"),)
 _KINDS = (INTRODUCED, FIXED, LAST_AFFECTED)
 
 
@@ -58,7 +59,7 @@ def read_record(data: bytes) -> Record:
     """
     try:
         # No number is needed, and turning millions of digits into one takes minutes.
-        found: Any = json.loads(data, parse_int=str, parse_float=str, parse_constant=str)
+        found: Any = json.loads(data, parse_int=_number, parse_float=_number, parse_constant=_number)
     except (ValueError, RecursionError) as error:
         raise RecordError("it is no JSON") from error
     if not isinstance(found, dict):
@@ -72,6 +73,10 @@ def read_record(data: bytes) -> Record:
     malware = name.upper().startswith(MALWARE)
     affected = () if withdrawn else _affected(found, name, malware=malware)
     return Record(name, instant(found.get("modified")), malware, bool(withdrawn), affected)
+
+
+def _number(_: str) -> int:
+    return 0
 
 
 def instant(value: object) -> Optional[datetime]:
@@ -141,7 +146,7 @@ def _advisory(entry: dict[str, Any], name: str, summary: str, *, malware: bool) 
         sure = sure and events is not None
         ranges += [events] if events is not None else []
     # A range nobody can read may hold any version; so may a record that tells none.
-    everything = malware and (not sure or not (versions or ranges))
+    everything = malware and (not sure or not (versions or ranges) or _ALL in ranges)
     return Advisory(
         id=name,
         summary=summary,

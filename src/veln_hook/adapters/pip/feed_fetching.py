@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ _SECONDS = 900.0
 """For all of it; a slow line takes OSV's in minutes."""
 _CHUNK_BYTES = 1 << 16
 _OK, _NOT_MODIFIED = 200, 304
+_MARKUP = re.compile(r"\[/?[a-z ]*\]", re.ASCII)
+"""Colours in the words of pip's newer errors."""
 
 
 class _Silent(Notes):
@@ -124,7 +127,7 @@ def _copy(response: Any, file: BinaryIO, shown: str, progress: Callable[[int], N
 def _words(error: Exception) -> str:
     """Return what an error says; pip's newer ones keep that in parts."""
     parts = [str(part) for part in (getattr(error, "message", ""), getattr(error, "context", "")) if part]
-    return "; ".join(parts) or str(error)
+    return _MARKUP.sub("", "; ".join(parts) or str(error))
 
 
 def _check_way(url: str, ways: list[str]) -> None:
