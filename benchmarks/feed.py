@@ -2,10 +2,11 @@
 
     python benchmarks/feed.py [--entries N] [--zip FILE] [--json]
 
-Without a file, a zip of synthetic records is made, half of them about malware, half about weaknesses, in the shape and
-with the sizes of OSV's own: texts of a few kilobytes, versions or ranges, some projects with dozens of records.
-Importing is a process of its own, as ``veln-hook feed import`` is. A lookup is timed in this process, each project once, so
-that none is answered from what was kept; the first one opens the file.
+Without a file, a zip of synthetic records is made, half of them about malware, half about weaknesses, in the
+shape and with the sizes of OSV's own: texts of a few kilobytes, versions or ranges, one project with hundreds
+of records. Importing is a process of its own, as ``veln-hook feed import`` is. A lookup is what an install
+asks of a project with one young release; it is timed in this process, each project once, so that none is
+answered from what was kept. The first one opens the file.
 
 Ends with 1 if a lookup (the slowest of 99 in 100, or the first) takes a millisecond or more.
 """
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
 LIMIT_MS = 1.0
 _ROUNDS = 9
 _FILES = 2_000
-_WORDS = (
-    "steals credentials reads files opens sends runs at import of the package when it is installed by".split()
-)
+_WORDS = ("steals", "credentials", "reads", "files", "when", "it", "is", "installed", "by", "the", "package")
+_WHOLE = 0.3
+"""Share of the bad projects of which all versions are bad."""
 
 
 def records(entries: int) -> Iterator[dict[str, Any]]:
@@ -55,9 +56,12 @@ def records(entries: int) -> Iterator[dict[str, Any]]:
     for number in range(entries):
         malware = number % 2 == 0
         # Of the weak ones, few projects have many: some have more than a hundred on PyPI.
-        project = f"evil-{number}" if malware else f"weak-{int(pick.paretovariate(0.7)) % (entries // 8 + 1)}"
+        weak = int(pick.expovariate(20 / entries)) % (entries // 8 + 1)
+        if number % 40 == 1:  # a fortieth is about one project, as with PyPI's tensorflow
+            weak = 0
+        project = f"evil-{number}" if malware else f"weak-{weak}"
         affected: dict[str, Any] = {"package": {"ecosystem": "PyPI", "name": project}}
-        if malware and pick.random() < 0.3:
+        if malware and pick.random() < _WHOLE:
             affected["ranges"] = [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}]}]
         elif malware:
             affected["versions"] = [f"1.0.{each}" for each in range(pick.randint(1, 8))]
@@ -93,14 +97,15 @@ from veln_hook.feed.building import Origin, build
 from veln_hook.feed.sources import raw_records
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 began, cpu = time.perf_counter(), time.process_time()
-outcome = build(Path(sys.argv[2]), raw_records(sys.argv[1]), Origin(sys.argv[1], fresh=True), now=clock.now(), shrink=True)
+origin = Origin(sys.argv[1], fresh=True)
+outcome = build(Path(sys.argv[2]), raw_records(sys.argv[1]), origin, now=clock.now(), shrink=True)
 print(time.perf_counter() - began, time.process_time() - cpu, before,
       resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, outcome.info.records, outcome.info.unreadable)
 """
 
 
 def import_feed(source: Path, index: Path) -> list[float]:
-    """Import in a process of its own; return wall and CPU seconds, KiB before and at most, records, unreadable."""
+    """Import in a process of its own; return seconds of wall and CPU, KiB before and at most, two counts."""
     environ = {**os.environ, "PYTHONPATH": str(measuring.CHECKOUT / "src")}
     done = subprocess.run(
         [sys.executable, "-c", _IMPORT, str(source), str(index)],
@@ -110,13 +115,14 @@ def import_feed(source: Path, index: Path) -> list[float]:
 
 
 def lookups(index: Path, projects: list[str]) -> tuple[list[float], list[float]]:
-    """Return how long the first lookup took, in each of several feeds, and all further ones; in milliseconds."""
+    """Return how long the first lookups took, of several feeds, and all further ones; in milliseconds."""
     first, further = [], []
     for _ in range(_ROUNDS):
         feed = Feed(index)
         for number, project in enumerate(projects):
             began = time.perf_counter()
-            feed.advisories(project)
+            feed.malware(project)
+            feed.repaired(project, "1.0")
             (further if number else first).append((time.perf_counter() - began) * 1000)
         feed.close()
     return first, further
@@ -126,9 +132,17 @@ def page(index: Path, project: str) -> float:
     """Return milliseconds that the guard takes for a page of 2,000 old files, less those without a feed."""
     old = datetime(2020, 1, 1, tzinfo=timezone.utc)
     candidates = [
-        Candidate(project, f"{n}.0", f"{project}-{n}.0.tar.gz", f"https://x/{n}", Source.INDEX, "https://x/", upload_time=old)
+        Candidate(
+            project,
+            f"{n}.0",
+            f"{project}-{n}.0.tar.gz",
+            f"https://x/{n}",
+            Source.INDEX,
+            "https://x/",
+            upload_time=old,
+        )
         for n in range(_FILES)
-    ]  # fmt: skip
+    ]
     differences = []
     for _ in range(_ROUNDS):
         took = []
@@ -156,7 +170,9 @@ def measure(source: Path, directory: Path) -> dict[str, Any]:
     if connection is None:
         raise SystemExit("there is no feed")
     counts = connection.execute(
-        "SELECT project, count(*) FROM affected GROUP BY project ORDER BY 2 DESC"
+        "SELECT project, count(*) FROM "
+        "(SELECT project FROM malware UNION ALL SELECT project FROM weaknesses) "
+        "GROUP BY project ORDER BY 2 DESC"
     ).fetchall()
     feed.close()
     known = [project for project, _ in random.Random(2).sample(counts, min(len(counts), 500))]
@@ -181,7 +197,7 @@ def measure(source: Path, directory: Path) -> dict[str, Any]:
         "hit ms, 99 %": statistics.quantiles(hits, n=100)[98],
         "miss ms": statistics.median(misses),
         "miss ms, 99 %": statistics.quantiles(misses, n=100)[98],
-        f"project with {counts[0][1]} records, opened for it, ms": statistics.median(worst),
+        f"first lookup of a project with {counts[0][1]} records ms": statistics.median(worst),
         "page of 2,000 files of a bad project, added ms": page(index, malware),
         "page of 2,000 files of another project, added ms": page(index, absent[0]),
     }
@@ -202,7 +218,12 @@ def main() -> int:
             make_zip(source, args.entries)
         figures = measure(source, directory)
     figures["this process MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    slowest = max(figures["first lookup ms"], figures["hit ms, 99 %"], figures["miss ms, 99 %"])
+    slowest = max(
+        *(value for name, value in figures.items() if name.startswith("first lookup of")),
+        figures["first lookup ms"],
+        figures["hit ms, 99 %"],
+        figures["miss ms, 99 %"],
+    )
     holds = slowest < LIMIT_MS
     if args.json:
         print(json.dumps({"figures": figures, "limit_ms": LIMIT_MS, "holds": holds}, indent=2))

@@ -80,8 +80,7 @@ class Examiner(Guard):
         """Return what the feed says of a release's weaknesses; what it says of malware is a finding."""
         if not project or not version:
             return ()
-        told = self._advice.of(project, self.now())
-        return tuple(each for each in told.advisories if not each.malware and each.affects(version))
+        return tuple(each for each in self._advice.weaknesses(project) if each.affects(version))
 
     def as_baseline(self, archive: Archive, name: str) -> Baseline:
         """Read an archive to compare with.

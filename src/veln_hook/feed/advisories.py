@@ -10,6 +10,7 @@ import json
 from functools import lru_cache
 from typing import Any, NamedTuple, Optional
 
+from packaging.utils import canonicalize_version
 from packaging.version import InvalidVersion, Version
 
 INTRODUCED, FIXED, LAST_AFFECTED = "introduced", "fixed", "last_affected"
@@ -58,12 +59,9 @@ class Advisory(NamedTuple):
 
     def fixed(self) -> tuple[str, ...]:
         """Return the versions that are told to be the first without the weakness."""
-        return tuple(version for events in self.ranges for kind, version in events if kind == FIXED)
-
-    def names_as_fixed(self, version: str) -> bool:
-        """Tell whether a release is one of those."""
-        new = parse(version)
-        return new is not None and any(parse(fixed) == new for fixed in self.fixed())
+        return tuple(
+            dict.fromkeys(version for events in self.ranges for kind, version in events if kind == FIXED)
+        )
 
     def repairs(self, version: str, installed: str) -> bool:
         """Tell whether a release is just the one that repairs an installed one.
@@ -81,7 +79,11 @@ class Advisory(NamedTuple):
             return False
         if not self.sure or new is None or old is None or new <= old:
             return False
-        return self.names_as_fixed(version) and self.affects(installed) and not self.affects(version)
+        return (
+            any(parse(fixed) == new for fixed in self.fixed())
+            and self.affects(installed)
+            and not self.affects(version)
+        )
 
     def packed(self) -> str:
         """Return all but id and kind as a text for the index file."""
@@ -118,6 +120,12 @@ def unpacked(advisory: str, text: str, *, malware: bool) -> Advisory:
         )
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"an entry of {advisory} can't be read") from error
+
+
+def canonical(version: str) -> str:
+    """Return the one spelling of all versions that are the same release; empty if it is no version."""
+    parsed = parse(version)
+    return "" if parsed is None else canonicalize_version(parsed, strip_trailing_zero=True)
 
 
 @lru_cache(maxsize=8192)

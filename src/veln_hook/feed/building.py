@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from veln_hook.errors import FeedError, StoreError
 from veln_hook.feed import schema
+from veln_hook.feed.advisories import canonical
 from veln_hook.feed.reading import Feed, FeedInfo
 from veln_hook.feed.records import RecordError, read_record
 from veln_hook.store import files
@@ -35,6 +36,7 @@ _STALE_S = 3600.0
 _AHEAD = timedelta(days=1)
 """A record that was changed later than that from now doesn't tell how old the feed is."""
 _STEP = 500
+_BY_PROJECT = ("malware", "weaknesses", "fixes")
 
 
 class Origin(NamedTuple):
@@ -173,8 +175,8 @@ class _Builder:
         connection.executescript(schema.CREATE)
         if kept is not None:
             connection.execute("ATTACH DATABASE ? AS old", (files.uri(kept, "mode=ro&immutable=1"),))
-            connection.execute("INSERT INTO records SELECT * FROM old.records")
-            connection.execute("INSERT INTO affected SELECT * FROM old.affected")
+            for table in ("records", *_BY_PROJECT):
+                connection.execute(f"INSERT INTO {table} SELECT * FROM old.{table}")  # noqa: S608 - as below
             connection.commit()
             connection.execute("DETACH DATABASE old")
 
@@ -207,10 +209,11 @@ class _Builder:
             if (modified, not record.withdrawn) < (known[0], not known[1]):
                 return
             self._connection.execute("DELETE FROM records WHERE id = ?", (record.id,))
-            self._connection.executemany(
-                "DELETE FROM affected WHERE project = ? AND id = ?",
-                [(project, record.id) for project in known[2].split()],
-            )
+            for table in _BY_PROJECT:
+                self._connection.executemany(
+                    f"DELETE FROM {table} WHERE project = ? AND id = ?",  # noqa: S608 - our own words
+                    [(project, record.id) for project in known[2].split()],
+                )
         self._connection.execute(
             "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
             (
@@ -222,12 +225,18 @@ class _Builder:
             ),
         )
         self._connection.executemany(
-            "INSERT INTO affected VALUES (?, ?, ?, ?)",
-            [
-                (project, record.id, record.malware, advisory.packed())
-                for project, advisory in record.affected
-            ],
+            f"INSERT INTO {'malware' if record.malware else 'weaknesses'} VALUES (?, ?, ?)",  # noqa: S608 - as above
+            [(project, record.id, advisory.packed()) for project, advisory in record.affected],
         )
+        if not record.malware:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO fixes VALUES (?, ?, ?)",
+                [
+                    (project, canonical(version), record.id)
+                    for project, advisory in record.affected
+                    for version in advisory.fixed()
+                ],
+            )
 
     def _count(self, where: str) -> int:
         (count,) = self._connection.execute(f"SELECT count(*) FROM records WHERE {where}").fetchone()  # noqa: S608 - our own words

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from veln_hook.errors import FeedError, StoreError
 from veln_hook.feed import schema
-from veln_hook.feed.advisories import Advisory, unpacked
+from veln_hook.feed.advisories import Advisory, canonical, unpacked
 from veln_hook.store import files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _KEPT = 256
-"""Projects whose advisories are kept: a run asks for one several times."""
+"""Projects whose malware is kept: a run asks for one several times."""
+_MALWARE = "SELECT id, data FROM malware WHERE project = ?"
+_WEAKNESSES = "SELECT id, data FROM weaknesses WHERE project = ?"
+_REPAIRED = "SELECT id, data FROM fixes JOIN weaknesses USING (project, id) WHERE project = ? AND version = ?"
 
 
 class FeedInfo(NamedTuple):
@@ -72,8 +75,8 @@ class Feed:
         self._follow()
         return self._info
 
-    def advisories(self, project: str) -> tuple[Advisory, ...]:
-        """Return what is said of a project; nothing where there is no feed.
+    def malware(self, project: str) -> tuple[Advisory, ...]:
+        """Return what is said of malicious releases of a project; nothing where there is no feed.
 
         Args:
             project: Normalized name.
@@ -85,19 +88,48 @@ class Feed:
         if connection is None or not project:
             return ()
         known = self._kept.get(project)
-        if known is not None:
-            return known
+        if known is None:
+            known = self._asked(connection, _MALWARE, (project,), malware=True)
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            self._kept[project] = known
+        return known
+
+    def weaknesses(self, project: str) -> tuple[Advisory, ...]:
+        """Return what is said of the weaknesses of a project; takes milliseconds for some.
+
+        Args:
+            project: Normalized name.
+
+        Raises:
+            FeedError: It can't be read, or could be somebody else's.
+        """
+        connection = self._follow()
+        return () if connection is None else self._asked(connection, _WEAKNESSES, (project,), malware=False)
+
+    def repaired(self, project: str, version: str) -> tuple[Advisory, ...]:
+        """Return the weaknesses of which a release is told to be the first without.
+
+        Args:
+            project: Normalized name.
+            version: In any spelling.
+
+        Raises:
+            FeedError: It can't be read, or could be somebody else's.
+        """
+        connection, spelled = self._follow(), canonical(version)
+        if connection is None or not spelled:
+            return ()
+        return self._asked(connection, _REPAIRED, (project, spelled), malware=False)
+
+    def _asked(
+        self, connection: sqlite3.Connection, question: str, words: tuple[str, ...], *, malware: bool
+    ) -> tuple[Advisory, ...]:
         try:
-            rows = connection.execute(
-                "SELECT id, malware, data FROM affected WHERE project = ?", (project,)
-            ).fetchall()
-            found = tuple(unpacked(name, data, malware=bool(malware)) for name, malware, data in rows)
+            rows = connection.execute(question, words).fetchall()
+            return tuple(unpacked(name, data, malware=malware) for name, data in rows)
         except (sqlite3.Error, ValueError) as error:
             raise _damaged(self.path, error) from error
-        if len(self._kept) >= _KEPT:
-            self._kept.clear()
-        self._kept[project] = found
-        return found
 
     def close(self) -> None:
         """Close the file. Calling twice is harmless; a question opens it again."""

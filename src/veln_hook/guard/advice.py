@@ -27,8 +27,16 @@ _FIT = FeedState()
 class Told(NamedTuple):
     """What is known of one project."""
 
-    advisories: tuple[Advisory, ...]
+    malware: tuple[Advisory, ...]
     state: FeedState
+
+
+class Repairs(NamedTuple):
+    """Which weaknesses young releases are told to repair, and what they would replace."""
+
+    advisories: tuple[Advisory, ...] = ()
+    installed: str = ""
+    """Version that is installed; empty if none is, or if there are no advisories."""
 
 
 class Advice:
@@ -52,7 +60,7 @@ class Advice:
         """
         try:
             state = feed_state(self._feed.info(), self._policy, now)
-            return Told(self._feed.advisories(project), state)
+            return Told(self._feed.malware(project), state)
         except FeedError as error:
             return Told((), FeedState(problem=f"{error}. {error.advice}".rstrip(".")))
 
@@ -63,27 +71,41 @@ class Advice:
         """
         told = self.of(project, now)
         holds = bool(told.state.problem) or (bool(told.state.unfit) and self._policy.feed.on_stale != "warn")
-        return holds or any(each.malware for each in told.advisories)
+        return holds or bool(told.malware)
 
-    def installed(self, candidates: Sequence[Candidate], told: Told, now: datetime) -> str:
-        """Return which version of the candidates' project is installed, if it matters; else nothing.
+    def repairs(self, candidates: Sequence[Candidate], now: datetime) -> Repairs:
+        """Return what young candidates of one project repair, and what is installed of it.
 
-        Looking for it takes many milliseconds, so it is done only where an advisory names a young release as
-        the repair.
+        Looking for what is installed takes many milliseconds, so it is done only where it matters.
+
+        Args:
+            candidates: At least one.
+            now: Aware, UTC.
         """
         if self._ask is None or self._policy.cooling.security_fixes != "warn":
-            return ""
-        fixing = [advisory for advisory in told.advisories if advisory.fixed()]
-        if not fixing:
-            return ""
-        settled = settled_before(self._policy, now)
-        for candidate in candidates:
-            uploaded = candidate.upload_time
-            if uploaded is None or uploaded <= settled or not may_repair(candidate):
-                continue
-            if any(advisory.names_as_fixed(candidate.version) for advisory in fixing):
-                return self.installed_of(candidate.project)
-        return ""
+            return Repairs()
+        settled, project = settled_before(self._policy, now), candidates[0].project
+        versions = {
+            each.version
+            for each in candidates
+            if each.upload_time is not None and each.upload_time > settled and may_repair(each)
+        }
+        try:
+            found = {
+                advisory.id: advisory
+                for version in versions
+                for advisory in self._feed.repaired(project, version)
+            }
+        except FeedError:  # told in the state, which holds everything
+            return Repairs()
+        return Repairs(tuple(found.values()), self.installed_of(project)) if found else Repairs()
+
+    def weaknesses(self, project: str) -> tuple[Advisory, ...]:
+        """Return what is known of the weaknesses of a project; nothing where the feed can't be read."""
+        try:
+            return self._feed.weaknesses(project)
+        except FeedError:
+            return ()
 
     def installed_of(self, project: str) -> str:
         """Return which version of a project is installed; empty if none is, or if nobody can tell."""

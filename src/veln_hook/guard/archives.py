@@ -142,7 +142,7 @@ class Archives:
             store_persistent=self._situation.persistent,
             claims=contents.claims,
             facts=facts,
-            advisories=told.advisories,
+            advisories=told.malware,
             feed=told.state,
         )
         return Look(archive, context, tuple(findings), known)
@@ -177,9 +177,7 @@ class Archives:
         if not archive.project or not archive.version:
             return None
         # What was read before the feed named it is malware all the same, and so is what is installed.
-        malware = [
-            each for each in self._situation.advice.of(archive.project, now).advisories if each.malware
-        ]
+        malware = self._situation.advice.of(archive.project, now).malware
         scans = [
             scan
             for scan in self._situation.store.scans(archive.project)

@@ -89,6 +89,7 @@ class Candidates:
         project = candidates[0].project
         known = _by_filename(situation.store.observations(project))
         told = situation.advice.of(project, now)
+        repairs = situation.advice.repairs(candidates, now)
         context = CandidateContext(
             now=now,
             policy=situation.policy,
@@ -96,9 +97,9 @@ class Candidates:
             machine=situation.machine,
             store_started_at=situation.started_at,
             store_persistent=situation.persistent,
-            advisories=told.advisories,
+            advisories=(*told.malware, *repairs.advisories),
             feed=told.state,
-            installed=situation.advice.installed(candidates, told, now),
+            installed=repairs.installed,
         )
         findings: dict[Candidate, list[Finding]] = {}
         for candidate, finding in situation.signals.examine_candidates(candidates, context):

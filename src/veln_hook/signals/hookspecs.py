@@ -68,8 +68,8 @@ class CandidateContext:
     store_persistent: bool
     """Whether the next process will know what this one saw."""
     advisories: Sequence[Advisory] = ()
-    """What the feed says of the project, about malware and about weaknesses; nothing where there is no feed,
-    which never means that a release is clean.
+    """What the feed says of the project: of malware, and of weaknesses those that name a young candidate as
+    their repair. Nothing where there is no feed, which never means that a release is clean.
 
     .. versionadded:: 0.2
     """
@@ -127,7 +127,7 @@ class ArchiveContext:
     .. versionadded:: 0.2
     """
     advisories: Sequence[Advisory] = ()
-    """As for candidates.
+    """What the feed says of malware of the project.
 
     .. versionadded:: 0.2
     """

@@ -28,7 +28,7 @@ def path(tmp_path):
 def ids(path, project="demo"):
     feed = Feed(path)
     try:
-        return [each.id for each in feed.advisories(project)]
+        return [each.id for each in feed.malware(project)]
     finally:
         feed.close()
 
@@ -50,7 +50,7 @@ def ids(path, project="demo"):
 def test_real_incidents_name_the_right_releases_and_no_others(path, project, bad, good):
     write_real_feed(path)
     feed = Feed(path)
-    malware = [each for each in feed.advisories(project) if each.malware]
+    malware = feed.malware(project)
     assert [v for v in [*bad, *good] if any(each.affects(v) for each in malware)] == bad
     feed.close()
 
@@ -58,21 +58,32 @@ def test_real_incidents_name_the_right_releases_and_no_others(path, project, bad
 def test_real_advisories_name_real_repairs(path):
     write_real_feed(path)
     feed = Feed(path)
-    (requests,) = feed.advisories("requests")
+    (requests,) = feed.weaknesses("requests")
     assert requests.repairs("2.32.2", "2.31.0")
     assert not requests.repairs("2.32.3", "2.31.0")
-    assert [each.id for each in feed.advisories("urllib3") if each.repairs("2.0.6", "2.0.5")] == [
-        "GHSA-v845-jxx5-vc9f",
-        "PYSEC-2023-192",
-    ]
+    both = ["GHSA-v845-jxx5-vc9f", "PYSEC-2023-192"]
+    assert [each.id for each in feed.weaknesses("urllib3") if each.repairs("2.0.6", "2.0.5")] == both
+    for version, found in (("2.0.6", both), ("2.0.6.0", both), ("1.26.17", both), ("2.0.5", []), ("x", [])):
+        assert [each.id for each in feed.repaired("urllib3", version)] == found
+    assert feed.malware("urllib3") == ()
     feed.close()
 
 
 def test_there_may_be_no_feed(path):
     feed = Feed(path)
     assert feed.info() is None
-    assert feed.advisories("demo") == ()
+    assert feed.malware("demo") == ()
     assert not path.parent.exists()
+
+
+def test_a_record_that_is_replaced_leaves_no_repair(path):
+    write_feed(path, advisory("GHSA-1", "demo", "2.0"))
+    newer = {**advisory("GHSA-1", "demo", "3.0"), "modified": "2026-05-01T00:00:00Z"}
+    build(path, raw(newer), SERVER, now=NOW, add=True)
+    feed = Feed(path)
+    assert feed.repaired("demo", "2.0") == ()
+    assert [each.fixed() for each in feed.repaired("demo", "3.0.0")] == [("3.0",)]
+    feed.close()
 
 
 def test_what_is_known_of_it(path):
@@ -120,7 +131,7 @@ def test_times_are_compared_not_texts(path):
         record("MAL-1", "demo", "2.0", modified="2026-04-30T10:00:00Z"),
         record("MAL-1", "demo", "3.0", modified="2026-04-30T11:00:00+02:00"),
     )
-    (found,) = Feed(path).advisories("demo")
+    (found,) = Feed(path).malware("demo")
     assert found.versions == ("2.0",)
 
 
@@ -240,7 +251,7 @@ def test_it_is_its_owners_alone(path):
 def test_what_others_could_have_written_is_no_feed(path, mode):
     write_feed(path, record())
     path.chmod(mode)
-    for ask in (lambda feed: feed.info(), lambda feed: feed.advisories("demo")):
+    for ask in (lambda feed: feed.info(), lambda feed: feed.malware("demo")):
         with pytest.raises(FeedError, match="can be written by other users"):
             ask(Feed(path))
     with pytest.raises(FeedError, match="can be written by other users"):
@@ -258,20 +269,20 @@ def test_a_link_is_no_feed(path, tmp_path):
 def test_rights_that_change_while_it_is_open_are_seen(path):
     write_feed(path, record("MAL-1"))
     feed = Feed(path)
-    assert len(feed.advisories("demo")) == 1
+    assert len(feed.malware("demo")) == 1
     path.chmod(0o666)
     with pytest.raises(FeedError, match="can be written"):
-        feed.advisories("demo")
+        feed.malware("demo")
 
 
 def test_a_newer_one_is_seen_by_who_has_it_open(path):
     write_feed(path, record("MAL-1", "demo", "1.0"))
     feed = Feed(path)
-    assert [each.id for each in feed.advisories("demo")] == ["MAL-1"]
+    assert [each.id for each in feed.malware("demo")] == ["MAL-1"]
     write_feed(path, record("MAL-1", "demo", "1.0"), record("MAL-2", "demo", "2.0"))
-    assert [each.id for each in feed.advisories("demo")] == ["MAL-1", "MAL-2"]
+    assert [each.id for each in feed.malware("demo")] == ["MAL-1", "MAL-2"]
     path.unlink()
-    assert feed.advisories("demo") == ()
+    assert feed.malware("demo") == ()
     assert feed.info() is None
 
 
@@ -282,7 +293,7 @@ def test_a_server_that_has_nothing_newer_confirms_it(path):
     confirm(path, NOW + timedelta(days=2))
     assert feed.info().as_of == feed.info().checked_at == NOW + timedelta(days=2)
     assert feed.info().imported_at == NOW
-    assert [each.id for each in feed.advisories("demo")] == ["MAL-1"]
+    assert [each.id for each in feed.malware("demo")] == ["MAL-1"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert os.listdir(path.parent) == [path.name]
 
@@ -294,13 +305,13 @@ def test_a_server_that_has_nothing_newer_confirms_it(path):
         lambda path: path.write_bytes(b"SQLite format 3\0" + b"\xff" * 4096),
         lambda path: path.write_text("no database"),
         lambda path: os.truncate(path, path.stat().st_size // 2),
-        lambda path: _execute(path, "DROP TABLE affected"),
+        lambda path: _execute(path, "DROP TABLE malware"),
         lambda path: _execute(path, "DROP TABLE meta"),
         lambda path: _execute(path, "DELETE FROM meta WHERE key = 'as_of'"),
         lambda path: _execute(path, "UPDATE meta SET value = 'soon' WHERE key = 'as_of'"),
         lambda path: _execute(path, "UPDATE meta SET value = '2026-01-01T00:00:00' WHERE key = 'as_of'"),
-        lambda path: _execute(path, "UPDATE affected SET data = '{}'"),
-        lambda path: _execute(path, "UPDATE affected SET data = '['"),
+        lambda path: _execute(path, "UPDATE malware SET data = '{}'"),
+        lambda path: _execute(path, "UPDATE malware SET data = '['"),
         lambda path: _execute(path, "PRAGMA application_id = 1"),
         lambda path: _execute(path, "PRAGMA user_version = 2"),
     ],
@@ -310,7 +321,7 @@ def test_damage_is_an_error_and_an_import_mends_it(path, damage):
     damage(path)
     feed = Feed(path)
     with pytest.raises(FeedError):
-        (feed.info(), feed.advisories("demo"))
+        (feed.info(), feed.malware("demo"))
     write_feed(path, record("MAL-1", "demo", "1.0"))
     assert ids(path) == ["MAL-1"]
 
@@ -351,7 +362,7 @@ def test_imports_at_once_leave_one_whole_feed(path):
         thread.join()
     assert errors == []
     feed = Feed(path)
-    found = feed.advisories("demo")
+    found = feed.malware("demo")
     assert len(found) == 50
     assert len({each.versions for each in found}) == 1, "parts of two imports"
     assert os.listdir(path.parent) == [path.name]
