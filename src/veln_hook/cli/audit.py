@@ -19,7 +19,7 @@ from veln_hook.cli.examining import Examiner, add_report_options, begin_report, 
 from veln_hook.cli.feed import NOTHING, feed_lines
 from veln_hook.errors import FeedError, UsageError
 from veln_hook.feed import Feed
-from veln_hook.guard.advice import feed_state
+from veln_hook.feed.state import feed_state
 from veln_hook.model import Archive, ArchiveKind, ExitStatus, Origin, exit_status
 from veln_hook.report.contents import StartUp
 from veln_hook.report.wording import printable

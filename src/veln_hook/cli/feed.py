@@ -10,7 +10,7 @@ from veln_hook import clock, paths
 from veln_hook.cli.parsing import add_common
 from veln_hook.errors import FeedError, UsageError
 from veln_hook.feed import Feed
-from veln_hook.guard.advice import feed_state, rough
+from veln_hook.feed.state import feed_state, rough
 from veln_hook.model import ExitStatus
 from veln_hook.policy.settings import OSV_URL
 from veln_hook.report.text import when

@@ -10,7 +10,7 @@ from veln_hook.cli.feed import NOTHING, feed_lines
 from veln_hook.cli.probing import Machine, ProbeResult
 from veln_hook.errors import FeedError, PolicyError
 from veln_hook.feed import Feed
-from veln_hook.guard.advice import feed_state, rough
+from veln_hook.feed.state import feed_state, rough
 from veln_hook.policy.loading import load_policy
 
 UPDATE = "veln-hook feed update, or where no server is reached: veln-hook feed import FILE"

@@ -6,22 +6,18 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.errors import FeedError
-from veln_hook.policy.durations import format_duration
-from veln_hook.signals import FeedState
+from veln_hook.feed.state import FeedState, feed_state
 from veln_hook.signals.release.cooling import may_repair, settled_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
-    from veln_hook.feed import Advisory, Feed, FeedInfo
+    from veln_hook.feed import Advisory, Feed
     from veln_hook.model import Candidate
     from veln_hook.policy.settings import Policy
 
 logger = logging.getLogger("veln_hook")
-
-UPDATE = "run 'veln-hook feed update'"
-_FIT = FeedState()
 
 
 class Told(NamedTuple):
@@ -120,35 +116,3 @@ class Advice:
     def close(self) -> None:
         """Close the feed. Calling twice is harmless."""
         self._feed.close()
-
-
-def feed_state(info: FeedInfo | None, policy: Policy, now: datetime) -> FeedState:
-    """Tell whether a feed is what the policy asks for.
-
-    Args:
-        info: Of the feed; ``None`` if there is none.
-        policy: The settings in force.
-        now: Aware, UTC.
-    """
-    wanted = policy.feed
-    if info is None:
-        if not wanted.required and not wanted.max_age:
-            return _FIT
-        key = "feed.required" if wanted.required else "feed.max_age"
-        return FeedState(unfit=f"there is no feed of known malware here (policy: {key}); {UPDATE}")
-    age = now - info.as_of
-    if wanted.max_age and age > wanted.max_age:
-        limit = format_duration(wanted.max_age)
-        return FeedState(unfit=f"the feed of known malware is {rough(age)} old (policy: {limit}); {UPDATE}")
-    return _FIT
-
-
-def rough(age: timedelta) -> str:
-    """Spell an age by its two greatest units at most: days and hours, or hours and minutes."""
-    minutes = max(int(age.total_seconds() // 60), 0)
-    days, hours = divmod(minutes // 60, 24)
-    if days > 1:
-        return f"{days} days"
-    if minutes >= 60:  # noqa: PLR2004
-        return f"{days * 24 + hours} h {minutes % 60} min"
-    return f"{minutes} min"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from veln_hook.feed.state import FIT, FeedState
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from veln_hook.model import Archive, Candidate, Finding, Observation
     from veln_hook.policy.settings import Policy
     from veln_hook.source.facts import ArchiveFacts
+
+__all__ = ["ArchiveContext", "CandidateContext", "FeedState", "SignalInfo", "hookimpl", "hookspec"]
 
 PROJECT = "veln_hook"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -34,22 +38,6 @@ class SignalInfo:
     """Kebab-case; the findings of the signal carry it."""
     description: str
     """One sentence."""
-
-
-@dataclass(frozen=True)
-class FeedState:
-    """What is wrong with the feed of known malware, if anything is.
-
-    .. versionadded:: 0.2
-    """
-
-    problem: str = ""
-    """Why it can't be read; then nothing it says is known."""
-    unfit: str = ""
-    """Why it isn't what the policy asks for: missing, or too old."""
-
-
-_FIT = FeedState()
 
 
 @dataclass(frozen=True)
@@ -73,7 +61,7 @@ class CandidateContext:
 
     .. versionadded:: 0.2
     """
-    feed: FeedState = _FIT
+    feed: FeedState = FIT
     """Whether those could be had.
 
     .. versionadded:: 0.2
@@ -131,7 +119,7 @@ class ArchiveContext:
 
     .. versionadded:: 0.2
     """
-    feed: FeedState = _FIT
+    feed: FeedState = FIT
     """As for candidates.
 
     .. versionadded:: 0.2
