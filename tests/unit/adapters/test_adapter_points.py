@@ -66,9 +66,10 @@ def test_preload_loads_every_module_of_the_adapter_that_pips_process_uses():
         "preload",
         "runner",
         "client",
+        "feed_fetching",
         "fetching",
         "loading",
-    }  # the last three are the command line's
+    }  # the last four are the command line's
     modules = {path.stem for path in HERE.glob("*.py")} - apart
     assert modules == {module.__name__.rpartition(".")[2] for module in preload._MODULES}
 
