@@ -18,7 +18,9 @@ import pytest
 
 from support.builders import make_wheel
 from support.feeds import RECORDS, advisory, record, write_feed, write_real_feed, zip_of
+from veln_hook.cli import feed_probes, probes
 from veln_hook.cli.__main__ import main
+from veln_hook.cli.probing import Machine
 
 SRC = Path(__file__).parents[3] / "src"
 
@@ -212,25 +214,27 @@ def test_the_policy_judges_the_feed(run, path, monkeypatch):
     assert run("feed", "status")[0] == 0
 
 
-def test_status_and_doctor_tell_of_it(run, path, monkeypatch):
-    def told():
-        _, out, _ = run("doctor", "--json")
-        return next(one for one in json.loads(out)["results"] if one["name"] == "feed")
+def test_status_and_doctor_tell_of_it(path, monkeypatch):
+    assert ("feed", feed_probes.feed) in probes.PROBES
 
-    assert (told()["ok"], told()["summary"].startswith("there is no feed, so nothing is known")) == (
-        None,
-        True,
-    )
+    def told():
+        return feed_probes.feed(Machine(os.environ))
+
+    assert told().ok is None
+    assert told().summary.startswith("there is no feed, so nothing is known of malware")
     write_real_feed(path)
-    assert told()["ok"] is True
-    assert told()["summary"] == "as of 0 min ago, 6 records of malware"
+    assert told().ok is True
+    assert re.fullmatch(r"as of \d+ min ago, 6 records of malware", told().summary)
     monkeypatch.setenv("VELN_HOOK_FEED_MAX_AGE", "1d")
     write_feed(path, record(), now=datetime.now(timezone.utc) - timedelta(days=3), shrink=True)
-    assert told()["ok"] is False
-    assert "nothing is installed" in told()["summary"]
+    assert told().ok is False
+    assert "nothing is installed" in told().summary
     path.chmod(0o666)
-    assert told()["ok"] is False
-    assert "can be written by other users" in told()["summary"]
+    assert told().ok is False
+    assert told().error is not None
+    assert "can be written by other users" in told().summary
+    monkeypatch.setenv("VELN_HOOK_FEED_MAX_AGE", "soon")
+    assert told().ok is None
 
 
 def test_an_update_is_fetched_once(update, run, server, path):
@@ -256,6 +260,35 @@ def test_nothing_of_the_user_is_told_to_the_server(update, server):
     ((_, headers),) = server.requests
     assert "hunter2" not in str(headers)
     assert not {"authorization", "cookie", "referer"} & {name.lower() for name in headers}
+
+
+ASK = """
+import sys
+from veln_hook.adapters.pip.feed_fetching import fetch_feed
+with open("got", "wb") as file:
+    print(fetch_feed(sys.argv[1], file, anonymous=True))
+"""
+
+
+def test_osvs_own_server_is_told_of_no_credentials_at_all(server, tmp_path):
+    """``feed.url`` is OSV's by default, which no test can serve; so its way of asking is."""
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("default login ada password hunter2\n")
+    netrc.chmod(0o600)
+    environ = {**os.environ, "PYTHONPATH": str(SRC), "NETRC": str(netrc)}
+
+    def ask():
+        return subprocess.run(
+            [sys.executable, "-c", ASK, server.url], env=environ, cwd=tmp_path, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+
+    assert ask().stdout.startswith("Answer(new=True")
+    assert (tmp_path / "got").read_bytes() == server.body
+    assert "Authorization" not in server.requests[0][1]
+    server.answer = 302, {"Location": f"http://{server.host}/else.zip"}
+    assert "answered 302" in ask().stderr
+    assert len(server.requests) == 2
 
 
 def test_credentials_of_the_url_go_to_its_host_alone(update, run, server, path):

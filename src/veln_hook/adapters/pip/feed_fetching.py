@@ -60,8 +60,8 @@ def fetch_feed(
         url: Of it; may have credentials, which are told to its host alone.
         file: Where to put it.
         etag: Of what is here already; empty for nothing.
-        anonymous: Tell the server nothing of what pip's settings have for indexes: no credentials, no client
-            certificate.
+        anonymous: Tell the server nothing of what is set for others: no credentials, no client certificate;
+            and follow no redirect, to a host for which there may be some.
         progress: Told how many bytes are here.
 
     Raises:
@@ -76,22 +76,34 @@ def fetch_feed(
         session: Any = command._build_session(options)  # noqa: SLF001 - pip's, and how its commands do it
         try:
             if anonymous:
-                session.auth = session.cert = None
-            return _fetched(session, url, file, etag, progress)
+                # Not None: then requests would look into the user's .netrc, where a default may stand.
+                session.auth, session.cert = _nobody, None
+            return _fetched(session, url, file, etag, progress, follow=not anonymous)
         finally:
             session.close()
     finally:
         notes.remove()
 
 
+def _nobody(request: Any) -> Any:
+    """Add no credentials to a request."""
+    return request
+
+
 def _fetched(
-    session: Any, url: str, file: BinaryIO, etag: str, progress: Callable[[int], None] | None
+    session: Any,
+    url: str,
+    file: BinaryIO,
+    etag: str,
+    progress: Callable[[int], None] | None,
+    *,
+    follow: bool,
 ) -> Answer:
     shown = shown_url(url)
     # A server that compressed what is compressed already would cost both of us time.
     headers = {"Accept-Encoding": "identity", **({"If-None-Match": etag} if etag else {})}
     try:
-        with session.get(url, headers=headers, stream=True) as response:
+        with session.get(url, headers=headers, stream=True, allow_redirects=follow) as response:
             _check_way(url, [*(each.url for each in response.history), response.url])
             if etag and response.status_code == _NOT_MODIFIED:
                 return Answer(new=False, etag=etag)
