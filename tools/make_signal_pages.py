@@ -30,6 +30,7 @@ TABLE = DecisionTable()
 _BY_HAND = (
     ("cooling", "not graded", "not graded", "HOLD until the release is old enough"),
     ("hash-mutation", "critical, high", "critical, high", "BLOCK"),
+    ("known-malware", "critical, high", "critical, high", "BLOCK"),
     ("overwrite", "critical, high", "critical, high", "BLOCK"),
 )
 _DECISIONS = {

@@ -56,6 +56,13 @@ class StoreError(VelnHookError):
     advice = "Run 'veln-hook status' to see where the store lies and what is wrong with it."
 
 
+class FeedError(VelnHookError):
+    """The feed of known malware can't be read, made or fetched."""
+
+    slug = "feed"
+    advice = "Run 'veln-hook feed update', or 'veln-hook feed import FILE' where no server can be reached."
+
+
 class IndexUnavailableError(VelnHookError):
     """An index did not answer, or not with a page of the Simple API (PEP 503, PEP 691)."""
 

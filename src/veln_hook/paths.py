@@ -63,6 +63,11 @@ def store_file() -> Path:
     return state_dir() / "store.sqlite3"
 
 
+def feed_file() -> Path:
+    """The feed of known malware, as an index of our own."""
+    return state_dir() / "feed.sqlite"
+
+
 def audit_file() -> Path:
     """The audit log, where the policy names no other: ``~/.local/state/veln-hook/audit.jsonl`` on Linux."""
     return state_dir() / "audit.jsonl"

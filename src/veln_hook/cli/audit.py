@@ -13,9 +13,13 @@ import tempfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from veln_hook import clock, paths
 from veln_hook.archive.installed import installed_in, pack, site_directories
 from veln_hook.cli.examining import Examiner, add_report_options, begin_report, finish_report, tell_contents
-from veln_hook.errors import UsageError
+from veln_hook.cli.feed import NOTHING, feed_lines
+from veln_hook.errors import FeedError, UsageError
+from veln_hook.feed import Feed
+from veln_hook.feed.state import feed_state
 from veln_hook.model import Archive, ArchiveKind, ExitStatus, Origin, exit_status
 from veln_hook.report.contents import StartUp
 from veln_hook.report.wording import printable
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from veln_hook.archive.installed import Installed
     from veln_hook.cli.console import Console
     from veln_hook.cli.invocation import Invocation
+    from veln_hook.policy.settings import Policy
     from veln_hook.report.contents import Contents
 
 HELP = "verdicts about everything that is installed"
@@ -70,11 +75,14 @@ def run(invocation: Invocation) -> ExitStatus:
         try:
             for number, (each, start_up) in enumerate(zip(everything, started), 1):
                 console.progress(f"{number} of {len(everything)}: {_name(each)}")
-                contents = _examined(examiner, each)._replace(start_up=start_up)
+                contents = _examined(examiner, each)._replace(
+                    start_up=start_up, advisories=examiner.weaknesses(each.project, each.version)
+                )
                 found.append(contents)
                 tell_contents(console, contents, everything=args.all)
         finally:
             examiner.close()
+    _tell_feed(console, policy)
     status = exit_status([contents.verdict for contents in found])
     finish_report(console, found, status, sarif=args.sarif)
     return status
@@ -158,6 +166,21 @@ def _start_up(installed: Installed) -> Iterator[StartUp]:
         else:
             for target in start_targets(text):
                 yield StartUp(member, 1, target)
+
+
+def _tell_feed(console: Console, policy: Policy) -> None:
+    """Tell what the verdicts know of malware; what is wrong with the feed stands in each of them."""
+    feed, now = Feed(paths.feed_file()), clock.now()
+    try:
+        info = feed.info()
+    except FeedError:
+        return
+    finally:
+        feed.close()
+    if info is not None:
+        console.note(feed_lines(info, now)[0])
+    elif not feed_state(info, policy, now).unfit:
+        console.note(NOTHING)
 
 
 def _tell_start_up(console: Console, everything: list[Installed], started: list[tuple[StartUp, ...]]) -> None:

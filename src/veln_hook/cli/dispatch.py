@@ -31,6 +31,7 @@ COMMANDS = (
     "approve",
     "approvals",
     "log",
+    "feed",
     "policy",
     "run",
     "uv",

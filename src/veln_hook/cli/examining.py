@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veln_hook.cli.console import Console
+    from veln_hook.feed import Advisory
     from veln_hook.model import Archive, ExitStatus
     from veln_hook.source.facts import ArchiveFacts
 
@@ -74,6 +75,12 @@ class Examiner(Guard):
             if facts is not None:
                 return Baseline(version, facts)
         return None
+
+    def weaknesses(self, project: str, version: str) -> tuple[Advisory, ...]:
+        """Return what the feed says of a release's weaknesses; what it says of malware is a finding."""
+        if not project or not version:
+            return ()
+        return tuple(each for each in self._advice.weaknesses(project) if each.affects(version))
 
     def as_baseline(self, archive: Archive, name: str) -> Baseline:
         """Read an archive to compare with.

@@ -17,11 +17,13 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from veln_hook import clock
+from veln_hook import clock, paths
 from veln_hook.adapters.uv import cache as caches
 from veln_hook.cli import foreground
 from veln_hook.cli.late import LateJudging, LateUpstream
 from veln_hook.errors import SandboxError
+from veln_hook.feed import Feed
+from veln_hook.feed.state import learned_since
 from veln_hook.gate.allow import Rules
 from veln_hook.gate.authority import Authority
 from veln_hook.gate.egress import Egress
@@ -237,7 +239,9 @@ def cache_in(base: str, policy: Policy, *, needs: str) -> str:
     """
     store = open_store(policy.store_url)
     try:
-        return caches.cache_for(base, policy, store.approvals(), clock.now())
+        now = clock.now()
+        learned = learned_since(Feed(paths.feed_file()), store, policy, now)
+        return caches.cache_for(base, policy, store.approvals(), now, learned=learned)
     except OSError as error:
         raise SandboxError(
             f"{printable(base)}: the cache can't be made: {error.strerror or error}",

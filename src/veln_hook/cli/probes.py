@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import InvalidRequirement, Requirement
 
 from veln_hook import __version__
+from veln_hook.cli.feed_probes import feed
 from veln_hook.cli.file_probes import files
 from veln_hook.cli.probing import REPAIR, Machine, Probe, ProbeResult, ask_child
 from veln_hook.cli.sandbox_probes import gate, sandbox
@@ -327,6 +328,7 @@ PROBES: tuple[tuple[str, Probe], ...] = (
     ("policy", policy),
     ("switch", switch),
     ("store", store),
+    ("feed", feed),
     ("sandbox", sandbox),
     ("gate", gate),
     ("shims", shims),

@@ -12,7 +12,7 @@ from veln_hook.errors import ArchiveError, StoreError
 from veln_hook.model import ArchiveKind, Confidence, Decision, Finding, Origin, Severity, Source
 from veln_hook.policy.decide import decide
 from veln_hook.signals import ArchiveContext
-from veln_hook.signals.release import hash_mutation
+from veln_hook.signals.release import hash_mutation, known_malware
 from veln_hook.signals.source import would_hold_if_new
 from veln_hook.source.baseline import Baseline, choices, vouched_by
 from veln_hook.source.facts import RULES
@@ -125,6 +125,7 @@ class Archives:
             except ArchiveError as error:
                 findings.append(_unreadable(error))
         observations = self._situation.store.observations(archive.project)
+        told = self._situation.advice.of(archive.project, now)
         context = ArchiveContext(
             now=now,
             policy=self._situation.policy,
@@ -141,6 +142,8 @@ class Archives:
             store_persistent=self._situation.persistent,
             claims=contents.claims,
             facts=facts,
+            advisories=told.malware,
+            feed=told.state,
         )
         return Look(archive, context, tuple(findings), known)
 
@@ -173,11 +176,17 @@ class Archives:
         """
         if not archive.project or not archive.version:
             return None
-        scans = self._situation.store.scans(archive.project)
+        # What was read before the feed named it is malware all the same, and so is what is installed.
+        malware = self._situation.advice.of(archive.project, now).malware
+        scans = [
+            scan
+            for scan in self._situation.store.scans(archive.project)
+            if not any(advisory.affects(scan.version) for advisory in malware)
+        ]
         for scan in choices(
             scans,
             archive,
-            installed=self._installed(archive.project),
+            installed=self._situation.advice.installed_of(archive.project),
             policy=self._situation.policy,
             approvals=self._situation.store.approvals(archive.project),
             now=now,
@@ -198,15 +207,6 @@ class Archives:
         except Exception as error:  # noqa: BLE001 - without a baseline everything counts, which is the safe side
             logger.debug("veln-hook: nothing to compare %s with: %r", archive.release, error)
             return None
-
-    def _installed(self, project: str) -> str:
-        if self._baselines is None:
-            return ""
-        try:
-            return self._baselines.installed(project)
-        except Exception as error:  # noqa: BLE001 - as above
-            logger.debug("veln-hook: what is installed of %s can't be told: %r", project, error)
-            return ""
 
     def _fetched_baseline(self, archive: Archive, now: datetime) -> Baseline | None:
         """Judge a release that was fetched to compare with; it has none of its own, so all it does counts."""
@@ -255,7 +255,8 @@ class Archives:
             and not ruling.finding.unverifiable
             and ruling.finding.opens_at is None
             # That is about an index, not about the bytes: the same bytes may be the right ones elsewhere.
-            and ruling.finding.signal != hash_mutation.NAME
+            # And a feed is asked each time, as it may take back what it said.
+            and ruling.finding.signal not in (hash_mutation.NAME, known_malware.NAME)
         )
         if holding:
             self._situation.store.remember_archive(ArchiveMemory(archive.sha256, __version__, holding))

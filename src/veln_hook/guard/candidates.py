@@ -65,7 +65,10 @@ class Candidates:
         """
         if self._situation.policy.cooling.min_observations or not self._situation.signals.only_built_in:
             return None
-        instant = settled_before(self._situation.policy, self._situation.now())
+        now = self._situation.now()
+        if self._situation.advice.wants_every_look(project, now):
+            return None
+        instant = settled_before(self._situation.policy, now)
         return Settled(
             instant=instant,
             before=f"{instant.replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
@@ -85,6 +88,8 @@ class Candidates:
         now = situation.now()
         project = candidates[0].project
         known = _by_filename(situation.store.observations(project))
+        told = situation.advice.of(project, now)
+        repairs = situation.advice.repairs(candidates, now)
         context = CandidateContext(
             now=now,
             policy=situation.policy,
@@ -92,6 +97,9 @@ class Candidates:
             machine=situation.machine,
             store_started_at=situation.started_at,
             store_persistent=situation.persistent,
+            advisories=(*told.malware, *repairs.advisories),
+            feed=told.state,
+            installed=repairs.installed,
         )
         findings: dict[Candidate, list[Finding]] = {}
         for candidate, finding in situation.signals.examine_candidates(candidates, context):

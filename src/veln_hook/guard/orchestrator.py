@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from veln_hook import clock
+from veln_hook import clock, paths
+from veln_hook.feed import Feed
+from veln_hook.guard.advice import Advice
 from veln_hook.guard.archives import Archives
 from veln_hook.guard.builds import unconfined_build
 from veln_hook.guard.candidates import Candidates
@@ -44,6 +46,7 @@ class Guard:
         on_slow: Told of an archive whose code takes longer than a second to read.
         direct_builds: Tells what would be installed of an sdist or a directory without a build whose wheel is
             judged; for those who watch uv (``archive.direct_build``).
+        feed: What the world knows of releases; by default this user's. The guard closes it.
 
     Raises:
         PluginError: The policy enables a plugin that can't be loaded.
@@ -61,6 +64,7 @@ class Guard:
         baselines: BaselineSource | None = None,
         on_slow: Callable[[Archive], None] | None = None,
         direct_builds: Callable[[str], WheelContents] | None = None,
+        feed: Feed | None = None,
     ) -> None:
         self.policy = policy
         self.store = store
@@ -70,6 +74,11 @@ class Guard:
             signals.load_plugins(policy.plugins)
         self.signals = signals
         info = store.info()
+        self._advice = Advice(
+            Feed(paths.feed_file()) if feed is None else feed,
+            policy,
+            None if baselines is None else baselines.installed,
+        )
         situation = Situation(
             policy=policy,
             store=store,
@@ -79,6 +88,7 @@ class Guard:
             machine=store.machine_id(),
             started_at=info.started_at,
             persistent=info.persistent,
+            advice=self._advice,
         )
         self._scanner = Scanner(StoredFiles(store)) if scanner is None else scanner
         self._candidates = Candidates(situation)
@@ -93,8 +103,9 @@ class Guard:
         """For who looks at archives without deciding about an install (``veln-hook scan`` and its like)."""
 
     def close(self) -> None:
-        """End the process that reads code. Calling twice is harmless."""
+        """End the process that reads code, and close the feed. Calling twice is harmless."""
         self._scanner.close()
+        self._advice.close()
 
     def settled(self, project: str) -> Settled | None:
         """Return which files of a project need no look before pip wants one of them.

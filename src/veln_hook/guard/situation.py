@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from veln_hook.guard.advice import Advice
     from veln_hook.model import Archive, Candidate
     from veln_hook.policy.settings import Policy
     from veln_hook.signals import SignalManager
@@ -32,6 +33,8 @@ class Situation(NamedTuple):
     """When the store began to remember."""
     persistent: bool
     """Whether the store outlives this process."""
+    advice: Advice
+    """Asks the feed, and which version of a project is installed."""
 
     def observation(self, file: Candidate | Archive, index: str, now: datetime) -> Observation:
         """Return that this machine sees a file now.

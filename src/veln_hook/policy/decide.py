@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 COOLING = "cooling"
 """The signal whose findings hold by the rules of ``[cooling]``, not through the table of decisions."""
+SECURITY_FIX = "cooling.security_fixes"
+"""Evidence of a cooling finding about a release that repairs the installed one; the key that rules it."""
+KNOWN_MALWARE = "known-malware"
+STALE_FEED = "feed.on_stale"
+"""Evidence of that signal's finding that the feed is missing or too old; the key that rules it."""
 UNVERIFIABLE_RULE = "unverifiable"
 UNCONFINED_BUILD = "unconfined-build"
 """The finding that an archive's build code would run without the sandbox; ``sandbox.builds`` rules it."""
@@ -99,7 +104,12 @@ def _unconfined_decision(subject: Subject, policy: Policy) -> Decision:
 
 def _rule(finding: Finding, subject: Subject, policy: Policy) -> Ruling:
     if finding.signal == COOLING:
-        return Ruling(finding, Decision.HOLD, *_cooling_rule(finding, subject, policy))
+        lowered = finding.evidence == SECURITY_FIX and policy.cooling.security_fixes == "warn"
+        decision = Decision.WARN if lowered else Decision.HOLD
+        return Ruling(finding, decision, *_cooling_rule(finding, subject, policy))
+    if finding.signal == KNOWN_MALWARE and finding.evidence == STALE_FEED:
+        decision = Decision.WARN if policy.feed.on_stale == "warn" else Decision.HOLD
+        return Ruling(finding, decision, STALE_FEED, policy.origin(STALE_FEED))
     if finding.signal == UNCONFINED_BUILD:
         key = "sandbox.builds"
         return Ruling(finding, _unconfined_decision(subject, policy), key, policy.origin(key))

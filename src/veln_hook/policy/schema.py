@@ -75,6 +75,11 @@ def _lower(old: Any, new: Any) -> bool:
     return bool(new < old)
 
 
+def _longer_or_none(old: Any, new: Any) -> bool:
+    """Longer is looser, and nothing is the loosest."""
+    return bool(old and (not new or new > old))
+
+
 def _differs(old: Any, new: Any) -> bool:
     return bool(old != new)
 
@@ -158,7 +163,7 @@ KEYS: tuple[Key, ...] = (
         "longer", _lower, _ANYWHERE, 'How long a release waits; `"0"` switches cooling off.', _same,
         "VELN_HOOK_COOLING_MIN_AGE",
         ("cooling.exempt", "cooling.missing_upload_time", "cooling.projects", "indexes.min_age",
-         "indexes.missing_upload_time", "indexes.upstream")),
+         "indexes.missing_upload_time", "indexes.upstream", "cooling.security_fixes")),
     Key("cooling.min_observations", "number", values.count, f"`{DEFAULTS.cooling.min_observations}`", "more",
         _lower, _ANYWHERE, "Distinct machines of the shared store that must have seen the file.", _number,
         "VELN_HOOK_COOLING_MIN_OBSERVATIONS"),
@@ -173,6 +178,10 @@ KEYS: tuple[Key, ...] = (
     Key("cooling.exempt", "list of patterns", values.list_of(values.exemption), "`[]`", "fewer", _higher,
         _ANYWHERE, "Releases that are not cooled: a glob over normalized names, then versions if wanted.",
         _comma_list, "VELN_HOOK_COOLING_EXEMPT"),
+    Key("cooling.security_fixes", "word", values.choice("warn", "hold"),
+        f'`"{DEFAULTS.cooling.security_fixes}"`', "`warn` < `hold`", _lower_in("warn", "hold"), _ANYWHERE,
+        "What becomes of a release that is too young, where an advisory of the feed says that just this one "
+        "repairs the installed one.", _same, "VELN_HOOK_COOLING_SECURITY_FIXES"),
     Key("cooling.projects.<project>", "duration", parse_duration, "`cooling.min_age`", "longer", _lower,
         _ANYWHERE, "Cooling for one project.", _same, "", ("cooling.exempt",)),
     Key("decisions.<severity>", "decision", values.decision,
@@ -213,6 +222,20 @@ KEYS: tuple[Key, ...] = (
         "The audit log; empty for `audit.jsonl` among the user's own state."),
     Key("audit.syslog", "true or false", values.boolean, "`false`", "`false` < `true`", _lower, _HOST_FILES,
         "Whether the system's log (syslog, journald) is told the same."),
+    Key("feed.url", "URL", values.web_url, f'`"{DEFAULTS.feed.url}"`', "no order", _differs, _HOSTS,
+        "Where `veln-hook feed update` gets the feed of known malware; OSV's zip of PyPI, or a mirror of it.",
+        _same, "VELN_HOOK_FEED_URL"),
+    Key("feed.required", "true or false", values.boolean, "`false`", "`false` < `true`", _lower, _ANYWHERE,
+        "Whether a missing feed is judged; see `feed.on_stale`.", _switch, "", ("feed.on_stale",)),
+    Key("feed.max_age", "duration", parse_duration, '`"0"`', 'shorter; `"0"` is the loosest', _longer_or_none,
+        _ANYWHERE, 'How old the feed may be; `"0"`: its age is not judged. Anything else requires one, too.',
+        _same, "VELN_HOOK_FEED_MAX_AGE", ("feed.on_stale",)),
+    Key("feed.on_stale", "word", values.choice("warn", "hold"), f'`"{DEFAULTS.feed.on_stale}"`',
+        "`warn` < `hold`", _lower_in("warn", "hold"), _ANYWHERE,
+        "What a feed that is missing or too old leads to, where that is judged."),
+    Key("feed.exempt", "list of patterns", values.list_of(values.exemption), "`[]`", "fewer", _higher, _HOSTS,
+        "Releases of one's own that the feed takes for malware of the same name; as `cooling.exempt`.",
+        _comma_list),
     Key("coverage.required", "list of words", values.list_of(values.choice(*COVERAGE)), "`[]`", "more",
         _fewer, _HOST_FILES,
         "Of what `veln-hook doctor` may find no gap: `interpreters`, `environments`, `installers`, "
@@ -343,6 +366,7 @@ def default_values() -> dict[str, Any]:
         "cooling.on_hold": DEFAULTS.cooling.on_hold,
         "cooling.missing_upload_time": DEFAULTS.cooling.missing_upload_time,
         "cooling.exempt": DEFAULTS.cooling.exempt,
+        "cooling.security_fixes": DEFAULTS.cooling.security_fixes,
         "approvals.accept": DEFAULTS.approvals_accept,
         "indexes": DEFAULTS.indexes,
         "exceptions": DEFAULTS.exceptions,
@@ -350,6 +374,11 @@ def default_values() -> dict[str, Any]:
         "sandbox.allow_hosts": DEFAULTS.sandbox.allow_hosts,
         "audit.file": DEFAULTS.audit.file,
         "audit.syslog": DEFAULTS.audit.syslog,
+        "feed.url": DEFAULTS.feed.url,
+        "feed.required": DEFAULTS.feed.required,
+        "feed.max_age": DEFAULTS.feed.max_age,
+        "feed.on_stale": DEFAULTS.feed.on_stale,
+        "feed.exempt": DEFAULTS.feed.exempt,
         "coverage.required": DEFAULTS.coverage_required,
         "store.url": DEFAULTS.store_url,
         "plugins.enable": DEFAULTS.plugins,

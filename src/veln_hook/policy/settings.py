@@ -36,6 +36,8 @@ class CoolingPolicy:
     """``fallback`` (the newest release that is not held) or ``refuse``."""
     missing_upload_time: str = FIRST_SEEN
     exempt: tuple[str, ...] = ()
+    security_fixes: str = "warn"
+    """What becomes of a release that is too young and repairs the installed one: ``warn`` or ``hold``."""
     projects: Mapping[str, timedelta] = field(default_factory=dict)
     """By normalized name."""
     at_least: Mapping[str, timedelta] = field(default_factory=dict)
@@ -71,6 +73,30 @@ class AuditPolicy:
     file: str = ""
     """Absolute; empty for the user's own."""
     syslog: bool = False
+
+
+OSV_URL = "https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip"
+"""OSV's records of PyPI, as its public bucket has them."""
+
+
+@dataclass(frozen=True)
+class FeedPolicy:
+    """What is asked of the feed of known malware."""
+
+    url: str = OSV_URL
+    required: bool = False
+    """Without one nothing is known, which is told."""
+    max_age: timedelta = timedelta()
+    """Zero: its age isn't judged."""
+    on_stale: str = "hold"
+    """``warn`` or ``hold``, where it is too old, or is required and missing."""
+    exempt: tuple[str, ...] = ()
+    """Releases that are no malware whatever the feed says; as in ``CoolingPolicy``."""
+
+    def exempts(self, project: str, version: str) -> bool:
+        """Tell whether a release is exempt."""
+        name = canonicalize_name(project)
+        return any(parse_exemption(text).covers(name, version) for text in self.exempt)
 
 
 @dataclass(frozen=True)
@@ -182,6 +208,7 @@ class Policy:
     exceptions: tuple[PolicyException, ...] = ()
     sandbox: SandboxPolicy = field(default_factory=SandboxPolicy)
     audit: AuditPolicy = field(default_factory=AuditPolicy)
+    feed: FeedPolicy = field(default_factory=FeedPolicy)
     coverage_required: tuple[str, ...] = ()
     """Words of ``COVERAGE``: of what nothing on this machine may be uncovered."""
     store_url: str = ""
@@ -271,6 +298,7 @@ class Policy:
                 "on_hold": cooling.on_hold,
                 "missing_upload_time": cooling.missing_upload_time,
                 "exempt": list(cooling.exempt),
+                "security_fixes": cooling.security_fixes,
                 "projects": {name: iso_duration(age) for name, age in sorted(cooling.projects.items())},
                 "at_least": {name: iso_duration(age) for name, age in sorted(cooling.at_least.items())},
             },
@@ -302,6 +330,13 @@ class Policy:
                 for exception in self.exceptions
             ],
             "audit": {"file": self.audit.file, "syslog": self.audit.syslog},
+            "feed": {
+                "url": without_secrets(self.feed.url),
+                "required": self.feed.required,
+                "max_age": iso_duration(self.feed.max_age),
+                "on_stale": self.feed.on_stale,
+                "exempt": list(self.feed.exempt),
+            },
             "coverage": {"required": list(self.coverage_required)},
             "sandbox": {"builds": self.sandbox.builds, "allow_hosts": list(self.sandbox.allow_hosts)},
             "store": {"url": without_secrets(self.store_url)},

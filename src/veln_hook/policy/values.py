@@ -210,6 +210,22 @@ def upstream_url(value: object) -> str:
     return index_url(value) if text_value(value).strip() else ""
 
 
+def web_url(value: object) -> str:
+    """Read the URL of a file on a web server.
+
+    Raises:
+        InvalidValueError: It is none.
+    """
+    text = filled(value)
+    try:
+        place = url_key(text)
+    except ValueError:
+        place = None
+    if place is None or place.scheme not in ("http", "https") or not place.host:
+        raise InvalidValueError('must be a URL, such as "https://mirror.example/PyPI/all.zip"')
+    return text
+
+
 def store_url(value: object) -> str:
     """Read where the store lies; its value, which may hold a password, is in no message.
 

@@ -11,9 +11,11 @@ from veln_hook.report.wording import approve_command, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from veln_hook.feed import Advisory
     from veln_hook.model import Finding, Ruling, Verdict
 
 INDENT = "      "
+_MAX_FIXED = 5
 _DEEPER = "          "
 
 
@@ -38,6 +40,8 @@ class Contents(NamedTuple):
     """Directory that paths of findings start from, where it is not ``place``."""
     line: int = 0
     """Line of ``place`` that names the release, where ``place`` is a list of releases; 0 elsewhere."""
+    advisories: tuple[Advisory, ...] = ()
+    """What is known of the weaknesses of a release; they change no verdict."""
 
 
 def contents_lines(contents: Contents, *, everything: bool = False) -> Iterator[str]:
@@ -63,6 +67,10 @@ def contents_lines(contents: Contents, *, everything: bool = False) -> Iterator[
     for ruling in verdict.rulings:
         if everything or ruling.decision >= Decision.WARN:  # the others are the notes
             yield from finding_lines(ruling.finding)
+    for advisory in contents.advisories:
+        fixed = ", ".join(advisory.fixed()[:_MAX_FIXED])
+        told = f"; repaired in {printable(fixed)}" if fixed else ""
+        yield f"{INDENT}advisory {printable(advisory.id)}  {printable(advisory.summary)}{told}"
     if verdict.decision is Decision.HOLD:
         command = approve_command(verdict.subject)
         if command:
@@ -114,6 +122,10 @@ def contents_object(contents: Contents) -> dict[str, Any]:
         "path": contents.place,
         **verdict_object(contents.verdict),
         "baseline": contents.baseline or None,
+        "advisories": [
+            {"id": advisory.id, "summary": advisory.summary, "fixed": list(advisory.fixed())}
+            for advisory in contents.advisories
+        ],
         "start_up": [start._asdict() for start in contents.start_up],
     }
 

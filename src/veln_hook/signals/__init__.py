@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from veln_hook.signals.hookspecs import ArchiveContext, CandidateContext, SignalInfo, hookimpl
+from veln_hook.signals.hookspecs import ArchiveContext, CandidateContext, FeedState, SignalInfo, hookimpl
 from veln_hook.signals.manager import SignalManager
 
-__all__ = ["ArchiveContext", "CandidateContext", "SignalInfo", "SignalManager", "hookimpl"]
+__all__ = ["ArchiveContext", "CandidateContext", "FeedState", "SignalInfo", "SignalManager", "hookimpl"]

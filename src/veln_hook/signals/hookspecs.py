@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from veln_hook.feed.state import FIT, FeedState
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from veln_hook.feed import Advisory
     from veln_hook.model import Archive, Candidate, Finding, Observation
     from veln_hook.policy.settings import Policy
     from veln_hook.source.facts import ArchiveFacts
+
+__all__ = ["ArchiveContext", "CandidateContext", "FeedState", "SignalInfo", "hookimpl", "hookspec"]
 
 PROJECT = "veln_hook"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -50,6 +55,23 @@ class CandidateContext:
     """First-seen times can't be older than this."""
     store_persistent: bool
     """Whether the next process will know what this one saw."""
+    advisories: Sequence[Advisory] = ()
+    """What the feed says of the project: of malware, and of weaknesses those that name a young candidate as
+    their repair. Nothing where there is no feed, which never means that a release is clean.
+
+    .. versionadded:: 0.2
+    """
+    feed: FeedState = FIT
+    """Whether those could be had.
+
+    .. versionadded:: 0.2
+    """
+    installed: str = ""
+    """Version of the project that is installed where the installer installs; empty if none is, or where no
+    advisory names a candidate as a repair, so that nobody looked.
+
+    .. versionadded:: 0.2
+    """
 
 
 @dataclass(frozen=True)
@@ -89,6 +111,16 @@ class ArchiveContext:
     """
     baseline_version: str = ""
     """Version of that release.
+
+    .. versionadded:: 0.2
+    """
+    advisories: Sequence[Advisory] = ()
+    """What the feed says of malware of the project.
+
+    .. versionadded:: 0.2
+    """
+    feed: FeedState = FIT
+    """As for candidates.
 
     .. versionadded:: 0.2
     """

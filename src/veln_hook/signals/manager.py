@@ -15,7 +15,7 @@ from veln_hook.errors import PluginError
 from veln_hook.model import Confidence, Finding, Severity
 from veln_hook.signals import hookspecs
 from veln_hook.signals.hookspecs import SignalInfo
-from veln_hook.signals.release import cooling, hash_mutation
+from veln_hook.signals.release import cooling, hash_mutation, known_malware
 from veln_hook.signals.release import overwrite as overwrite_signal
 from veln_hook.signals.source import plugin as source_plugin
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 BUILT_IN = (
     ("cooling", cooling),
     ("hash-mutation", hash_mutation),
+    ("known-malware", known_malware),
     ("overwrite", overwrite_signal),
     ("source", source_plugin),
 )

@@ -85,6 +85,10 @@ class Store(Protocol):
         """Return all observations of the project's files, the oldest first, from every machine and index."""
         ...
 
+    def projects(self) -> frozenset[str]:
+        """Return every project of which this machine has observed a file; others' may be among them."""
+        ...
+
     def observe(self, observations: Iterable[Observation]) -> None:
         """Remember these; one already known (same machine, index, filename, sha256) keeps its first time.
 

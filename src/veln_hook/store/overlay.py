@@ -80,6 +80,11 @@ class OverlayStore:
             merged.setdefault((each.machine, each.index, each.filename, each.sha256), each)
         return list(merged.values())
 
+    def projects(self) -> frozenset[str]:
+        """Return every project of which a file was observed."""
+        found = self._upper.projects()
+        return found | self._base.projects() if self._layered else found
+
     def observe(self, observations: Iterable[Observation]) -> None:
         """Remember these until the store is closed; the earliest time of each counts."""
         self._upper.observe(observations)

@@ -224,6 +224,13 @@ class SqliteStore:
             rows.sort(key=lambda row: (row[6], row[:6]))
             return [codec.observation_from(row) for row in rows]
 
+    def projects(self) -> frozenset[str]:
+        """Return every project of which a file was observed."""
+        with self._using() as connection:
+            return frozenset(
+                str(row[0]) for row in connection.execute("SELECT DISTINCT project FROM observation")
+            )
+
     def observe(self, observations: Iterable[Observation]) -> None:
         """Remember these; one already known (same machine, index, file, sha256) keeps its earliest time."""
         rows = [codec.observation_values(observation) for observation in observations]

@@ -66,6 +66,7 @@ def test_preload_loads_every_module_of_the_adapter_that_pips_process_uses():
         "preload",
         "runner",
         "client",
+        "feed_fetching",
         "fetching",
         "listing",
         "loading",

@@ -42,6 +42,7 @@ cooling = st.fixed_dictionaries(
         "min_observations": optional(st.integers(0, 3)),
         "on_hold": optional(st.sampled_from(["fallback", "refuse"])),
         "exempt": optional(patterns),
+        "security_fixes": optional(st.sampled_from(["warn", "hold"])),
     }
 )
 files = st.fixed_dictionaries(

@@ -117,7 +117,13 @@ def raising(*before):
 
 def test_built_in_signals_are_registered_like_any_other():
     source = [info.name for info in SIGNALS]
-    assert list(SignalManager().signals) == ["cooling", "hash-mutation", "overwrite", *source]
+    assert list(SignalManager().signals) == [
+        "cooling",
+        "hash-mutation",
+        "known-malware",
+        "overwrite",
+        *source,
+    ]
     assert all(info.description for info in SignalManager().signals.values())
 
 

@@ -57,6 +57,13 @@ def test_an_observation_is_kept_whole_and_found_by_its_project_only(store):
     assert store.info().observations == 2
 
 
+def test_every_observed_project_is_known(store):
+    assert store.projects() == frozenset()
+    store.observe([observation(), observation(project="requests", filename="requests-2.tar.gz")])
+    store.observe([observation(machine="another")])
+    assert store.projects() == {"litellm", "requests"}
+
+
 @pytest.mark.parametrize("field", ["machine", "index", "filename", "sha256"])
 def test_files_that_differ_in_one_part_of_the_key_are_remembered_apart(store, field):
     store.observe([observation(), observation(**{field: "other"})])

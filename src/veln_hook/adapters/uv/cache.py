@@ -1,7 +1,8 @@
 """Which cache uv works in: one of ours, for each way of judging.
 
 uv installs what lies in its cache without asking anybody. A cache holds what one policy has let pass, so a
-policy that lets less pass needs another; and so does a machine on which an approval ended.
+policy that lets less pass needs another; and so does a machine on which an approval ended, or which has since
+learned that something of what it let pass is malware.
 """
 
 from __future__ import annotations
@@ -18,19 +19,21 @@ from veln_hook import __version__
 from veln_hook.source.facts import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from veln_hook.model import Approval
     from veln_hook.policy.settings import Policy
 
-_SECTIONS = ("cooling", "decisions", "signals", "approvals", "indexes", "exceptions", "plugins")
+_SECTIONS = ("cooling", "decisions", "signals", "approvals", "indexes", "exceptions", "plugins", "feed")
 """Of the policy: what verdicts depend on."""
 _MARK = ".veln-hook"
 _UNUSED_S = 30 * 86400
 
 
-def cache_for(base: str, policy: Policy, approvals: Iterable[Approval], now: datetime) -> str:
+def cache_for(
+    base: str, policy: Policy, approvals: Iterable[Approval], now: datetime, *, learned: Sequence[str] = ()
+) -> str:
     """Return the cache that holds only what is let pass now, and mark it as used.
 
     Args:
@@ -38,6 +41,7 @@ def cache_for(base: str, policy: Policy, approvals: Iterable[Approval], now: dat
         policy: The settings in force.
         approvals: All there are, those that ended included.
         now: Aware, UTC.
+        learned: What is known now that would have kept something out (``guard.advice.learned_since``).
 
     Raises:
         OSError: It can't be made.
@@ -45,7 +49,7 @@ def cache_for(base: str, policy: Policy, approvals: Iterable[Approval], now: dat
     told = policy.to_dict()
     ended = sorted(approval.id for approval in approvals if not approval.is_active(now))
     lifted = sorted(exception.sha256 for exception in policy.exceptions if exception.is_active(now))
-    by = [__version__, RULES, {name: told[name] for name in _SECTIONS}, ended, lifted]
+    by = [__version__, RULES, {name: told[name] for name in _SECTIONS}, ended, lifted, list(learned)]
     name = hashlib.sha256(json.dumps(by, sort_keys=True).encode()).hexdigest()[:16]
     path = os.path.join(base, name)
     os.makedirs(path, mode=0o700, exist_ok=True)

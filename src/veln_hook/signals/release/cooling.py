@@ -8,10 +8,12 @@ age and are not cooled. Nothing here lets an unknown pass as old.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from veln_hook.model import Confidence, Finding, Origin, Severity, Source
+from veln_hook.policy.decide import SECURITY_FIX
 from veln_hook.policy.durations import format_duration
 from veln_hook.signals.hookspecs import SignalInfo, hookimpl
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 NAME = "cooling"
 _MINUTE = timedelta(minutes=1)
+_MAX_NAMES = 3
 _FIRST = datetime.min.replace(tzinfo=timezone.utc)
 _LAST = datetime.max.replace(tzinfo=timezone.utc)
 _COOLED = (Source.INDEX, Source.FIND_LINKS, Source.LOCK, Source.DIRECT_URL)
@@ -56,7 +59,7 @@ def veln_hook_examine_candidates(
             seen = context.observations.get(candidate.filename, ())
             finding = _by_age(candidate, min_age, seen, context)
             if finding is not None:
-                yield candidate, finding
+                yield candidate, _as_repair(candidate, finding, context)
                 continue
         if few and not _is_exempt(policy, candidate):
             finding = _by_observations(candidate, few, context)
@@ -152,6 +155,31 @@ def _by_age(
         )
     ]
     return _first_seen(same, min_age, context)
+
+
+def may_repair(candidate: Candidate) -> bool:
+    """Tell whether a candidate's age is of the kind that a repair shortens.
+
+    The index itself must offer the file and tell when it came: a URL or a mirror without times can serve
+    anybody's bytes under the name of the repair.
+    """
+    return candidate.source is Source.INDEX and candidate.upload_time is not None
+
+
+def _as_repair(candidate: Candidate, finding: Finding, context: CandidateContext) -> Finding:
+    """Return the finding as one that only warns, if this release repairs the installed one."""
+    if context.policy.cooling.security_fixes != "warn" or not context.installed or not may_repair(candidate):
+        return finding
+    if candidate.upload_time is not None and candidate.upload_time > context.now:
+        return finding
+    names = [a.id for a in context.advisories if a.repairs(candidate.version, context.installed)]
+    if not names:
+        return finding
+    told = ", ".join(sorted(names)[:_MAX_NAMES])
+    message = (
+        f"repairs {told} in {context.installed}, which is installed here, so it only warns: {finding.message}"
+    )
+    return replace(finding, message=message, evidence=SECURITY_FIX)
 
 
 def _first_seen(
