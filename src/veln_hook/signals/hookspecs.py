@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from veln_hook.signals.release.name_likeness import PopularNames
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from veln_hook.model import Archive, Candidate, Finding, Observation
@@ -50,6 +52,11 @@ class CandidateContext:
     """First-seen times can't be older than this."""
     store_persistent: bool
     """Whether the next process will know what this one saw."""
+    popular: Callable[[], PopularNames] = PopularNames
+    """Gives the names of popular projects; they are read when somebody asks for the first time.
+
+    .. versionadded:: 0.2
+    """
 
 
 @dataclass(frozen=True)
