@@ -32,6 +32,7 @@ _ENOUGH = 6
 _NOTHING, _A_WHILE = timedelta(), timedelta(days=400)
 _LENGTHS = (20, 27)
 """Of times as PyPI spells them, without a fraction and with it."""
+_NUMBERS = re.compile(r"\d+(?:\.\d+)+")
 _NO_ZEROS = re.compile(r"(?:\.0+)+$")
 _time = itemgetter(1)
 _ENDINGS = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".tar", ".tbz", ".txz")
@@ -161,9 +162,15 @@ class ProjectPage:
         """
         if isinstance(release.version, str):
             return None
-        end, start = self._listed.key(release.files[0].uploaded), f"-{release.version.major}."
-        times = [time for name, time in self._listed.files if start in name and time < end]  # type: ignore[operator]
-        return _moment(max(times)) if times else None
+        if release.version not in self._series:
+            end, start = self._listed.key(release.files[0].uploaded), f"-{release.version.major}."
+            times = [time for name, time in self._listed.files if start in name and time < end]  # type: ignore[operator]
+            self._series[release.version] = _moment(max(times)) if times else None  # type: ignore[type-var]
+        return self._series[release.version]
+
+    @cached_property
+    def _series(self) -> dict[Version, Optional[datetime]]:
+        return {}
 
     @cached_property
     def _before(self) -> dict[Union[Version, str], list[Release]]:
@@ -235,7 +242,11 @@ def _version_text(filename: str) -> str:
         return parts[1] if len(parts) > 1 else ""
     for ending in _ENDINGS:
         if filename.endswith(ending):
-            return filename[: -len(ending)].rpartition("-")[2]
+            rest, _, last = filename[: -len(ending)].rpartition("-")
+            # Old source archives are called demo-1.0-1: a post-release (PEP 440).
+            if last.isdigit() and _NUMBERS.fullmatch(rest.rpartition("-")[2]):
+                return f"{rest.rpartition('-')[2]}-{last}"
+            return last
     return ""
 
 

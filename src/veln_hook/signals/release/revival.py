@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 NAME = "revival"
 _SILENCE = timedelta(days=2 * 365)
+"""One in thirty releases of popular projects comes after that long, so it is low."""
+_LONG_SILENCE = timedelta(days=5 * 365)
+"""One in five hundred."""
 
 
 @hookimpl
@@ -40,5 +43,6 @@ def veln_hook_examine_candidates(
             continue
         silence = file.release.files[0].uploaded - earlier[0].files[-1].uploaded
         if silence >= _SILENCE:
+            severity = Severity.MEDIUM if silence >= _LONG_SILENCE else Severity.LOW
             message = f"it is the first release after {days(silence)} of silence"
-            yield file.candidate, finding(NAME, Severity.MEDIUM, message, Confidence.MEDIUM)
+            yield file.candidate, finding(NAME, severity, message, Confidence.MEDIUM)

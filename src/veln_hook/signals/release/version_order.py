@@ -53,9 +53,10 @@ def veln_hook_examine_candidates(
 
 
 def _judged(file: Recent, version: Version) -> Finding | None:
+    uploaded = file.release.files[0].uploaded
     earlier = [release.version for release in file.earlier if isinstance(release.version, Version)]
     if not earlier:
-        if version.major >= _FIRST and not _is_date(version.major, file.uploaded):
+        if version.major >= _FIRST and not _is_date(version.major, uploaded):
             message = f"its first release is {version}, such as is used to win over a private project"
             return finding(NAME, Severity.MEDIUM, message, Confidence.MEDIUM)
         return None
@@ -64,13 +65,13 @@ def _judged(file: Recent, version: Version) -> Finding | None:
         message = f"its version starts a new epoch ({highest} before), which wins over all others"
         return finding(NAME, Severity.MEDIUM, message, Confidence.MEDIUM)
     jumped = version.epoch == highest.epoch and version.major - highest.major >= _JUMP
-    if jumped and not _is_date(version.major, file.uploaded):
+    if jumped and not _is_date(version.major, uploaded):
         message = f"its version jumps from {highest} to {version}"
         return finding(NAME, Severity.MEDIUM, message, Confidence.MEDIUM)
     if version.major < highest.major:
         last = file.page.last_of_series(file.release)
-        if last is not None and file.uploaded - last >= _LEFT:
-            silent = days(file.uploaded - last)
+        if last is not None and uploaded - last >= _LEFT:
+            silent = days(uploaded - last)
             message = f"it is the first of series {version.major} for {silent}, while {highest} was there"
             return finding(NAME, Severity.LOW, message, Confidence.MEDIUM)
     return None
