@@ -2,14 +2,14 @@
 
     python benchmarks/release_signals.py [--projects 300] [--releases 5]
 
-The JSON pages of the first projects of the shipped list are fetched from the index that pip is configured with, by
-pip's own session, and kept in a directory: pages only, no archives. Then time is turned back: each of a project's
-last releases is judged as on the day that it came, three hours after its first file, with the page as it was
-then; and again three hours after whatever was added to it later. What counts is a release of which any file has a
-finding, by what the default policy makes of it.
+The JSON pages of the first projects of the shipped list are fetched from the index that pip is
+configured with, by pip's own session, and kept in a directory: pages only, no archives. Then time is
+turned back: each of a project's last releases is judged as on the day that it came, three hours after
+its first file, with the page as it was then; and again three hours after whatever was added to it later.
+What counts is a release of which any file has a finding, by what the default policy makes of it.
 
-`--names FILE` counts how many of other names (one a line) would be called similar to a popular one, if their projects
-were young: of projects that nobody has complained about for years, most are honest.
+`--names FILE` counts how many of other names (one a line) would be called similar to a popular one, if
+their projects were young: of projects that nobody has complained about for years, most are honest.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def moments(release: Sequence[File]) -> Iterator[datetime]:
 def judge(
     manager: SignalManager, project: str, body: bytes, releases: int
 ) -> tuple[int, list[Seen], list[float]]:
-    """Judge a project's last releases; return how many there are, what is found, and the CPU time of each look."""
+    """Judge a project's last releases; return how many, what is found, and the CPU time of each look."""
     every = files_of(body)
     status = json_status(body)
     by_version: dict[str, list[File]] = {}
@@ -267,9 +267,8 @@ def main() -> int:
             f"({names['strong'] / names['names']:.2%}), {names['weak']} a little"
         )
     if options.list:
-        for each in sorted(
-            set((s.project, s.version, s.finding.signal, s.finding.message) for s in several if s.decision)
-        ):
+        told = {(s.project, s.version, s.finding.signal, s.finding.message) for s in several if s.decision}
+        for each in sorted(told):
             print(*each, sep="  ")
     return 0
 

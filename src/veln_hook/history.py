@@ -119,7 +119,8 @@ class ProjectPage:
             # 2.0 and 2.0.0 are one release, so what all spellings have in common is looked for first.
             common = version
             if not isinstance(common, str):
-                common = f"-{_NO_ZEROS.sub('', common.base_version.rpartition('!')[2])}"
+                before = "!" if common.epoch else "-"
+                common = f"{before}{_NO_ZEROS.sub('', common.base_version.rpartition('!')[2])}"
             self._releases[version] = _release(
                 version,
                 [
@@ -165,7 +166,7 @@ class ProjectPage:
         if release.version not in self._series:
             end, start = self._listed.key(release.files[0].uploaded), f"-{release.version.major}."
             times = [time for name, time in self._listed.files if start in name and time < end]  # type: ignore[operator]
-            self._series[release.version] = _moment(max(times)) if times else None  # type: ignore[type-var]
+            self._series[release.version] = _moment(max(times)) if times else None
         return self._series[release.version]
 
     @cached_property
@@ -243,6 +244,8 @@ def _version_text(filename: str) -> str:
     for ending in _ENDINGS:
         if filename.endswith(ending):
             rest, _, last = filename[: -len(ending)].rpartition("-")
+            if not rest:
+                return ""
             # Old source archives are called demo-1.0-1: a post-release (PEP 440).
             if last.isdigit() and _NUMBERS.fullmatch(rest.rpartition("-")[2]):
                 return f"{rest.rpartition('-')[2]}-{last}"

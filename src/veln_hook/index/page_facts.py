@@ -17,12 +17,15 @@ from veln_hook.index.simple import parse_upload_time
 
 _NAME = re.compile(rb'\s*:\s*"([^"\\]+)"')
 _TIME = re.compile(rb'"upload-time"\s*:\s*"([^"\\]+)"')
-_PROVENANCE = re.compile(rb'"provenance"\s*:\s*"')
-_STATUS = re.compile(rb'"project-status"\s*:\s*(\{[^{}]{0,4000}\})')
+_PROVENANCE = re.compile(rb'"provenance"\s*:\s*"[^"]')
+_STATUS = re.compile(rb'"project-status"\s*:\s*(?=\{)')
 _META = re.compile(rb"<meta\s[^>]{0,4000}>", re.IGNORECASE)
 _META_NAME = re.compile(r"""\sname\s*=\s*["']?pypi:project-status(-reason)?["'\s/>]""", re.IGNORECASE)
 _CONTENT = re.compile(r"""\scontent\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
+_MAX_STATUS = 65_536
+"""Bytes in which marker and reason must stand."""
 _MAX_REASON = 300
+_decoder = json.JSONDecoder()
 _STRICTEST = "quarantined"
 
 
@@ -105,8 +108,9 @@ def json_status(body: bytes) -> tuple[str, str]:
     found = []
     for match in _STATUS.finditer(body):
         try:
-            told = json.loads(match[1])
-        except ValueError:
+            text = body[match.end() : match.end() + _MAX_STATUS].decode("utf-8", "replace")
+            told = _decoder.raw_decode(text)[0]
+        except (ValueError, RecursionError):
             continue
         marker, reason = told.get("status"), told.get("reason")
         if isinstance(marker, str):

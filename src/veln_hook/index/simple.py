@@ -112,7 +112,7 @@ def parse_json_page(content: bytes, page_url: str) -> dict[str, FileEntry]:
             size=size if isinstance(size, int) and not isinstance(size, bool) else None,
             requires_python=requires if isinstance(requires, str) else "",
             yanked=bool(file.get("yanked")),
-            provenance=isinstance(file.get("provenance"), str),
+            provenance=isinstance(file.get("provenance"), str) and bool(file["provenance"]),
         )
     return entries
 

@@ -103,8 +103,8 @@ class PopularNames:
         popular = self._edited
         for place in range(len(bare)):
             head, letter, tail = bare[:place], bare[place], bare[place + 1 :]
-            # Left out, or swapped with the next. A figure or an s at the end is another of the same kind.
-            found = popular.get(head + tail) if tail or not (letter.isdigit() or letter == "s") else None
+            # Left out, or swapped with the next. A figure at the end is another generation.
+            found = popular.get(head + tail) if tail or not letter.isdigit() else None
             found = found or popular.get(head + tail[:1] + letter + tail[1:])
             if found:
                 return found
@@ -117,7 +117,7 @@ class PopularNames:
         for place in range(len(bare) + 1):
             for other in _LETTERS:
                 found = popular.get(bare[:place] + other + bare[place:])
-                if found and not (place == len(bare) and (other.isdigit() or other == "s")):
+                if found and not (place == len(bare) and other.isdigit()):
                     return found
         return ""
 

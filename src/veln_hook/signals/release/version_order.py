@@ -55,19 +55,20 @@ def veln_hook_examine_candidates(
 def _judged(file: Recent, version: Version) -> Finding | None:
     uploaded = file.release.files[0].uploaded
     earlier = [release.version for release in file.earlier if isinstance(release.version, Version)]
+    # Whoever changes over to dates jumps honestly, and whoever wants to jump may write a date.
+    severity = Severity.LOW if _is_date(version.major, uploaded) else Severity.MEDIUM
     if not earlier:
-        if version.major >= _FIRST and not _is_date(version.major, uploaded):
-            message = f"its first release is {version}, such as is used to win over a private project"
-            return finding(NAME, Severity.MEDIUM, message, Confidence.MEDIUM)
+        if version.major >= _FIRST:
+            message = f"its first release is {version}: numbers like that win over a private project's"
+            return finding(NAME, severity, message, Confidence.MEDIUM)
         return None
     highest = max(earlier)
     if version.epoch > highest.epoch:
         message = f"its version starts a new epoch ({highest} before), which wins over all others"
         return finding(NAME, Severity.MEDIUM, message, Confidence.MEDIUM)
-    jumped = version.epoch == highest.epoch and version.major - highest.major >= _JUMP
-    if jumped and not _is_date(version.major, uploaded):
+    if version.epoch == highest.epoch and version.major - highest.major >= _JUMP:
         message = f"its version jumps from {highest} to {version}"
-        return finding(NAME, Severity.MEDIUM, message, Confidence.MEDIUM)
+        return finding(NAME, severity, message, Confidence.MEDIUM)
     if version.major < highest.major:
         last = file.page.last_of_series(file.release)
         if last is not None and uploaded - last >= _LEFT:
