@@ -29,7 +29,8 @@ QUARANTINED = "quarantined"
 MAX_RELEASES = 20
 """Earlier releases that are looked at: more say nothing about the habits of today."""
 _ENOUGH = 6
-_NOTHING, _A_WHILE = timedelta(), timedelta(days=400)
+_A_WHILE = timedelta(days=400)
+_FIRST = datetime.min.replace(tzinfo=timezone.utc)
 _LENGTHS = (20, 27)
 """Of times as PyPI spells them, without a fraction and with it."""
 _NUMBERS = re.compile(r"\d+(?:\.\d+)+")
@@ -65,8 +66,12 @@ class ProjectPage:
 
     Args:
         files: Gives filename and upload time of every file; what is no ``Time`` counts as unknown.
+        name_of: Makes a filename of what ``files`` gives in its place, such as a URL that has it: of thousands
+            of files few are looked at.
         attested: Gives the names of the files for which the index has attestations (PEP 740).
         status: Gives PEP 792's status marker and its reason; both empty where the page has none.
+        first: Gives the upload time of any file, where that is quicker than all of them: most projects are
+            old by whichever file of theirs is looked at.
 
     .. versionadded:: 0.2
     """
@@ -76,8 +81,11 @@ class ProjectPage:
         files: Callable[[], Iterable[tuple[str, object]]],
         attested: Callable[[], Collection[str]] = tuple,
         status: Callable[[], tuple[str, str]] = lambda: ("", ""),
+        first: Callable[[], object] = lambda: None,
+        name_of: Callable[[str], str] = str,
     ) -> None:
         self._get_files, self._get_attested, self._get_status = files, attested, status
+        self._first, self._name_of = first, name_of
 
     def __repr__(self) -> str:
         return "<ProjectPage>"
@@ -102,6 +110,9 @@ class ProjectPage:
 
         A file of unknown age makes it old: who tells no times can't be told to be young by them.
         """
+        some = _aware(self._first())
+        if some is not None and some < moment:
+            return False
         listed = self._listed
         if not listed.files or listed.unknown:
             return False
@@ -119,14 +130,16 @@ class ProjectPage:
             # 2.0 and 2.0.0 are one release, so what all spellings have in common is looked for first.
             common = version
             if not isinstance(common, str):
-                before = "!" if common.epoch else "-"
+                before = "" if common.epoch else "-"  # a URL may quote the mark between
                 common = f"{before}{_NO_ZEROS.sub('', common.base_version.rpartition('!')[2])}"
             self._releases[version] = _release(
                 version,
                 [
                     (name, time)
-                    for name, time in self._listed.files
-                    if common in name and version_of_file(name) == version
+                    for place, time in self._listed.files
+                    if common in place
+                    for name in [self._name_of(place)]
+                    if version_of_file(name) == version
                 ],
             )
         return self._releases[version]
@@ -143,14 +156,29 @@ class ProjectPage:
         """
         if release.version in self._before:
             return self._before[release.version]
-        listed = self._listed
-        end, begin = (listed.key(release.files[0].uploaded - ago) for ago in (_NOTHING, _A_WHILE))
+        listed, came = self._listed, release.files[0].uploaded
+        end, begin = listed.key(came), listed.key(came - min(_A_WHILE, came - _FIRST))
         # Of most projects the last year is enough, and to sort it costs a tenth.
-        found = _grouped([file for file in listed.files if begin < file[1] < end], release)  # type: ignore[operator]
+        found = self._grouped([file for file in listed.files if begin < file[1] < end], release)  # type: ignore[operator]
         if len(found) < _ENOUGH:
-            found = _grouped([file for file in listed.files if file[1] < end], release)  # type: ignore[operator]
+            found = self._grouped([file for file in listed.files if file[1] < end], release)  # type: ignore[operator]
         self._before[release.version] = found
         return found
+
+    def _grouped(self, files: list[tuple[str, Time]], other: Release) -> list[Release]:
+        files.sort(key=_time, reverse=True)
+        found: dict[Union[Version, str], list[tuple[str, Time]]] = {}
+        for place, time in files:
+            name = self._name_of(place)
+            version = version_of_file(name)
+            if version not in found:
+                if version == other.version:
+                    continue
+                if len(found) >= MAX_RELEASES:
+                    break
+            found.setdefault(version, []).append((name, time))
+        releases = [_release(version, own) for version, own in found.items()]
+        return [release for release in releases if release is not None]
 
     def last_of_series(self, release: Release) -> datetime | None:
         """Return when the last file was uploaded before a release, of those with its major version.
@@ -165,7 +193,7 @@ class ProjectPage:
             return None
         if release.version not in self._series:
             end, start = self._listed.key(release.files[0].uploaded), f"-{release.version.major}."
-            times = [time for name, time in self._listed.files if start in name and time < end]  # type: ignore[operator]
+            times = [time for place, time in self._listed.files if start in place and time < end]  # type: ignore[operator]
             self._series[release.version] = _moment(max(times)) if times else None
         return self._series[release.version]
 
@@ -215,21 +243,6 @@ def _release(version: Union[Version, str], files: Iterable[tuple[str, Time]]) ->
     listed = [ListedFile(name, moment) for name, time in files for moment in [_moment(time)] if moment]
     listed.sort(key=lambda file: file.uploaded)
     return Release(version, tuple(listed)) if listed else None
-
-
-def _grouped(files: list[tuple[str, Time]], other: Release) -> list[Release]:
-    files.sort(key=_time, reverse=True)
-    found: dict[Union[Version, str], list[tuple[str, Time]]] = {}
-    for file in files:
-        version = version_of_file(file[0])
-        if version not in found:
-            if version == other.version:
-                continue
-            if len(found) >= MAX_RELEASES:
-                break
-        found.setdefault(version, []).append(file)
-    releases = [_release(version, own) for version, own in found.items()]
-    return [release for release in releases if release is not None]
 
 
 def version_of_file(filename: str) -> Union[Version, str]:

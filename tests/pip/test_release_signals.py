@@ -85,13 +85,9 @@ def test_a_young_project_with_a_popular_ones_name_is_held(
 
 
 def test_a_private_name_on_another_index_is_not_taken(
-    shared: Env,
-    index: IndexServer,
-    make_index: Callable[..., IndexServer],
-    home: Home,
-    tmp_path: Path,
-    target: Path,
+    shared: Env, index: IndexServer, make_index: Callable[..., IndexServer], home: Home, tmp_path: Path
 ) -> None:
+    target = tmp_path / "target"
     (tmp_path / "public").mkdir()
     public = make_index()
     forged = add(public, tmp_path / "public", "99.0", 200 * DAYS, name="acme-core")

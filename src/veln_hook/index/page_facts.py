@@ -42,7 +42,7 @@ def json_page_facts(body: bytes) -> ProjectPage:
         body: The page. What can't be read of it counts as absent: whoever judges a page reads it, too.
     """
     page = _JsonPage(body)
-    return ProjectPage(page.files, page.attested, page.status)
+    return ProjectPage(page.files, page.attested, page.status, page.first)
 
 
 def html_page_facts(body: bytes) -> ProjectPage:
@@ -60,6 +60,10 @@ class _JsonPage:
 
     def files(self) -> list[tuple[str, object]]:
         return [(file.name, file.time) for file in self._files]
+
+    def first(self) -> object:
+        time = _TIME.search(self._body)
+        return _time(time[1].decode("utf-8", "replace")) if time else None
 
     def attested(self) -> list[str]:
         return [file.name for file in self._files if file.attested] if _PROVENANCE.search(self._body) else []

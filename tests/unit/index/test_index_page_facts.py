@@ -130,8 +130,8 @@ def test_a_status_within_a_text_is_none():
         ('<meta name="pypi:project-status" content="quarantined">', ("quarantined", "")),
         ("<META content='archived' name='pypi:project-status'/>", ("archived", "")),
         (
-            '<meta name="pypi:project-status" content="deprecated">'
-            '<meta name="pypi:project-status-reason" content="use other">',
+            '<meta name="pypi:project-status" content="deprecated"><meta name="pypi:project-status-reason" '
+            + 'content="use other">',
             ("deprecated", "use other"),
         ),
         ("<meta name=pypi:project-status content=quarantined>", ("quarantined", "")),

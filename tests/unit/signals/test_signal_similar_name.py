@@ -49,6 +49,8 @@ def found(name, *, age=5.0, popular=POPULAR, page=True):
         ("typing-extenslons", "typing-extensions"),
         ("jinja-2", "jinja2"),
         ("jinja3", ""),
+        ("mat7plotlib", "matplotlib"),
+        ("tensorflow1", ""),
         ("requests2", ""),
         ("sixs", ""),
         ("requests", ""),

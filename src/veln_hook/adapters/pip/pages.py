@@ -31,6 +31,7 @@ from veln_hook.index import (
     project_api_url,
     strip_credentials,
 )
+from veln_hook.index.entries import url_name
 from veln_hook.index.page_facts import html_page_facts, json_page_facts
 from veln_hook.model import Candidate, Source
 from veln_hook.names import parse_filename
@@ -144,18 +145,20 @@ def _facts(page: Any, known: Page, links: list[Any], *, is_json: bool) -> Projec
     """Return what a page says of its project; nothing is read before it is asked for."""
     told = json_page_facts(page.content) if is_json else html_page_facts(page.content)
 
-    def files() -> list[tuple[str, object]]:
+    def files() -> Iterable[tuple[str, object]]:
+        """Give URLs in place of names, which pip would take apart for each of thousands."""
         if known.entries:
-            return [(name, entry.upload_time) for name, entry in known.entries.items()]
+            return ((name, entry.upload_time) for name, entry in known.entries.items())
         if _links_tell:
-            return [(_filename(link), link.upload_time) for link in links]
-        times = _times.get(page.url, {})
-        return [(_filename(link), times.get(link.url)) for link in links]
+            return ((link.url, link.upload_time) for link in links)
+        return _times.get(page.url, {}).items()
 
     def attested() -> list[str]:
         return [*told.attested, *(name for name, entry in known.entries.items() if entry.provenance)]
 
-    return ProjectPage(files, attested, lambda: told.status)
+    return ProjectPage(
+        files, attested, lambda: told.status, lambda: next(iter(files()), ("", None))[1], url_name
+    )
 
 
 def facts_of(found: Sequence[Any]) -> list[ProjectPage]:

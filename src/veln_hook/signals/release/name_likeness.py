@@ -20,6 +20,7 @@ _MIN_SAME = 4
 _MOST_EDITED = 1_000
 """Only names as popular as these are looked for with a letter changed: most of the others have honest
 neighbours."""
+_BOTH = 2
 _GLYPHS = (("rn", "m"), ("vv", "w"), ("cl", "d"), ("0", "o"), ("1", "l"), ("i", "l"), ("5", "s"))
 """Letters that look like others; the order matters."""
 _AFFIXES = ("python", "py", "python3", "py3", "lib", "pip", "pypi", "official", "dev", "sdk", "api", "cli")
@@ -108,11 +109,11 @@ class PopularNames:
             found = found or popular.get(head + tail[:1] + letter + tail[1:])
             if found:
                 return found
-            if letter.isdigit():
-                continue  # 3 instead of 2 is another version of the same
             for other in _LETTERS:
                 found = popular.get(head + other + tail)
-                if found and not (other.isdigit() and not tail):
+                # 3 instead of 2 is another version of the same, as is a figure instead of the last letter.
+                figures = letter.isdigit() + other.isdigit()
+                if found and not (figures == _BOTH or (figures and not tail)):
                     return found
         for place in range(len(bare) + 1):
             for other in _LETTERS:
