@@ -66,8 +66,8 @@ class ProjectPage:
 
     Args:
         files: Gives filename and upload time of every file; what is no ``Time`` counts as unknown.
-        name_of: Makes a filename of what ``files`` gives in its place, such as a URL that has it: of thousands
-            of files few are looked at.
+        name_of: Makes a filename of what ``files`` gives in its place, such as a URL that has it: of
+            thousands of files few are looked at.
         attested: Gives the names of the files for which the index has attestations (PEP 740).
         status: Gives PEP 792's status marker and its reason; both empty where the page has none.
         first: Gives the upload time of any file, where that is quicker than all of them: most projects are
