@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
+    from veln_hook.history import ProjectPage
+
 
 class Decision(enum.IntEnum):
     """What happens to a candidate or an archive; the strictest one wins, so the order is the meaning."""
@@ -102,6 +104,11 @@ class Candidate(NamedTuple):
     """PEP 700 ``upload-time``; ``None`` if the index gave none: that is unknown, never old."""
     requires_python: str = ""
     yanked: bool = False
+    page: Optional[ProjectPage] = None
+    """What the index's page says of the whole project, if a page of this project alone named the file.
+
+    .. versionadded:: 0.2
+    """
 
     @property
     def release(self) -> str:

@@ -1,4 +1,4 @@
-"""A package index on loopback that speaks the Simple API as real ones do: PEP 503, 592, 629, 658, 691, 700 and 714."""
+"""A package index on loopback that speaks the Simple API as real ones do: PEP 503, 592, 629, 658, 691, 700, 714, 740 and 792."""
 
 from __future__ import annotations
 
@@ -66,6 +66,8 @@ class ServedFile:
     """Content of the ``.metadata`` file; ``None`` if there is none."""
     size: int | None = None
     """What pages promise; ``None`` for the truth."""
+    provenance: str = ""
+    """Where pages say that its attestations are (PEP 740); empty for nowhere."""
 
     @property
     def project(self) -> str:
@@ -130,6 +132,8 @@ class IndexServer:
         self.files: dict[str, ServedFile] = {}
         self.fail: dict[str, int] = {}
         """Status to answer with, by path below the prefix (``/simple/demo/``)."""
+        self.statuses: dict[str, tuple[str, str]] = {}
+        """By project: status marker and reason (PEP 792)."""
         self.downloads: Counter[str] = Counter()
         """GETs answered with the content, by filename; ``.metadata`` files count under their own name."""
         self.bytes_sent: Counter[str] = Counter()
@@ -197,6 +201,7 @@ class IndexServer:
         requires_python: str | None = None,
         core_metadata: bool = False,
         url: str | None = None,
+        provenance: bool = False,
     ) -> ServedFile:
         """Serve the file, whose bytes are read now.
 
@@ -208,6 +213,7 @@ class IndexServer:
             requires_python: As pages tell it; ``None`` takes it from a wheel's METADATA.
             core_metadata: Serve the wheel's METADATA by itself and announce it.
             url: Where pages say that the file lies, if not on this server.
+            provenance: Whether pages say that there are attestations for it.
         """
         content = path.read_bytes()
         metadata = wheel_metadata(path) if path.suffix == ".whl" else b""
@@ -224,6 +230,7 @@ class IndexServer:
             sha256=digest,
             requires_python=requires_python,
             metadata=metadata if core_metadata else None,
+            provenance=f"{self.root}/integrity/{path.name}/provenance" if provenance else "",
         )
         self.files[file.filename] = file
         return file
@@ -320,8 +327,11 @@ class IndexServer:
         return {"meta": {"api-version": "1.1"}, "projects": [{"name": name} for name in self._projects()]}
 
     def _json_page(self, project: str, files: list[ServedFile]) -> dict[str, Any]:
+        status = self.statuses.get(normalized(project))
+        told = {"project-status": dict(zip(("status", "reason"), status))} if status else {}
         return {
             "meta": {"api-version": "1.1" if self.times else "1.0"},
+            **told,
             "name": normalized(project),
             "versions": list(dict.fromkeys(file.version for file in files)),
             "files": [self._json_file(file) for file in files],
@@ -339,6 +349,8 @@ class IndexServer:
             entry["requires-python"] = file.requires_python
         if file.metadata is not None:
             entry["core-metadata"] = {"sha256": hashlib.sha256(file.metadata).hexdigest()}
+        if file.provenance:
+            entry["provenance"] = file.provenance
         uploaded_at = file.uploaded_at()
         if self.times and uploaded_at is not None:
             entry["upload-time"] = uploaded_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -365,11 +377,20 @@ class IndexServer:
                 attributes += (
                     f' data-core-metadata="sha256={digest}" data-dist-info-metadata="sha256={digest}"'
                 )
+            if file.provenance:
+                attributes += f' data-provenance="{html.escape(file.provenance)}"'
             fragment = f"#sha256={file.sha256}" if file.sha256 else ""
             links.append(f'<a href="{html.escape(file.url)}{fragment}"{attributes}>{file.filename}</a><br>\n')
         return (
             '<!DOCTYPE html>\n<html><head><meta name="pypi:repository-version" content="1.0">'
-            f"<title>Links for {project}</title></head><body>\n{''.join(links)}</body></html>\n"
+            f"{self._html_status(project)}<title>Links for {project}</title></head><body>\n{''.join(links)}</body></html>\n"
+        )
+
+    def _html_status(self, project: str) -> str:
+        status = self.statuses.get(normalized(project))
+        names = ("pypi:project-status", "pypi:project-status-reason")
+        return "".join(
+            f'<meta name="{name}" content="{html.escape(text)}">' for name, text in zip(names, status or ())
         )
 
     def _sent(self, filename: str, size: int) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook import __version__
+from veln_hook.guard.popular import load_popular
 from veln_hook.model import Decision, Finding, Verdict
 from veln_hook.policy.decide import decide
 from veln_hook.signals import CandidateContext
-from veln_hook.signals.release import overwrite
+from veln_hook.signals.release import dependency_confusion, overwrite, similar_name
 from veln_hook.signals.release.cooling import settled_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from veln_hook.guard.situation import Situation
+    from veln_hook.history import ProjectPage
     from veln_hook.model import Candidate, Observation
+    from veln_hook.signals.release.name_likeness import PopularNames
 
 
 class Settled(NamedTuple):
@@ -57,12 +61,15 @@ class Candidates:
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
 
-    def settled(self, project: str) -> Settled | None:
+    def settled(self, project: str, pages: Sequence[ProjectPage] = ()) -> Settled | None:
         """Return which files of a project need no look; see ``Guard.settled``.
 
         Raises:
             StoreError: The store doesn't answer.
+            PolicyError: The list of popular names can't be read.
         """
+        if self._concerns_all(project, pages):
+            return None
         if self._situation.policy.cooling.min_observations or not self._situation.signals.only_built_in:
             return None
         now = self._situation.now()
@@ -75,6 +82,18 @@ class Candidates:
             filenames=frozenset(seen.filename for seen in self._situation.store.observations(project)),
             sha256s=self._situation.store.archive_hashes(),
         )
+
+    def _concerns_all(self, project: str, pages: Sequence[ProjectPage]) -> bool:
+        """Tell whether a signal holds every file of the project, so that none may be passed over."""
+        situation = self._situation
+        if dependency_confusion.allowed_places(situation.policy, project):
+            return True
+        young = situation.now() - similar_name.YOUNG
+        return any(page.is_younger_than(young) for page in pages) and bool(self._popular.resembled(project))
+
+    @cached_property
+    def _popular(self) -> PopularNames:
+        return load_popular(self._situation.policy.popular_file)
 
     def check(self, candidates: Sequence[Candidate]) -> list[Verdict]:
         """Judge candidates of one project; see ``Guard.check_candidates``.
@@ -100,6 +119,7 @@ class Candidates:
             advisories=(*told.malware, *repairs.advisories),
             feed=told.state,
             installed=repairs.installed,
+            popular=lambda: self._popular,
         )
         findings: dict[Candidate, list[Finding]] = {}
         for candidate, finding in situation.signals.examine_candidates(candidates, context):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from veln_hook.archive import WheelContents
     from veln_hook.guard.candidates import Settled
+    from veln_hook.history import ProjectPage
     from veln_hook.model import Archive, Finding, Subject, Verdict
     from veln_hook.policy.settings import Policy
     from veln_hook.sandbox.ladder import Ladder
@@ -107,15 +108,20 @@ class Guard:
         self._scanner.close()
         self._advice.close()
 
-    def settled(self, project: str) -> Settled | None:
+    def settled(self, project: str, pages: Sequence[ProjectPage] = ()) -> Settled | None:
         """Return which files of a project need no look before pip wants one of them.
 
         ``None`` where a signal or the policy has a say about every file.
 
+        Args:
+            project: Normalized name.
+            pages: What the pages say of it.
+
         Raises:
             StoreError: The store doesn't answer.
+            PolicyError: The list of popular names can't be read.
         """
-        return self._candidates.settled(project)
+        return self._candidates.settled(project, pages)
 
     def check_candidate(self, candidate: Candidate) -> Verdict:
         """Judge one candidate; see ``check_candidates``."""

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from veln_hook.index.entries import json_entry, names_of, same_name
 from veln_hook.index.json_page import Span, Walked, cut, elements, walk
 from veln_hook.index.limits import MAX_PAGE
+from veln_hook.index.page_facts import json_page_facts
 from veln_hook.index.sieve import Sifted, sift, span_of
 from veln_hook.index.simple import FileEntry, parse_upload_time
 from veln_hook.index.strict_json import loads, text_of
@@ -24,6 +25,8 @@ from veln_hook.index.versions import lost_versions
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
+
+    from veln_hook.history import ProjectPage
 
 _ANY_DAY = date(2099, 12, 31)
 _MANY = 100
@@ -75,6 +78,11 @@ class PageView:
         """The project that the page says it is about, normalized; empty if it doesn't say."""
         sifted = self._parts()
         return canonicalize_name((sifted.walked if sifted else self._walked).name)
+
+    @cached_property
+    def facts(self) -> ProjectPage:
+        """What the page says of its project as a whole; nothing is read before it is asked for."""
+        return json_page_facts(self._body)
 
     def open_entries(
         self, *, before: str, filenames: Collection[str] = (), sha256s: Collection[str] = ()

@@ -52,6 +52,7 @@ def json_entry(file: object, page_url: str) -> FileEntry:
         size=size if isinstance(size, int) and not isinstance(size, bool) else None,
         requires_python=requires if isinstance(requires, str) else "",
         yanked=bool(yanked) or isinstance(yanked, str),
+        provenance=isinstance(file.get("provenance"), str) and bool(file["provenance"]),
         has_metadata=has_metadata,
         metadata_sha256=metadata_sha256,
         flaw=flaw,

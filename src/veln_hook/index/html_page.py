@@ -6,18 +6,21 @@ HTML pages tell no upload times: PEP 700 left them to JSON.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from veln_hook.index.entries import names_of, resolve, same_name, sha256_of
 from veln_hook.index.html_tokens import plain, tags_of
 from veln_hook.index.limits import MAX_PAGE
+from veln_hook.index.page_facts import html_page_facts
 from veln_hook.index.simple import FileEntry
 from veln_hook.names import parse_filename
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from veln_hook.history import ProjectPage
     from veln_hook.index.html_tokens import Token
 
 _NOT_IN_ANCHORS = frozenset({"a", "base", "link", "meta", "script", "style", "title", "textarea"})
@@ -59,6 +62,11 @@ class HtmlPage:
     def project(self) -> str:
         """Always empty: such a page doesn't say which project it is about."""
         return ""
+
+    @cached_property
+    def facts(self) -> ProjectPage:
+        """What the page says of its project as a whole."""
+        return html_page_facts(self._text.encode())
 
     def entry(self, filename: str) -> FileEntry | None:
         """Return one file; ``None`` if the page has none of that name."""
@@ -161,6 +169,7 @@ def _entry(tag: Token, base: str) -> FileEntry | None:
         size=None,
         requires_python=plain(tag.attributes.get("data-requires-python") or ""),
         yanked="data-yanked" in tag.attributes,
+        provenance=bool(tag.attributes.get("data-provenance")),
         has_metadata=bool(offered) and offered[0] != "false",
         metadata_sha256=_metadata_sha256(offered[0]) if offered else "",
         flaw=flaw,

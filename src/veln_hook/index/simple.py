@@ -40,6 +40,8 @@ class FileEntry(NamedTuple):
 
     Empty for a sound one. Only ``PageView``, ``HtmlPage`` and ``ProjectAnswer`` look for any.
     """
+    provenance: bool = False
+    """Whether the index has attestations for the file (PEP 740)."""
 
 
 def parse_upload_time(text: object) -> datetime | None:
@@ -110,6 +112,7 @@ def parse_json_page(content: bytes, page_url: str) -> dict[str, FileEntry]:
             size=size if isinstance(size, int) and not isinstance(size, bool) else None,
             requires_python=requires if isinstance(requires, str) else "",
             yanked=bool(file.get("yanked")),
+            provenance=isinstance(file.get("provenance"), str) and bool(file["provenance"]),
         )
     return entries
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from packaging.utils import canonicalize_name
 
 from veln_hook.index.cutting import PageView
+from veln_hook.index.html_page import HtmlPage
 from veln_hook.model import Candidate, Source
 from veln_hook.names import SDIST_SUFFIXES, parse_filename
 from veln_hook.source.baseline import version_of
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from veln_hook.guard import Settled
+    from veln_hook.history import ProjectPage
     from veln_hook.index import FileEntry
 
 
@@ -68,7 +70,12 @@ def open_entries(view: View, settled: Settled | None) -> list[FileEntry]:
 
 
 def candidate_of(
-    entry: FileEntry, *, project: str, index: str, source: Source = Source.INDEX
+    entry: FileEntry,
+    *,
+    project: str,
+    index: str,
+    source: Source = Source.INDEX,
+    page: ProjectPage | None = None,
 ) -> Candidate | None:
     """Describe a file that a page lists; ``None`` for what no installer would take (``.egg``, ``.exe``).
 
@@ -77,6 +84,7 @@ def candidate_of(
         project: Normalized name of the page's project; empty where a page lists files of several.
         index: Base URL of the index, or the page's own.
         source: Where it was learned of.
+        page: What the page says of the whole project (`facts_of`).
     """
     named = parse_filename(entry.filename)
     if named is None:
@@ -96,7 +104,18 @@ def candidate_of(
         upload_time=entry.upload_time,
         requires_python=entry.requires_python,
         yanked=entry.yanked,
+        page=page,
     )
+
+
+def facts_of(view: View, project: str) -> ProjectPage | None:
+    """Return what a page says of its project; ``None`` if it is no page, or one of several projects.
+
+    Args:
+        view: The page.
+        project: Normalized; empty for a page with files of several.
+    """
+    return view.facts if project and isinstance(view, (PageView, HtmlPage)) else None
 
 
 def with_time(candidate: Candidate, times: Mapping[str, FileEntry]) -> Candidate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.errors import ArchiveError
-from veln_hook.index_proxy.candidates import candidate_of, open_entries, release_of, with_time
+from veln_hook.index_proxy.candidates import candidate_of, facts_of, open_entries, release_of, with_time
 from veln_hook.index_proxy.metadata import digest, wheel_metadata
 from veln_hook.model import ArchiveKind, Candidate, Confidence, Decision, Finding, Severity, Verdict
 from veln_hook.policy.decide import decide
@@ -70,14 +70,17 @@ def look(guard: Guard, view: View, *, project: str, index: str, source: Source) 
         StoreError: The store doesn't answer.
     """
     # Of a page with several projects everything is looked at: each has its own history.
-    settled = guard.settled(project) if project else None
+    facts = facts_of(view, project)
+    settled = guard.settled(project, [facts] if facts else ()) if project else None
     flawed: dict[str, Verdict] = {}
     candidates: list[Candidate] = []
     opened = open_entries(view, settled)
+    if settled is not None and facts is not None and facts.is_quarantined:
+        opened = open_entries(view, None)
     if len(opened) > _MAX_OPEN:
         raise ValueError(f"of {len(opened)} files nobody knows how old they are, or all are new")
     for entry in opened:
-        candidate = candidate_of(entry, project=project, index=index, source=source)
+        candidate = candidate_of(entry, project=project, index=index, source=source, page=facts)
         if candidate is None:
             continue
         if entry.flaw:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.index.cutting import PageView
 from veln_hook.index_proxy.bounded import Bounded
-from veln_hook.index_proxy.candidates import candidate_of, projects_of, with_time
+from veln_hook.index_proxy.candidates import candidate_of, facts_of, projects_of, with_time
 from veln_hook.index_proxy.places import identity
 
 if TYPE_CHECKING:
@@ -72,7 +72,11 @@ class Listing:
     def found(self, entry: FileEntry, source: Source | None = None) -> Found | None:
         """Describe a file of the page; ``None`` if it has a flaw, or is nothing that is installed."""
         candidate = candidate_of(
-            entry, project=self.project, index=self.index, source=self.source if source is None else source
+            entry,
+            project=self.project,
+            index=self.index,
+            source=self.source if source is None else source,
+            page=facts_of(self.view, self.project),
         )
         if candidate is None or entry.flaw:
             return None

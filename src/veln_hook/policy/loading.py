@@ -231,6 +231,13 @@ class _Merge:
         ):
             if schema.BY_NAME[key].is_loosening(was, becomes):
                 loosened.append(key)
+        # What one index gains another loses, so any change of what is private already may let more through.
+        same = next(
+            (each for each in before.indexes if _index_identity(each) == _index_identity(index)), None
+        )
+        private = same.private if same is not None else ()
+        if index.private != private and any(each.private for each in before.indexes):
+            loosened.append("indexes.private")
         return loosened
 
     def policy(self, files: tuple[PolicyLayer, ...]) -> Policy:
@@ -270,6 +277,7 @@ class _Merge:
             sandbox=SandboxPolicy(builds=value["sandbox.builds"], allow_hosts=value["sandbox.allow_hosts"]),
             store_url=value["store.url"],
             plugins=value["plugins.enable"],
+            popular_file=value["names.popular_file"],
             origins=self._origins,
             locked=frozenset(self._locks),
             lock_layers=self._locks,

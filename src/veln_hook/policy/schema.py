@@ -138,6 +138,9 @@ _INDEX_KEYS = (
         "What happens where this index tells no upload time."),
     Key("indexes.upstream", "URL", values.upstream_url, '`""`', "no order", _differs, _HOST_FILES,
         "The index this one mirrors: upload times it does not tell are looked up there."),
+    Key("indexes.private", "list of patterns", values.list_of(values.project_pattern), "`[]`", "more",
+        _differs, _HOST_FILES,
+        "Projects (a glob over normalized names) that come from this index alone: anything else is blocked."),
 )  # fmt: skip
 _EXCEPTION_KEYS = (
     Key("exceptions.sha256", "SHA-256", values.sha256, "required", "no order", _differs, _HOST_FILES,
@@ -218,6 +221,8 @@ KEYS: tuple[Key, ...] = (
         "VELN_HOOK_STORE_URL"),
     Key("plugins.enable", "list of names", values.list_of(values.plugin), "`[]`", "no order", _differs,
         _HOSTS, "Third-party signals to load.", _comma_list),
+    Key("names.popular_file", "path", values.absolute_path, '`""`', "no order", _differs, _HOST_FILES,
+        "A list of popular names for `similar-name`; empty for the shipped one."),
     Key("audit.file", "path", values.absolute_path, '`""`', "no order", _differs, _HOST_FILES,
         "The audit log; empty for `audit.jsonl` among the user's own state."),
     Key("audit.syslog", "true or false", values.boolean, "`false`", "`false` < `true`", _lower, _HOST_FILES,
@@ -382,6 +387,7 @@ def default_values() -> dict[str, Any]:
         "coverage.required": DEFAULTS.coverage_required,
         "store.url": DEFAULTS.store_url,
         "plugins.enable": DEFAULTS.plugins,
+        "names.popular_file": DEFAULTS.popular_file,
         **{cell_name(*cell): decision for cell, decision in DecisionTable().cells.items()},
     }
 

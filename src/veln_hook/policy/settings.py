@@ -53,6 +53,8 @@ class IndexPolicy:
     missing_upload_time: Optional[str] = None
     upstream: str = ""
     """Where a mirror's upload times can be looked up; empty if nowhere."""
+    private: tuple[str, ...] = ()
+    """Globs over normalized names: projects that come from this index, or another that says so, alone."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,8 @@ class Policy:
     """Words of ``COVERAGE``: of what nothing on this machine may be uncovered."""
     store_url: str = ""
     plugins: tuple[str, ...] = ()
+    popular_file: str = ""
+    """Absolute path of a list of popular names; empty for the shipped one."""
     origins: Mapping[str, str] = field(default_factory=dict)
     """Dotted key to the layer that set the value in force; a key that is absent has its default."""
     locked: frozenset[str] = frozenset()
@@ -318,6 +322,7 @@ class Policy:
                     "min_age": None if index.min_age is None else iso_duration(index.min_age),
                     "missing_upload_time": index.missing_upload_time,
                     "upstream": without_secrets(index.upstream),
+                    "private": list(index.private),
                 }
                 for index in self.indexes
             ],
@@ -341,6 +346,7 @@ class Policy:
             "sandbox": {"builds": self.sandbox.builds, "allow_hosts": list(self.sandbox.allow_hosts)},
             "store": {"url": without_secrets(self.store_url)},
             "plugins": {"enable": list(self.plugins)},
+            "names": {"popular_file": self.popular_file},
             "lock": {"keys": sorted(self.locked)},
             "origins": {without_secrets(key): layer for key, layer in sorted(self.origins.items())},
             "files": [layer._asdict() for layer in self.files],

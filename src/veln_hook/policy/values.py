@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timezone
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
+from packaging.utils import canonicalize_name
+
 from veln_hook.model import Decision, Severity
 from veln_hook.policy.matching import parse_exemption, url_key
 
@@ -23,6 +25,7 @@ _HOST = re.compile(
     r"|\[[0-9a-f:.]+\](?::[0-9]{1,5})?",
     re.ASCII,
 )
+_PATTERN = re.compile(r"[A-Za-z0-9*?](?:[A-Za-z0-9._*?-]*[A-Za-z0-9*?])?", re.ASCII)
 _PLUGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 
 
@@ -146,6 +149,18 @@ def exemption(value: object) -> str:
         return parse_exemption(text).text
     except ValueError as error:
         raise InvalidValueError(str(error)) from None
+
+
+def project_pattern(value: object) -> str:
+    """Read a glob over normalized project names, such as ``acme-*``.
+
+    Raises:
+        InvalidValueError: It is none.
+    """
+    text = text_value(value).strip()
+    if not _PATTERN.fullmatch(text):
+        raise InvalidValueError(f'must be a project\'s name or a pattern such as "acme-*", not {shown(text)}')
+    return canonicalize_name(text)
 
 
 def host(value: object) -> str:

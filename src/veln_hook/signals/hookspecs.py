@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pluggy
 
 from veln_hook.feed.state import FIT, FeedState
+from veln_hook.signals.release.name_likeness import PopularNames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from veln_hook.feed import Advisory
@@ -69,6 +70,11 @@ class CandidateContext:
     installed: str = ""
     """Version of the project that is installed where the installer installs; empty if none is, or where no
     advisory names a candidate as a repair, so that nobody looked.
+
+    .. versionadded:: 0.2
+    """
+    popular: Callable[[], PopularNames] = PopularNames
+    """Gives the names of popular projects; they are read when somebody asks for the first time.
 
     .. versionadded:: 0.2
     """

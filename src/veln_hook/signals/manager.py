@@ -15,7 +15,20 @@ from veln_hook.errors import PluginError
 from veln_hook.model import Confidence, Finding, Severity
 from veln_hook.signals import hookspecs
 from veln_hook.signals.hookspecs import SignalInfo
-from veln_hook.signals.release import cooling, hash_mutation, known_malware
+from veln_hook.signals.release import (
+    cooling,
+    dependency_confusion,
+    hash_mutation,
+    known_malware,
+    late_file,
+    project_status,
+    provenance_downgrade,
+    revival,
+    sdist_only,
+    similar_name,
+    version_order,
+    yanked,
+)
 from veln_hook.signals.release import overwrite as overwrite_signal
 from veln_hook.signals.source import plugin as source_plugin
 
@@ -30,6 +43,15 @@ BUILT_IN = (
     ("hash-mutation", hash_mutation),
     ("known-malware", known_malware),
     ("overwrite", overwrite_signal),
+    ("provenance-downgrade", provenance_downgrade),
+    ("project-status", project_status),
+    ("yanked", yanked),
+    ("late-file", late_file),
+    ("sdist-only", sdist_only),
+    ("version-order", version_order),
+    ("revival", revival),
+    ("similar-name", similar_name),
+    ("dependency-confusion", dependency_confusion),
     ("source", source_plugin),
 )
 

@@ -117,11 +117,16 @@ def raising(*before):
 
 def test_built_in_signals_are_registered_like_any_other():
     source = [info.name for info in SIGNALS]
+    release = [
+        *("provenance-downgrade", "project-status", "yanked", "late-file", "sdist-only", "version-order"),
+        *("revival", "similar-name", "dependency-confusion"),
+    ]
     assert list(SignalManager().signals) == [
         "cooling",
         "hash-mutation",
         "known-malware",
         "overwrite",
+        *release,
         *source,
     ]
     assert all(info.description for info in SignalManager().signals.values())

@@ -226,7 +226,7 @@ def judge_project(run: Run, finder: Any, project: str, answer: list[Any]) -> _Ju
         return known  # type: ignore[no-any-return]
     judged = state[project] = _Judged(answer)
     run.answers[project] = finder, answer
-    looked_at = pages.open_items(answer, run.guard.settled(project))
+    looked_at = pages.open_items(answer, run.guard.settled(project, pages.facts_of(answer)))
     if len(looked_at) < len(answer):
         run.offered.append((finder, project, answer))
     candidates = pages.index_candidates(finder, project, looked_at, run.guard.policy)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from veln_hook import __version__
+from veln_hook.history import ProjectPage
 from veln_hook.index import (
     ACCEPT_JSON,
     FileEntry,
@@ -30,6 +31,8 @@ from veln_hook.index import (
     project_api_url,
     strip_credentials,
 )
+from veln_hook.index.entries import url_name
+from veln_hook.index.page_facts import html_page_facts, json_page_facts
 from veln_hook.model import Candidate, Source
 from veln_hook.names import parse_filename
 
@@ -62,6 +65,8 @@ class Page:
     """Whether it came over a network: then what it offers has no age by being on this machine."""
     entries: dict[str, FileEntry] = field(default_factory=dict)
     """By filename, where the page had to be asked for as JSON."""
+    facts: ProjectPage | None = None
+    """What it says of its project as a whole; ``None`` for pages that list files of several."""
 
 
 _times: dict[str, dict[str, object]] = {}
@@ -126,12 +131,51 @@ def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, *
     base, source = _configured(finder, project_url.url)
     known = _pages[page.url] = Page(base, source, not page.url.startswith("file:"))
     content_type = getattr(page, "content_type", "text/html").lower()
+    if source is Source.INDEX:
+        known.facts = _facts(page, known, links, is_json=content_type.startswith(ACCEPT_JSON))
     if content_type.startswith(ACCEPT_JSON):
         if links and not _links_tell and page.url not in _times:  # pip 22.2 has no from_json
             known.entries = _parse(page.content, page.url)
     elif links and page.url.startswith(("https:", "http:")):
         known.entries = _ask(finder, base, page.url, project_url.url) or {}
     return links
+
+
+def _facts(page: Any, known: Page, links: list[Any], *, is_json: bool) -> ProjectPage:
+    """Return what a page says of its project; nothing is read before it is asked for."""
+    told = json_page_facts(page.content) if is_json else html_page_facts(page.content)
+
+    def files() -> Iterable[tuple[str, object]]:
+        """Give URLs in place of names, which pip would take apart for each of thousands."""
+        if known.entries:
+            return ((name, entry.upload_time) for name, entry in known.entries.items())
+        if _links_tell:
+            return ((link.url, link.upload_time) for link in links)
+        return _times.get(page.url, {}).items()
+
+    def attested() -> list[str]:
+        return [*told.attested, *(name for name, entry in known.entries.items() if entry.provenance)]
+
+    return ProjectPage(
+        files, attested, lambda: told.status, lambda: next(iter(files()), ("", None))[1], url_name
+    )
+
+
+def facts_of(found: Sequence[Any]) -> list[ProjectPage]:
+    """Return what the pages say that pip's candidates come from.
+
+    Args:
+        found: pip's ``InstallationCandidate`` objects.
+    """
+    facts: list[ProjectPage] = []
+    page_url: object = None
+    for item in found:
+        if item.link.comes_from is not page_url:
+            page_url = item.link.comes_from
+            page = _pages.get(page_url) if isinstance(page_url, str) else None
+            if page is not None and page.facts is not None and page.facts not in facts:
+                facts.append(page.facts)
+    return facts
 
 
 def open_items(found: Sequence[Any], settled: Settled | None) -> list[Any]:
@@ -154,6 +198,9 @@ def open_items(found: Sequence[Any], settled: Settled | None) -> list[Any]:
             times = _times.get(page_url, {}) if isinstance(page_url, str) else {}
             # A lock file's word about its entries is not believed.
             tells = _links_tell and page_url in _pages and not getattr(item, "locked", False)
+            page = _pages.get(page_url) if isinstance(page_url, str) else None
+            if page is not None and page.facts is not None and page.facts.is_quarantined:
+                tells, times = False, {}
         uploaded = link.upload_time if tells else times.get(link.url)
         if (
             uploaded is None
@@ -219,6 +266,7 @@ def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Po
                 upload_time=uploaded,
                 requires_python=link.requires_python or "",
                 yanked=link.is_yanked,
+                page=page.facts if page is not None else None,
             )
         )
     return _with_upstream_times(finder, project, candidates, policy)

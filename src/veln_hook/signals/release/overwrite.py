@@ -1,12 +1,11 @@
 """``overwrite``: an archive of another project that would land on what protects this environment.
 
-Protected are veln-hook, its dependencies, pip, their commands and metadata, the
-interpreter's own command, the environment's own settings, the policy files and
-the store. pip lets a wheel write into any directory of the scheme (the binary
-distribution format's ``.data`` directory), so each of them is followed to where
-it ends. What RECORD names without bringing it counts like a member: pip deletes
-that when the wheel goes. Of sdists and directories only those count that uv builds
-itself: of any other, the wheel is judged that it is built to.
+Protected are veln-hook, its dependencies, pip, their commands and metadata, the interpreter's own
+command, the environment's own settings, the policy files and the store. pip lets a wheel write into any
+directory of the scheme (the binary distribution format's ``.data`` directory), so each of them is
+followed to where it ends. What RECORD names without bringing it counts like a member: pip deletes that
+when the wheel goes. Of sdists and directories only those count that uv builds itself: of any other, the
+wheel is judged that it is built to.
 """
 
 from __future__ import annotations
