@@ -27,11 +27,20 @@ if TYPE_CHECKING:
 
 TARGET = ROOT / "docs" / "signals"
 TABLE = DecisionTable()
-_BY_HAND = (
+BY_HAND = (
     ("cooling", "not graded", "not graded", "HOLD until the release is old enough"),
     ("hash-mutation", "critical, high", "critical, high", "BLOCK"),
     ("known-malware", "critical, high", "critical, high", "BLOCK"),
     ("overwrite", "critical, high", "critical, high", "BLOCK"),
+    ("dependency-confusion", "critical, high", "not compared", "BLOCK"),
+    ("project-status", "high, high", "not compared", "HOLD"),
+    ("similar-name", "high, medium", "not compared", "HOLD"),
+    ("late-file", "medium, medium", "not compared", "WARN"),
+    ("provenance-downgrade", "medium, high", "not compared", "WARN"),
+    ("revival", "medium, medium", "not compared", "WARN"),
+    ("sdist-only", "medium, medium", "not compared", "WARN"),
+    ("version-order", "medium, medium", "not compared", "WARN"),
+    ("yanked", "medium, high", "not compared", "WARN"),
 )
 _DECISIONS = {
     Decision.ALLOW: "it passes; the finding is kept with the verdict",
@@ -83,6 +92,8 @@ What veln-hook looks for. A signal gives findings with a severity and a confiden
 `[decisions]` say what those lead to; told here are the default ones. Where there is a release before that was
 judged and passed, only what is new counts: what that release did as well is *low*.
 
+What is told by an index alone, before a byte is downloaded, is on one page: [release signals](../release-signals.md).
+
 The grade is that of a signal's usual finding; some findings are graded milder, a few stricter. Each page
 says what is found, how often in malware and in honest packages ([benchmarks](../benchmarks.md)), and has an
 example of each.
@@ -120,7 +131,7 @@ def page(rule: Rule) -> str:
 
 def readme() -> str:
     """Return the table of all signals."""
-    rows = [_row(name, *cells) for name, *cells in _BY_HAND]
+    rows = [_row(name, *cells) for name, *cells in BY_HAND]
     for rule in sorted(RULES, key=lambda rule: (-_graded(rule, new=True).severity, rule.name)):
         new = _graded(rule, new=True)
         decisions = dict.fromkeys((decision(rule.grade).word, decision(new).word))

@@ -27,7 +27,7 @@ def found(name, *, age=5.0, popular=POPULAR, page=True):
     uploaded = NOW - timedelta(days=age)
     told = ProjectPage(lambda: [(filename, uploaded)]) if page else None
     candidate = Candidate(name, "1.0", filename, "https://x/", Source.INDEX, upload_time=uploaded, page=told)
-    context = CandidateContext(NOW, Policy(), {}, "m", NOW, True, lambda: popular)
+    context = CandidateContext(NOW, Policy(), {}, "m", NOW, True, popular=lambda: popular)
     findings = [each for _, each in similar_name.veln_hook_examine_candidates([candidate], context)]
     return findings, decide(candidate, findings, policy=Policy(), approvals=(), now=NOW).decision
 
