@@ -268,16 +268,16 @@ class _Builder:
         # A record that was added makes nothing else newer; where there are no others, it is all there is.
         last = self._last(limit, "NOT own") or self._last(limit, "own")
         newest = datetime.fromisoformat(last) if last else None
-        unreadable = self.unreadable_count
+        unreadable, checked_at = self.unreadable_count, now
         as_of = now if origin.fresh else min(newest or datetime.fromtimestamp(0, now.tzinfo), now)
         if self._own and old is not None:  # the feed itself is what it was
-            as_of, origin = old.as_of, Origin(old.source, old.etag)
+            as_of, checked_at, origin = old.as_of, old.checked_at, Origin(old.source, old.etag)
             self.unreadable = [*old.unreadable_names, *self.unreadable][:_TOLD]
             unreadable += old.unreadable
         info = FeedInfo(
             path=str(path),
             as_of=as_of,
-            checked_at=now,
+            checked_at=checked_at,
             imported_at=now,
             newest=newest,
             source=origin.source,
@@ -291,7 +291,7 @@ class _Builder:
         )
         rows = {
             schema.AS_OF: info.as_of.isoformat(),
-            schema.CHECKED_AT: now.isoformat(),
+            schema.CHECKED_AT: checked_at.isoformat(),
             schema.IMPORTED_AT: now.isoformat(),
             schema.NEWEST: newest.isoformat() if newest else "",
             schema.SOURCE: info.source,

@@ -1,9 +1,9 @@
 """The index file: one SQLite file, made once, never written again, replaced as a whole.
 
 Version 1. ``records`` has every record by its id (``projects``: normalized names, a blank between them;
-``own``: it was added to the feed, whose updates leave it there), ``malware`` and ``weaknesses`` what those that
-count say of each project, ``fixes`` which versions are the first without a weakness (as ``advisories.canonical``
-spells them), ``meta`` what is known of the feed itself.
+``own``: it was added to the feed, whose updates leave it there), ``malware`` and ``weaknesses`` what those
+that count say of each project, ``fixes`` which versions are the first without a weakness (spelled by
+``advisories.canonical``), ``meta`` what is known of the feed itself.
 
 An install reads ``malware`` by project. Some projects have hundreds of weaknesses, and lists of versions in
 each, so those are read only where ``fixes`` has a version that matters.
