@@ -74,8 +74,9 @@ def build(
         records: What it is made of.
         origin: Where they come from.
         now: Aware, UTC.
-        add: Keep what the old one has, unless a record is newer here.
-        shrink: Let it know less than half of the malware that the old one knows, or be older.
+        add: Keep what the old one has, unless a record is newer here. What is added stays in later imports.
+        shrink: Let it know less than half of the malware that the old one knows, or be older; and let go of
+            what was added to that.
         progress: Told how many records were read.
 
     Raises:
@@ -83,7 +84,6 @@ def build(
             old one is as it was.
     """
     old = _old(path, strict=add)
-    add = add and old is not None
     try:
         files.make_directory(path.parent)
         files.check(path)
@@ -97,8 +97,10 @@ def build(
         raise FeedError(f"the feed can't be written: {error}", advice=advice) from error
     try:
         with closing(_connected(target)) as connection:
-            builder = _Builder(connection, path if add else None)
+            builder = _Builder(connection, own=add)
             try:
+                if old is not None and not shrink:
+                    builder.keep(path)
                 builder.take(records, progress)
                 info = builder.finish(path, origin, old, now)
             except sqlite3.Error as error:
@@ -164,21 +166,31 @@ def _connected(path: Path) -> sqlite3.Connection:
 class _Builder:
     """Fills one index file."""
 
-    def __init__(self, connection: sqlite3.Connection, kept: Path | None) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, own: bool) -> None:
         self._connection = connection
         self.read = 0
         self.unreadable: list[str] = []
         self.unreadable_count = 0
-        self._kept = kept is not None
+        self._own = own
         connection.execute(f"PRAGMA application_id = {schema.APPLICATION}")
         connection.execute(f"PRAGMA user_version = {schema.VERSION}")
         connection.executescript(schema.CREATE)
-        if kept is not None:
-            connection.execute("ATTACH DATABASE ? AS old", (files.uri(kept, "mode=ro&immutable=1"),))
-            for table in ("records", *_BY_PROJECT):
-                connection.execute(f"INSERT INTO {table} SELECT * FROM old.{table}")  # noqa: S608 - as below
-            connection.commit()
-            connection.execute("DETACH DATABASE old")
+
+    def keep(self, path: Path) -> None:
+        """Take over what is there: everything, if something is to be added; else what was added before."""
+        which = "" if self._own else " WHERE id IN (SELECT id FROM old.records WHERE own)"
+        tables = ("records", *_BY_PROJECT)
+        self._connection.execute("ATTACH DATABASE ? AS old", (files.uri(path, "mode=ro&immutable=1"),))
+        try:
+            for table in tables:
+                self._connection.execute(f"INSERT INTO {table} SELECT * FROM old.{table}{which}")  # noqa: S608 - our own words
+        except sqlite3.Error:
+            if self._own:
+                raise
+            for table in tables:  # what is damaged keeps nothing, and must not keep a new one away
+                self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - as above
+        self._connection.commit()
+        self._connection.execute("DETACH DATABASE old")
 
     def take(self, records: Iterable[Raw], progress: Callable[[int], None] | None) -> None:
         """Read records, those that can be."""
@@ -215,13 +227,14 @@ class _Builder:
                     [(project, record.id) for project in known[2].split()],
                 )
         self._connection.execute(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
             (
                 record.id,
                 modified,
                 record.malware,
                 record.withdrawn,
                 " ".join(project for project, _ in record.affected),
+                self._own,
             ),
         )
         self._connection.executemany(
@@ -242,34 +255,43 @@ class _Builder:
         (count,) = self._connection.execute(f"SELECT count(*) FROM records WHERE {where}").fetchone()  # noqa: S608 - our own words
         return int(count)
 
+    def _last(self, limit: str, where: str) -> Optional[str]:
+        (last,) = self._connection.execute(
+            f"SELECT max(modified) FROM records WHERE modified <= ? AND {where}",  # noqa: S608 - our own words
+            (limit,),
+        ).fetchone()
+        return str(last) if last else None
+
     def finish(self, path: Path, origin: Origin, old: FeedInfo | None, now: datetime) -> FeedInfo:
         """Write what is known of the feed itself, and return it."""
-        (last,) = self._connection.execute(
-            "SELECT max(modified) FROM records WHERE modified <= ?",
-            ((now + _AHEAD).isoformat(timespec="microseconds"),),
-        ).fetchone()
+        limit = (now + _AHEAD).isoformat(timespec="microseconds")
+        # A record that was added makes nothing else newer; where there are no others, it is all there is.
+        last = self._last(limit, "NOT own") or self._last(limit, "own")
         newest = datetime.fromisoformat(last) if last else None
+        unreadable, checked_at = self.unreadable_count, now
         as_of = now if origin.fresh else min(newest or datetime.fromtimestamp(0, now.tzinfo), now)
-        if self._kept and old is not None:  # one new record makes nothing else newer
-            as_of = old.as_of
+        if self._own and old is not None:  # the feed itself is what it was
+            as_of, checked_at, origin = old.as_of, old.checked_at, Origin(old.source, old.etag)
+            self.unreadable = [*old.unreadable_names, *self.unreadable][:_TOLD]
+            unreadable += old.unreadable
         info = FeedInfo(
             path=str(path),
             as_of=as_of,
-            checked_at=now,
+            checked_at=checked_at,
             imported_at=now,
             newest=newest,
-            source=f"{old.source} and {origin.source}"[:1000] if self._kept and old else origin.source,
-            etag="" if self._kept else origin.etag,
+            source=origin.source,
+            etag=origin.etag,
             records=self._count("1"),
             malware=self._count("malware AND NOT withdrawn"),
             withdrawn=self._count("withdrawn"),
-            unreadable=self.unreadable_count,
+            unreadable=unreadable,
             unreadable_names=tuple(self.unreadable),
             size=0,
         )
         rows = {
             schema.AS_OF: info.as_of.isoformat(),
-            schema.CHECKED_AT: now.isoformat(),
+            schema.CHECKED_AT: checked_at.isoformat(),
             schema.IMPORTED_AT: now.isoformat(),
             schema.NEWEST: newest.isoformat() if newest else "",
             schema.SOURCE: info.source,

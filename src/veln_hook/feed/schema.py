@@ -1,8 +1,9 @@
 """The index file: one SQLite file, made once, never written again, replaced as a whole.
 
-Version 1. ``records`` has every record by its id (``projects``: normalized names, a blank between them),
-``malware`` and ``weaknesses`` what those that count say of each project, ``fixes`` which versions are the
-first without a weakness (as ``advisories.canonical`` spells them), ``meta`` what is known of the feed itself.
+Version 1. ``records`` has every record by its id (``projects``: normalized names, a blank between them;
+``own``: it was added to the feed, whose updates leave it there), ``malware`` and ``weaknesses`` what those
+that count say of each project, ``fixes`` which versions are the first without a weakness (spelled by
+``advisories.canonical``), ``meta`` what is known of the feed itself.
 
 An install reads ``malware`` by project. Some projects have hundreds of weaknesses, and lists of versions in
 each, so those are read only where ``fixes`` has a version that matters.
@@ -18,7 +19,7 @@ CREATE = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE records (
     id TEXT PRIMARY KEY, modified TEXT NOT NULL, malware INTEGER NOT NULL, withdrawn INTEGER NOT NULL,
-    projects TEXT NOT NULL
+    projects TEXT NOT NULL, own INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE malware (
     project TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (project, id)

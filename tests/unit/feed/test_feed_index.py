@@ -162,7 +162,43 @@ def test_adding_keeps_what_is_there(path):
     assert ids(path) == ["MAL-0", "MAL-2", "MAL-3", "MAL-4"]
     assert ids(path, "acme-tools") == ["MAL-9"]
     assert info.as_of == NOW, "a record of one's own makes nothing else newer"
-    assert (info.malware, info.withdrawn, info.etag) == (5, 1, "")
+    assert (info.malware, info.withdrawn) == (5, 1)
+    assert (info.source, info.etag) == ("https://feed.test/all.zip", '"1"'), (
+        "its server may say that it is the newest"
+    )
+
+
+def test_what_was_added_stays_when_the_feed_is_updated(path):
+    write_feed(path, record("MAL-1", "demo", "1.0"), advisory("GHSA-1", "demo", "2.0"))
+    mine = [
+        record("ACME-1", "acme-tools", modified="2026-05-01T00:00:00Z"),
+        record("MAL-0-acme", "demo", "9.0", modified="2026-05-01T00:00:00Z"),
+        advisory("ACME-2", "demo", "3.0"),
+    ]
+    build(path, raw(*mine), Origin("/tmp/mine"), now=NOW, add=True)
+    later = NOW + timedelta(days=1)
+    info = build(
+        path, raw(record("MAL-1", "demo", "1.0"), record("MAL-2", "demo", "2.0")), SERVER, now=later
+    ).info
+    assert ids(path) == ["MAL-0-acme", "MAL-1", "MAL-2"]
+    feed = Feed(path)
+    assert [each.id for each in feed.weaknesses("demo")] == ["ACME-2"], (
+        "what the feed itself took back is gone"
+    )
+    assert [each.id for each in feed.repaired("demo", "3.0")] == ["ACME-2"]
+    feed.close()
+    assert info.newest.isoformat() == "2026-04-30T10:00:00+00:00", "only the feed's own records tell its age"
+    build(
+        path,
+        raw(record("MAL-0-acme", "demo", "9.1", modified="2026-05-02T00:00:00Z")),
+        SERVER,
+        now=later,
+        add=True,
+    )
+    assert [each.versions for each in Feed(path).malware("demo") if each.id == "MAL-0-acme"] == [("9.1",)]
+    build(path, raw(record("MAL-1", "demo", "1.0")), SERVER, now=later, shrink=True)
+    assert ids(path) == ["MAL-1"]
+    assert ids(path, "acme-tools") == []
 
 
 def test_adding_to_nothing_is_importing(path):

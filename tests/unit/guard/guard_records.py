@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.errors import ArchiveError
+from veln_hook.feed import Feed
 from veln_hook.guard import Guard
 from veln_hook.model import Approval, Candidate, Source
 from veln_hook.policy.settings import Policy
@@ -128,6 +130,7 @@ class Machine:
         """A new run."""
         signals = SignalManager()
         signals.register(self.says, "says")
+        more.setdefault("feed", Feed(Path("/nowhere/feed.sqlite")))  # not that of whoever runs the tests
         return Guard(
             policy or self.policy,
             self.store,
