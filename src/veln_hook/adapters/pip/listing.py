@@ -126,8 +126,8 @@ class _Wanted:
     def narrowed(self, page: Any) -> Any:
         """Return a page of pip's with nothing but their files, which isn't kept in memory once it is read.
 
-        pip makes a link of every file of a page, often of thousands, and keeps them all; that would be most of
-        the time and memory that a long lock takes. What is no page of an index in JSON stays whole.
+        pip makes a link of every file of a page, and keeps them all; that would be most of the time and
+        memory that a long lock takes. What is no page of an index in JSON stays whole.
         """
         narrow = copy.copy(page)
         if hasattr(page, "cache_link_parsing"):
