@@ -296,6 +296,32 @@ def test_pages_are_asked_for_at_once(newest_env, index, tmp_path):
     assert len(asked) == 9
 
 
+def test_a_requirement_of_the_same_project_has_the_whole_page(newest_env, served, tmp_path):
+    (tmp_path / "uv.lock").write_text(uv_lock([locked(served, "demo", "1.0")]))
+    result = check(newest_env, "uv.lock", "demo", "--all", "--json", index=served, cwd=tmp_path)
+    assert result.returncode == 0, result
+    found = {(one["role"], one["version"]) for one in told(result) if one["project"] == "demo"}
+    assert found == {("pin", "1.0"), ("chosen", "2.0"), ("other", "2.0"), ("other", "1.0")}
+
+
+def test_names_that_are_quoted_or_old(newest_env, index, tmp_path):
+    for version, name in (("1.0+cpu.1", "demo"), ("2.0", "old_name")):
+        index.add(make_wheel(tmp_path, name, version), upload_time=OLD)
+        index.add(make_sdist(tmp_path, name, version), upload_time=OLD)
+    old = index.files.pop("old_name-2.0.tar.gz")
+    old.filename = "old-name-2.0.tar.gz"
+    old.url = index.file_url(old.filename)
+    index.files[old.filename] = old
+    quoted = index.files["demo-1.0+cpu.1-py3-none-any.whl"]
+    quoted.url = quoted.url.replace("+", "%2B")
+    (tmp_path / "poetry.lock").write_text(
+        WRITERS["poetry.lock"]([locked(index, "demo", "1.0+cpu.1"), locked(index, "old-name", "2.0")])
+    )
+    result = check(newest_env, "poetry.lock", "--json", index=index, cwd=tmp_path)
+    assert result.returncode == 0, result
+    assert [(one["verdict"], one["files"], one["findings"]) for one in told(result)] == [("allow", 2, [])] * 2
+
+
 def test_the_policy_has_a_say(newest_env, served, tmp_path):
     bare = [Locked("demo", "2.0", [LockedFile(WHEEL, "", served.files[WHEEL].url)])]
     (tmp_path / "uv.lock").write_text(uv_lock(bare).replace(', hash = "sha256:"', ""))

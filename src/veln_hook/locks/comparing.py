@@ -220,21 +220,18 @@ def _direct(pin: Pin, listed: Sequence[Candidate]) -> list[Looked]:
         candidate = _blank(pin, Source.DIRECT_URL)._replace(
             url=_plain(pin.source), sha256=sha256, filename=file.filename if file else ""
         )
-        findings = []
-        if not sha256:
-            message = (
-                "comes from a URL without a sha256: its bytes are known, and judged, only once they are here"
-            )
-            findings.append(_finding(SOURCE, Severity.MEDIUM, message))
-        looked.append(Looked(candidate, tuple(findings), is_listed=False))
+        # The index of the same name vouches for nothing of this.
+        why = "no index lists its bytes" if sha256 else "the lock has no sha256"
+        message = f"comes from {_shown(pin.source)}, and {why}: they are judged once they are here"
+        looked.append(Looked(candidate, (_finding(SOURCE, Severity.MEDIUM, message),), is_listed=False))
     return looked
 
 
 def _elsewhere(pin: Pin) -> Iterable[Finding]:
     if pin.origin is OriginKind.VCS:
-        if not pin.fixed:
-            message = f"comes from {_shown(pin.source)}, a reference that can move"
-            yield _finding(SOURCE, Severity.MEDIUM, message)
+        moves = "" if pin.fixed else ", a reference that can move"
+        message = f"comes from {_shown(pin.source)}{moves}, and no index: its code is judged once it is here"
+        yield _finding(SOURCE, Severity.MEDIUM, message)
     elif pin.source.endswith(_ARCHIVES):
         message = f"{_shown(pin.source)} is a file of this machine; 'veln-hook scan' looks at it"
         yield _finding(SOURCE, Severity.MEDIUM, message)

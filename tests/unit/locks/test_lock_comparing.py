@@ -204,6 +204,7 @@ def test_urls():
     direct = pin(file(), origin=OriginKind.URL, source=f"https://x:y@else.example/{WHEEL}")
     (looked,) = compare(direct, [listed()], INDEXES)
     assert (looked.candidate, looked.findings) == (listed(), ())  # the same bytes, whose age is known
+    assert said(direct, [listed(sha256=B)]) == [[("lock-source", Severity.MEDIUM, False)]]
     (looked,) = compare(direct, [], INDEXES)
     assert (looked.candidate.source, looked.candidate.sha256) == (Source.DIRECT_URL, A)
     assert looked.candidate.url == f"https://else.example/{WHEEL}"
@@ -213,8 +214,9 @@ def test_urls():
 
 def test_repositories_and_paths():
     vcs = pin(origin=OriginKind.VCS, source="https://x/r@main")
-    assert said(vcs, []) == [[]]
-    assert said(vcs._replace(fixed=False), []) == [[("lock-source", Severity.MEDIUM, False)]]
+    assert said(vcs, [listed()]) == [[("lock-source", Severity.MEDIUM, False)]]
+    assert "can move" not in compare(vcs, [], INDEXES)[0].findings[0].message
+    assert "can move" in compare(vcs._replace(fixed=False), [], INDEXES)[0].findings[0].message
     assert said(pin(origin=OriginKind.PATH, source="."), []) == [[]]
     assert said(pin(origin=OriginKind.PATH, source="x.whl"), []) == [
         [("lock-source", Severity.MEDIUM, False)]

@@ -7,6 +7,8 @@ made for that, and the tables of ``pages``, whose every change is one step.
 
 from __future__ import annotations
 
+import copy
+import json
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
@@ -14,6 +16,7 @@ from veln_hook.adapters.pip import client as pip_client
 from veln_hook.adapters.pip import pages
 from veln_hook.adapters.pip.fetching import FetchingClient
 from veln_hook.errors import UsageError
+from veln_hook.index import ACCEPT_JSON
 from veln_hook.names import SDIST_SUFFIXES
 from veln_hook.source.baseline import version_of
 
@@ -83,10 +86,13 @@ class ListingClient(FetchingClient):
         finder.search_scope = self._finder.search_scope
         wanted = _Wanted(versions)
         finder.make_link_evaluator = lambda name: _ReleaseFile(name, wanted)
+        pages._asking.narrow = wanted.narrowed  # noqa: SLF001 - of the same room
         try:
             return finder, list(self._find(finder, project))
         except UsageError:
             return None
+        finally:
+            pages._asking.narrow = None  # noqa: SLF001
 
     def _describe(self, finder: Any, project: str, found: list[Any]) -> list[Candidate]:
         return pages.index_candidates(finder, project, found, self.guard.policy)
@@ -111,6 +117,36 @@ class _Wanted:
             self._known[text] = known
         return known
 
+    def has_file(self, filename: str) -> bool:
+        """Tell whether a file is of one of them, as far as a glance at its name tells."""
+        if filename.endswith(".whl"):
+            return self.has(filename.split("-", 2)[1] if "-" in filename else "")
+        return any(self.has(text) for text in _sdist_versions(filename))
+
+    def narrowed(self, page: Any) -> Any:
+        """Return a page of pip's with nothing but their files, which isn't kept in memory once it is read.
+
+        pip makes a link of every file of a page, and keeps them all; that would be most of the time and
+        memory that a long lock takes. What is no page of an index in JSON stays whole.
+        """
+        narrow = copy.copy(page)
+        if hasattr(page, "cache_link_parsing"):
+            object.__setattr__(narrow, "cache_link_parsing", False)  # newer pips' pages are frozen
+        if str(getattr(page, "content_type", "")).lower().startswith(ACCEPT_JSON):
+            try:
+                data = json.loads(page.content)
+                data["files"] = [file for file in data["files"] if self._may_be(file)]
+                object.__setattr__(narrow, "content", json.dumps(data).encode())
+            except (ValueError, TypeError, KeyError, RecursionError):
+                return narrow  # pip says what is wrong with it
+        return narrow
+
+    def _may_be(self, file: Any) -> bool:
+        url = file.get("url") if isinstance(file, dict) else None
+        if not isinstance(url, str) or not url.isascii() or not url.isprintable() or "%" in url:
+            return True
+        return self.has_file(url.partition("#")[0].partition("?")[0].rpartition("/")[2])
+
 
 class _ReleaseFile(pip_client._AnyFile):  # noqa: SLF001 - of the same room
     """Stands in for pip's ``LinkEvaluator``: files of some releases count, for whichever platform.
@@ -124,11 +160,7 @@ class _ReleaseFile(pip_client._AnyFile):  # noqa: SLF001 - of the same room
 
     def evaluate_link(self, link: Any) -> tuple[Any, str]:
         """Return whether the file is of such a release, and its version or why not."""
-        filename = link.filename
-        if filename.endswith(".whl"):
-            if not self._wanted.has(filename.split("-", 2)[1] if "-" in filename else ""):
-                return self._no, "of another release"
-        elif not any(self._wanted.has(text) for text in _sdist_versions(filename)):
+        if not self._wanted.has_file(link.filename):
             return self._no, "of another release"
         return super().evaluate_link(link)
 

@@ -76,7 +76,8 @@ _links_tell = False
 _pages: dict[str, Page] = {}
 """By URL of the page, after redirects, which is what a link says it comes from."""
 _asking = threading.local()
-"""``pages``: (finder, project URL) of the page being processed, innermost last. Old pips use threads."""
+"""``pages``: (finder, project URL) of the page being processed, innermost last. Old pips use threads.
+``narrow``: makes of a page one of which pip needs to read less (``listing``)."""
 _silent: dict[str, int] = {}
 """Index -> questions about upload times that it left unanswered, since it last answered one."""
 _PATIENCE = 2
@@ -123,7 +124,8 @@ def process_project_url(
 
 def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, **kwargs: Any) -> list[Any]:
     """Parse a page with pip, and see to it that its upload times are known if its index knows them."""
-    links = list(original(page, *args, **kwargs))
+    narrow = _asking.__dict__.get("narrow")
+    links = list(original(page if narrow is None else narrow(page), *args, **kwargs))
     pages = _asking.__dict__.get("pages")
     if not pages:
         return links
