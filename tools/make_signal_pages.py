@@ -92,7 +92,8 @@ What veln-hook looks for. A signal gives findings with a severity and a confiden
 `[decisions]` say what those lead to; told here are the default ones. Where there is a release before that was
 judged and passed, only what is new counts: what that release did as well is *low*.
 
-What is told by an index alone, before a byte is downloaded, is on one page: [release signals](../release-signals.md).
+What is told by an index alone, before a byte is downloaded, is on one page:
+[release signals](../release-signals.md).
 
 The grade is that of a signal's usual finding; some findings are graded milder, a few stricter. Each page
 says what is found, how often in malware and in honest packages ([benchmarks](../benchmarks.md)), and has an
