@@ -31,7 +31,7 @@ from veln_hook.model import Candidate, Decision, ExitStatus
 from veln_hook.report import ci, json_form, wording
 from veln_hook.report.wording import printable, tell_lifted
 from veln_hook.sandbox import net_only
-from veln_hook.store import open_store
+from veln_hook.store import open_policy_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -235,7 +235,7 @@ def cache_in(base: str, policy: Policy, *, needs: str) -> str:
         SandboxError: It can't be made.
         StoreError: The store can't be used.
     """
-    store = open_store(policy.store_url)
+    store = open_policy_store(policy, audited=False)
     try:
         return caches.cache_for(base, policy, store.approvals(), clock.now())
     except OSError as error:

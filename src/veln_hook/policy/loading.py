@@ -28,6 +28,7 @@ from veln_hook.policy.settings import (
     Policy,
     PolicyLayer,
     SandboxPolicy,
+    SharingPolicy,
     SignalPolicy,
     lock_entry,
 )
@@ -260,6 +261,7 @@ class _Merge:
             coverage_required=value["coverage.required"],
             sandbox=SandboxPolicy(builds=value["sandbox.builds"], allow_hosts=value["sandbox.allow_hosts"]),
             store_url=value["store.url"],
+            sharing=SharingPolicy(timeout=value["store.timeout"], unreachable=value["store.unreachable"]),
             plugins=value["plugins.enable"],
             origins=self._origins,
             locked=frozenset(self._locks),

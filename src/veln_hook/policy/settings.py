@@ -74,6 +74,16 @@ class AuditPolicy:
 
 
 @dataclass(frozen=True)
+class SharingPolicy:
+    """How a shared store is used."""
+
+    timeout: timedelta = timedelta(seconds=3)
+    """How long a process waits for it, in all."""
+    unreachable: str = "hold"
+    """``hold``, or ``local``: go on with what this machine knows."""
+
+
+@dataclass(frozen=True)
 class PolicyException:
     """The only way past a BLOCK: one exact file, for a reason, until a day."""
 
@@ -185,6 +195,7 @@ class Policy:
     coverage_required: tuple[str, ...] = ()
     """Words of ``COVERAGE``: of what nothing on this machine may be uncovered."""
     store_url: str = ""
+    sharing: SharingPolicy = field(default_factory=SharingPolicy)
     plugins: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     """Dotted key to the layer that set the value in force; a key that is absent has its default."""
@@ -304,7 +315,11 @@ class Policy:
             "audit": {"file": self.audit.file, "syslog": self.audit.syslog},
             "coverage": {"required": list(self.coverage_required)},
             "sandbox": {"builds": self.sandbox.builds, "allow_hosts": list(self.sandbox.allow_hosts)},
-            "store": {"url": without_secrets(self.store_url)},
+            "store": {
+                "url": without_secrets(self.store_url),
+                "timeout": iso_duration(self.sharing.timeout),
+                "unreachable": self.sharing.unreachable,
+            },
             "plugins": {"enable": list(self.plugins)},
             "lock": {"keys": sorted(self.locked)},
             "origins": {without_secrets(key): layer for key, layer in sorted(self.origins.items())},

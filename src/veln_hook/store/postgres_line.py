@@ -14,6 +14,7 @@ Rules of this module:
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -30,6 +31,9 @@ from veln_hook.store import postgres_schema as schema
 if TYPE_CHECKING:
     from psycopg import Connection
 
+# It tells of a connection that was lost by a warning on standard error, which here is pip's; we raise.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+
 _Answer = TypeVar("_Answer")
 
 _WINDOW_S = 60.0
@@ -45,6 +49,10 @@ class UnreachableError(StoreError):
     """The shared store gave no answer; the policy's ``store.unreachable`` says what that means."""
 
     advice = "Try again later; 'veln-hook store status' tells more. The policy's 'store.unreachable' has a say."
+
+
+class RefusedError(StoreError):
+    """The shared store doesn't take what it was given; the rest of what was sent with it, it may."""
 
 
 class Budget:
@@ -224,7 +232,7 @@ class Line:
             return UnreachableError(f"the shared store can't be written now: {text}")
         if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
             return UnreachableError(f"the shared store does not answer: {text}")
-        return StoreError(f"the shared store does not take that: {text}")
+        return RefusedError(f"the shared store does not take that: {text}")
 
 
 class _Worker:

@@ -27,7 +27,7 @@ from veln_hook.policy.switch import policy_and_switch
 from veln_hook.report import ci
 from veln_hook.report.switching import switched_off
 from veln_hook.report.wording import printable, tell, tell_lifted, tell_slow
-from veln_hook.store import open_store
+from veln_hook.store import open_policy_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -240,7 +240,7 @@ def begin(prefix: str) -> Run:
 def _prepare(run: Run) -> None:
     policy, switch = policy_and_switch(os.environ)
     run.policy = policy
-    store = run.store = open_store(policy.store_url, audit=policy.audit)
+    store = run.store = open_policy_store(policy)
     if switch.refused:
         logger.warning("veln-hook: VELN_HOOK=off is not honoured here: locked by %s", switch.locked_by)
     if switch.off:
