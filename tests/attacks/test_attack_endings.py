@@ -16,7 +16,7 @@ import attack_columns
 import attack_world
 import pytest
 
-from support.selection import everyday
+from support.selection import EVERYDAY_RUNGS, everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -247,13 +247,13 @@ def endings(make_world: Callable[..., Any], make_gate: Callable[..., Any]) -> It
 
 @pytest.mark.parametrize("victim", everyday(VICTIMS[:4], 2))
 @pytest.mark.parametrize("user", USERS[-1:], ids=lambda user: user.name)
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", everyday(RUNGS, EVERYDAY_RUNGS))
 def test_nothing_stays_behind(endings: Endings, rung: str, user: attack_world.User, victim: str):
     endings.cut_off(rung, user, victim)
 
 
 @pytest.mark.parametrize("user", USERS[-1:], ids=lambda user: user.name)
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", everyday(RUNGS, EVERYDAY_RUNGS))
 def test_what_is_confined_cannot_end_what_holds_it(
     make_world: Callable[..., Any], rung: str, user: attack_world.User
 ):

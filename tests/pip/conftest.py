@@ -23,8 +23,11 @@ _BUILDS_INSIDE = "26.2.1"
 """Starts the pip for build requirements inside the build environment."""
 _ENDS = (envs.DEFAULT_PAIRS[0].pip, envs.DEFAULT_PAIRS[-1].pip)
 _AT_THE_ENDS = ("test_builds", "test_cli", "test_code", "test_review_command")
-"""Modules of what depends little on the pip: everyday runs have the oldest and the newest only, and for builds
-the pip above; they are most of the time that pips take."""
+"""Modules of what depends little on the pip: everyday runs have the oldest and the newest only."""
+_INSIDE = ("test_a_legacy_sdist", "test_what_a_build_requirement", "test_a_hostile_backend")
+"""Tests of ``test_builds`` that everyday runs have with the pip above, too."""
+_AT_THE_NEWEST = ("test_builds_rungs", "test_builds_without_wall")
+"""Modules of what confines, which no pip changes: everyday runs have the newest only."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,13 +38,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.pip)
         if "pair" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.matrix)
-            if not _is_everyday(item.path.stem, item.callspec.params["pair"].pip):  # type: ignore[attr-defined]
+            if not _is_everyday(item.path.stem, item.name, item.callspec.params["pair"].pip):  # type: ignore[attr-defined]
                 item.add_marker(pytest.mark.slow)
 
 
-def _is_everyday(module: str, pip: str) -> bool:
+def _is_everyday(module: str, test: str, pip: str) -> bool:
+    if module in _AT_THE_NEWEST:
+        return pip == _ENDS[-1]
     if module.startswith(_AT_THE_ENDS):
-        return pip in _ENDS or (pip == _BUILDS_INSIDE and module == "test_builds")
+        return pip in _ENDS or (pip == _BUILDS_INSIDE and test.startswith(_INSIDE))
     return pip != _BUILDS_INSIDE
 
 

@@ -14,6 +14,7 @@ from support import machines
 from support.builders import LEGACY, make_sdist, make_tree
 from support.held import OLD
 from support.hostile_builds import LET_THROUGH, PASSWORD, PYPROJECT, SECRETS, Sink, backend_files
+from support.selection import EVERYDAY_RUNGS, everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,7 @@ def test_a_hostile_backend_in_a_container(shared: Env, index: IndexServer, tmp_p
     assert TOLD in result.out, result
 
 
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", everyday(RUNGS, EVERYDAY_RUNGS))
 def test_a_hostile_backend_on_each_rung(
     shared_env: Env, index: IndexServer, tmp_path: Path, rung: str
 ) -> None:
@@ -80,7 +81,7 @@ def test_a_hostile_backend_on_each_rung(
     assert (TOLD in result.out) is (rung != "bubblewrap"), result
 
 
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", everyday(RUNGS, EVERYDAY_RUNGS))
 def test_a_build_that_needs_a_host_fails_and_is_told_the_setting(
     shared_env: Env, index: IndexServer, tmp_path: Path, rung: str
 ) -> None:

@@ -8,13 +8,18 @@ import pytest
 from confined import LINUX, Box, probes
 from run_commands import Command
 
+from support.selection import EVERYDAY_RUNGS, everyday
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from veln_hook.sandbox.interface import Rung
 
 
-@pytest.fixture(params=LINUX, ids=lambda rung: rung.value)
+@pytest.fixture(
+    params=everyday(LINUX, [rung for rung in LINUX if rung.value in EVERYDAY_RUNGS]),
+    ids=lambda rung: rung.value,
+)
 def rung(request: pytest.FixtureRequest) -> Rung:
     # That a rung works wherever it can is what test_ladder demands.
     probe = probes().get(request.param)

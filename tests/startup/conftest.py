@@ -6,6 +6,7 @@ import pytest
 
 from support.envs import Pair, find_python
 from support.pythons import PAIRS, PYTHONS
+from support.selection import everyday
 
 
 def newest_pip(python):
@@ -13,7 +14,7 @@ def newest_pip(python):
     return [pair for pair in PAIRS if pair.python == python][-1].pip
 
 
-@pytest.fixture(params=PYTHONS)
+@pytest.fixture(params=everyday(PYTHONS, (PYTHONS[0], PYTHONS[-1])))
 def python_pair(request):
     """The newest pip on each Python whose interpreter is on this machine."""
     if find_python(request.param) is None:

@@ -9,6 +9,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+EVERYDAY_RUNGS = ("bubblewrap", "supervisor")
+"""The ways of confining that everyday runs have where each does alike: one with namespaces, one without."""
+
 
 def everyday(values: Iterable[Any], some: Collection[Any] | int) -> list[Any]:
     """Return parameters for ``parametrize`` or a fixture, all of them; but those that are left out are ``slow``.

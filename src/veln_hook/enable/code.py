@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from veln_hook import paths
 from veln_hook.adapters.pip import carry
+from veln_hook.adapters.venv.inherit import FALLBACK
 from veln_hook.adapters.venv.pointers import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-FALLBACK = "_veln_hook_fallback.py"
 CARRIED = "carried"
 _SECONDS = 300
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc")

@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook import paths
-from veln_hook.adapters.venv import pointers
+from veln_hook.adapters.venv import inherit, pointers
 from veln_hook.enable import code
 from veln_hook.enable.changes import Change, Record, Step
 from veln_hook.errors import EnableError, UsageError
@@ -16,7 +16,6 @@ from veln_hook.errors import EnableError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PTH = "_veln_hook.pth"
 _RECORD = "veln-hook/enabled.json"
 # A distribution's own scheme counts for its system's Python only; and without site sys.prefix is the base's.
 _ASK = """
@@ -85,7 +84,7 @@ def changes(environment: Environment) -> Sequence[Change]:
     """Return what has to be written into an environment."""
     repair = f"veln-hook enable --env {environment.prefix}"
     target = code.target(home(), range(_OLDEST[1], 40), repair)
-    return (Change(os.path.join(environment.site_packages, PTH), pointers.pth(target)),)
+    return (Change(os.path.join(environment.site_packages, inherit.PTH), pointers.pth(target)),)
 
 
 def record(environment: Environment) -> Record:

@@ -11,6 +11,7 @@ import pytest
 
 from support.builders import make_sdist, make_tree
 from support.hostile_builds import PYPROJECT, Sink
+from support.selection import EVERYDAY_RUNGS, everyday
 from veln_hook.policy.settings import SandboxPolicy
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def test_an_editable_of_the_user_s_own(builder: Builder, tmp_path: Path) -> None
     assert where.stdout.strip() == str(tree / "demo.py")
 
 
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", everyday(RUNGS, EVERYDAY_RUNGS))
 def test_a_build_without_isolation_imports_from_the_environment(
     make_builder: Callable[..., Builder], plain_index: IndexServer, tmp_path: Path, rung: str
 ) -> None:
@@ -94,7 +95,7 @@ def _repository(tmp_path: Path) -> Path:
     return tree
 
 
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", everyday(RUNGS, EVERYDAY_RUNGS))
 @pytest.mark.parametrize("remote", [False, True], ids=["own", "git"])
 def test_a_build_in_a_subdirectory_of_a_repository_asks_git(
     make_builder: Callable[..., Builder], tmp_path: Path, rung: str, remote: bool

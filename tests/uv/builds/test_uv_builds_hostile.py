@@ -13,7 +13,7 @@ from support import uv_versions
 from support.builders import make_sdist, make_tree, make_wheel
 from support.hostile_builds import PASSWORD, PYPROJECT, SECRETS, Sink, backend_files
 from support.pythons import PYTHONS, find_python
-from support.selection import everyday
+from support.selection import EVERYDAY_RUNGS, everyday
 from veln_hook.model import ExitStatus
 from veln_hook.policy.settings import SandboxPolicy
 from veln_hook.sandbox import net_only
@@ -64,7 +64,7 @@ def _assert_harmless(builder: Builder, sink: Sink, outside: list[Path]) -> None:
 
 
 @pytest.mark.parametrize("version", everyday(uv_versions.UVS, [uv_versions.NEWEST]))
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", everyday(RUNGS, EVERYDAY_RUNGS))
 def test_a_hostile_backend_reaches_nothing_and_learns_nothing(
     make_builder: Callable[..., Builder],
     plain_index: IndexServer,
@@ -106,7 +106,7 @@ def test_the_same_backend_does_harm_where_nothing_is_confined(
     assert all(path.exists() for path in outside)
 
 
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", everyday(RUNGS, EVERYDAY_RUNGS))
 def test_behind_a_network_of_its_own_it_is_the_same(
     make_builder: Callable[..., Builder], plain_index: IndexServer, tmp_path: Path, sink: Sink, rung: str
 ) -> None:
@@ -195,7 +195,7 @@ from _test_backend import *
 """
 
 
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", everyday(RUNGS, EVERYDAY_RUNGS))
 def test_the_files_of_a_build_environment_which_are_the_cache_s_stay_as_they_are(
     make_builder: Callable[..., Builder], plain_index: IndexServer, tmp_path: Path, rung: str
 ) -> None:
@@ -238,7 +238,7 @@ def build_wheel(directory, *args, **kwargs):
 """
 
 
-@pytest.mark.parametrize("rung", RUNGS)
+@pytest.mark.parametrize("rung", everyday(RUNGS, EVERYDAY_RUNGS))
 def test_who_stays_behind_exchanges_no_wheel_that_was_judged(
     make_builder: Callable[..., Builder], plain_index: IndexServer, tmp_path: Path, rung: str
 ) -> None:
@@ -315,7 +315,7 @@ def test_a_home_directory_is_no_source(newest: Builder, tmp_path: Path) -> None:
     assert ran.status is ExitStatus.NEEDS_REVIEW
 
 
-@pytest.mark.parametrize("python", [*PYTHONS, "pypy3"])
+@pytest.mark.parametrize("python", everyday([*PYTHONS, "pypy3"], (PYTHONS[0], PYTHONS[-1])))
 def test_any_python_builds_confined(
     newest: Builder, plain_index: IndexServer, tmp_path: Path, sink: Sink, python: str
 ) -> None:

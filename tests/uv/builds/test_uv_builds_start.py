@@ -13,6 +13,7 @@ from uv_builder import Builder, guards
 from support.builders import make_sdist, make_tree
 from support.hostile_builds import PYPROJECT
 from support.pythons import PYTHONS, find_python
+from support.selection import everyday
 from veln_hook.adapters.uv.builds import Builds, leads_around
 from veln_hook.model import Decision, ExitStatus
 from veln_hook.policy.settings import SandboxPolicy
@@ -47,7 +48,7 @@ def _told(out: str) -> dict:
 # --- what is no step of a build --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("python", everyday(PYTHONS, (PYTHONS[0], PYTHONS[-1])))
 def test_what_others_start_runs_as_if_we_were_not_there(home: Home, tmp_path: Path, python: str) -> None:
     found = find_python(python)
     if found is None:

@@ -215,6 +215,16 @@ def _wrap(original: Callable[..., Any], handler: str) -> Callable[..., Any]:
     return guarded
 
 
+def _load(name: str) -> None:
+    """Import a module of this room before pip has a finder: 'pip --python' never comes so far."""
+    from veln_hook import _carried  # noqa: PLC0415
+
+    if sys.modules["veln_hook"].carried is not None:
+        # All at once: what came later would have dependencies of its own.
+        name = "veln_hook.adapters.pip.preload"
+    _carried.importing(name)
+
+
 def _handler(handler: str) -> Callable[..., Any] | None:
     """Return the function behind a point; ``None`` where a damaged environment is being repaired."""
     module, _, function = handler.partition(":")
@@ -222,7 +232,7 @@ def _handler(handler: str) -> Callable[..., Any] | None:
     if not _startup.damage:
         try:
             if name not in sys.modules:
-                __import__(name)
+                _load(name)
             found: Callable[..., Any] = getattr(sys.modules[name], function)
         except Exception as error:  # noqa: BLE001 - a damaged environment must end in one line
             _startup.damage = f"{type(error).__name__}: {error}"

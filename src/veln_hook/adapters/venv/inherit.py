@@ -20,6 +20,7 @@ from veln_hook.errors import CarryError
 PTH = "_veln_hook.pth"
 FALLBACK = "_veln_hook_fallback.py"
 _OWN = "veln_hook_startup.pth"
+_MINOR = re.compile(r"/python3\.(\d+)t?/site-packages$")
 
 
 def lead(prefix: str) -> str:
@@ -41,9 +42,11 @@ def lead(prefix: str) -> str:
                 continue
             if os.path.exists(os.path.join(site, _OWN)):
                 continue
-            minor = int(re.sub(r"\D", "", os.path.basename(os.path.dirname(site))[len("python3") :]) or 0)
+            minor = _MINOR.search(site)
+            if minor is None:  # of no Python that pip could be guarded in
+                continue
             try:
-                carried = carry.for_minors([minor])
+                carried = carry.for_minors([int(minor[1])])
             except CarryError as error:
                 # Its pip will say so, rather than install what nobody judged.
                 carried, problem = carry.of_this_environment(), str(error)
