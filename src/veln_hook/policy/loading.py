@@ -255,6 +255,7 @@ class _Merge:
             ),
             signals=self._signals(),
             approvals_accept=value["approvals.accept"],
+            approvals_people=value["approvals.people"],
             indexes=value["indexes"],
             exceptions=value["exceptions"],
             audit=AuditPolicy(file=value["audit.file"], syslog=value["audit.syslog"]),

@@ -188,6 +188,8 @@ class Policy:
     decisions: DecisionTable = field(default_factory=DecisionTable)
     signals: Mapping[str, SignalPolicy] = field(default_factory=dict)
     approvals_accept: str = "local"
+    approvals_people: int = 1
+    """So many people have to approve a file before that counts."""
     indexes: tuple[IndexPolicy, ...] = ()
     exceptions: tuple[PolicyException, ...] = ()
     sandbox: SandboxPolicy = field(default_factory=SandboxPolicy)
@@ -294,7 +296,7 @@ class Policy:
                 }
                 for name, signal in sorted(self.signals.items())
             },
-            "approvals": {"accept": self.approvals_accept},
+            "approvals": {"accept": self.approvals_accept, "people": self.approvals_people},
             "indexes": [
                 {
                     "url": without_secrets(index.url),

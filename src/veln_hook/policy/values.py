@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 
+_MAX_PEOPLE = 20
 _MAX_COUNT = 1_000_000
 _MAX_SHOWN = 80
 _MAX_TIMEOUT = timedelta(minutes=1)
@@ -104,6 +105,17 @@ def count(value: object) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_COUNT:
         raise InvalidValueError(f"must be a whole number from 0 to {_MAX_COUNT}")
+    return value
+
+
+def people(value: object) -> int:
+    """Read a number of people, which is never nobody.
+
+    Raises:
+        InvalidValueError: It is no whole number from one to twenty.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MAX_PEOPLE:
+        raise InvalidValueError(f"must be a whole number from 1 to {_MAX_PEOPLE}")
     return value
 
 

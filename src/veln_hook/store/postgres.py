@@ -31,6 +31,7 @@ from veln_hook.store import codec
 from veln_hook.store.audit import matters
 from veln_hook.store.postgres_copy import Kept
 from veln_hook.store.postgres_line import Budget, RefusedError, UnreachableError
+from veln_hook.store.postgres_requests import Requests
 from veln_hook.store.postgres_server import Outgoing, Server
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from veln_hook.model import Approval, Observation, VerdictRecord
     from veln_hook.policy.settings import SharingPolicy
-    from veln_hook.store.interface import ArchiveMemory, Scan, Store, StoreInfo
+    from veln_hook.store.interface import ArchiveMemory, Scan, Store, StoreInfo, Team
     from veln_hook.store.postgres_copy import LocalCopy
     from veln_hook.store.postgres_server import Known
 
@@ -92,6 +93,7 @@ class SharedStore:
         self._lasts = local.info().persistent
         budget = Budget(sharing.timeout.total_seconds())
         self._server = Server(url, budget, machine=self._own, votes=votes)
+        self.team: Optional[Team] = Requests(self._server.line)
         self._go_on = sharing.unreachable == "local"
         self._votes = votes
         self._trust_local = trust_local

@@ -139,7 +139,7 @@ class LocalCopy:
                 codec.to_text(project),
                 codec.to_micros(kept.at),
                 json.dumps([codec.observation_values(each) for each in kept.observations]),
-                json.dumps([[each.id, *codec.approval_values(each)] for each in kept.approvals]),
+                json.dumps([[each.id, *codec.approval_values(each), each.login] for each in kept.approvals]),
             )
             for project, kept in known.items()
         ]

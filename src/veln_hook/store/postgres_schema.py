@@ -15,6 +15,7 @@ Rules of this module:
 History:
 
 * 1 (0.7): about, machine, file, sighting, approval, verdict_log, log_head.
+* 2 (0.7): request, in ``postgres_requests``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from veln_hook.errors import StoreError
+from veln_hook.store import postgres_requests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -350,7 +352,7 @@ GRANT EXECUTE ON FUNCTION veln_hook.add_approval, veln_hook.revoke_approval, vel
     "GRANT SELECT ON veln_hook.verdict_log, veln_hook.log_head TO veln_hook_approver",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, postgres_requests.TABLES)
 """The statements at place N take the tables from version N to N + 1."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

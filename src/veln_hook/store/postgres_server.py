@@ -47,7 +47,7 @@ CROSS JOIN LATERAL (
 JOIN veln_hook.machine AS m ON m.id = s.machine
 WHERE f.project = %(project)s"""
 _APPROVALS = """\
-SELECT id, project, version, filename, sha256, reason, author, created_at, expires_at, revoked_at
+SELECT id, project, version, filename, sha256, reason, author, created_at, expires_at, revoked_at, login
 FROM veln_hook.approval"""
 _NEWEST = " ORDER BY created_at DESC, id DESC"
 _LOG = """\
@@ -100,6 +100,11 @@ class Server:
         self._line = Line(url, budget, machine=machine)
         self._votes = max(1, votes)
 
+    @property
+    def line(self) -> Line:
+        """What others ask the same server by."""
+        return self._line
+
     def close(self) -> None:
         """Let the connection go. Calling twice is harmless."""
         self._line.close()
@@ -133,7 +138,7 @@ class Server:
         """Return what is known of a project, as far as it can count."""
 
         def work(connection: Connection, about: About) -> Known:
-            name = text(project)
+            name = codec.to_server_text(project)
             values = {"votes": min(self._votes, about.votes_kept), "me": about.machine, "project": name}
             with connection.pipeline():
                 seen = connection.execute(_SIGHTINGS, values)
@@ -158,12 +163,13 @@ class Server:
         values = [_storable(value) for value in codec.approval_values(approval)]
         uid = str(uuid.uuid4())
 
-        def work(connection: Connection, about: About) -> int:
+        def work(connection: Connection, about: About) -> tuple[int, str]:
             query = "SELECT veln_hook.add_approval(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             row = connection.execute(query, (uid, *values, about.machine)).fetchone()
-            return int(row[0]) if row is not None else 0
+            return int(row[0]) if row is not None else 0, connection.info.user
 
-        return replace(approval, id=self._line.ask(work), shared=True)
+        number, login = self._line.ask(work)
+        return replace(approval, id=number, shared=True, login=login)
 
     def revoke_approval(self, number: int, at: datetime, *, who: str = "") -> bool:
         """End an approval, and log that; only for ``veln_hook_approver``."""
@@ -172,7 +178,9 @@ class Server:
 
         def work(connection: Connection, about: About) -> bool:
             query = "SELECT veln_hook.revoke_approval(%s, %s, %s, %s)"
-            row = connection.execute(query, (number, codec.to_micros(at), text(who), about.machine)).fetchone()
+            row = connection.execute(
+                query, (number, codec.to_micros(at), codec.to_server_text(who), about.machine)
+            ).fetchone()
             return row is not None and bool(row[0])
 
         return self._line.ask(work)
@@ -187,7 +195,15 @@ class Server:
             [_storable(value) for value in column]
             for column in zip(
                 *(
-                    (o.project, o.version, o.filename, o.sha256, o.index, o.machine, codec.to_micros(o.first_seen))
+                    (
+                        o.project,
+                        o.version,
+                        o.filename,
+                        o.sha256,
+                        o.index,
+                        o.machine,
+                        codec.to_micros(o.first_seen),
+                    )
                     for o in observations
                 )
             )
@@ -217,7 +233,7 @@ class Server:
         self, *, project: str | None = None, since: datetime | None = None, limit: int | None = None
     ) -> list[VerdictRecord]:
         """Return records of every machine, the newest first; only for ``veln_hook_approver``."""
-        name = None if project is None else text(project)
+        name = None if project is None else codec.to_server_text(project)
         bounds = (-_MAX_ID if since is None else codec.to_micros(since), name, name)
         most = None if limit is None else max(0, min(limit, _MAX_ID))
         rows = self._line.ask(lambda connection, _: connection.execute(_LOG, (*bounds, most)).fetchall())
@@ -322,13 +338,8 @@ class Administration:
         return self._line.ask(work)
 
 
-def text(value: str) -> str:
-    """Return ``value`` as PostgreSQL can take it: without lone surrogates, and without NUL."""
-    return codec.to_text(value).replace("\x00", "\\x00")
-
-
 def _storable(value: Any) -> Any:
-    return text(value) if isinstance(value, str) else value
+    return codec.to_server_text(value) if isinstance(value, str) else value
 
 
 def _approval(row: Sequence[Any]) -> Approval:

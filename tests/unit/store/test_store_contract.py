@@ -101,7 +101,8 @@ def test_nothing_to_observe_or_record_is_fine(store):
 def test_an_approval_gets_a_number_and_is_kept_whole(store):
     given_approval = approval(expires_at=NOON + HOUR, revoked_at=NOON)
     stored = store.add_approval(given_approval)
-    assert stored == replace(given_approval, id=stored.id, shared=stored.shared)
+    assert stored == replace(given_approval, id=stored.id, shared=stored.shared, login=stored.login)
+    assert bool(stored.login) is stored.shared
     assert stored.id > 0
     assert list(store.approvals()) == [stored]
     assert store.info().approvals == 1
