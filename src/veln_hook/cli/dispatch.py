@@ -30,6 +30,8 @@ COMMANDS = (
     "review",
     "approve",
     "approvals",
+    "request",
+    "requests",
     "log",
     "policy",
     "run",

@@ -287,10 +287,11 @@ def tell(console: Console, policy: Policy, what: Story, *, silent: bool = False)
         console.result({**json_form.verdict_object(verdict), "instead": instead or None})
         if not silent:
             approve = _approve(verdict, policy)
-            lines = wording.tell(verdict, instead=instead, approve=approve)
+            ask = bool(policy.store_url)
+            lines = wording.tell(verdict, instead=instead, approve=approve, ask=ask)
             before, after = ci.markers(verdict, lines, os.environ)
             sys.stderr.write(before)
-            console.verdict(verdict, instead=instead, approve=approve)
+            console.verdict(verdict, instead=instead, approve=approve, ask=ask)
             sys.stderr.write(after)
         ci.summarize(verdict, os.environ, instead=instead)
     if silent:

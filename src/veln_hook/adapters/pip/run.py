@@ -114,9 +114,7 @@ class Run:
         key = (verdict.decision.word, f"{verdict.subject.release} {instead}")
         if key not in self.told:
             self.told.add(key)
-            lines = tell(
-                verdict, instead=instead, kept=kept, starved=starved, approve=self.approve_options(verdict)
-            )
+            lines = self._lines(verdict, instead=instead, kept=kept, starved=starved)
             before, after = ci.markers(verdict, lines, os.environ, comes_from=self._comes_from(verdict))
             sys.stderr.write(before)
             logger.warning("%s", "\n".join(lines))
@@ -126,7 +124,7 @@ class Run:
     def tell_ci_of_refusals(self) -> None:
         """Tell a CI service of what stopped the run, which pip has printed as its own error."""
         for verdict in self.refusals:
-            lines = tell(verdict, approve=self.approve_options(verdict))
+            lines = self._lines(verdict)
             before, after = ci.markers(verdict, lines, os.environ, comes_from=self._comes_from(verdict))
             sys.stderr.write(f"{before}{lines[0]}\n{after}" if after else before)
             ci.summarize(verdict, os.environ)
@@ -154,12 +152,14 @@ class Run:
     def refuse(self, verdicts: Sequence[Verdict], *, note: str = "") -> StoppedError:
         """Return the error that ends this run because of ``verdicts``; the caller raises it."""
         self.refusals.extend(verdicts)
-        lines = [
-            line for verdict in verdicts for line in tell(verdict, approve=self.approve_options(verdict))
-        ]
+        lines = [line for verdict in verdicts for line in self._lines(verdict)]
         if note:
             lines.append(f"      {note}")
         return StoppedError("\n".join(lines), exit_status(list(verdicts)))
+
+    def _lines(self, verdict: Verdict, **more: Any) -> list[str]:
+        ask = self.policy is not None and bool(self.policy.store_url)
+        return tell(verdict, approve=self.approve_options(verdict), ask=ask, **more)
 
     def approve_options(self, verdict: Verdict) -> str | None:
         """Return what ``approve`` needs to find the same index; ``None`` if no approval would count."""
