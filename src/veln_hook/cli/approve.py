@@ -98,7 +98,7 @@ def run(invocation: Invocation) -> ExitStatus:
 
 
 def _require_counting(policy: Policy) -> None:
-    if policy.approvals_accept != "local":
+    if not policy.approvals_count:
         raise UsageError(
             f'the policy says approvals.accept = "{policy.approvals_accept}", '
             "so no approval of this machine's own would count",

@@ -31,6 +31,7 @@ COMMANDS = (
     "approve",
     "approvals",
     "log",
+    "store",
     "policy",
     "run",
     "uv",
