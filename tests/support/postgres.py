@@ -67,7 +67,7 @@ class Cluster:
             "max_connections = 100",
             "shared_buffers = 64MB",
             "password_encryption = 'scram-sha-256'",
-            *(() if durable else ("fsync = off", "synchronous_commit = off", "full_page_writes = off")),
+            *(() if durable else ("fsync = off", "full_page_writes = off")),
             *settings,
         ]
         self.write("postgresql.conf", "\n".join(lines) + "\n")
@@ -95,39 +95,44 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server, and wait until it takes connections."""
-        log = self.directory / "log"
-        command = [*self._user, str(self._programs / "pg_ctl"), "-D", str(self.data), "-w", "-l", str(log), "start"]
-        # No pipes: the server would hold them open.
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-            cwd="/",
-            timeout=120,
-        )
-        if done.returncode:
-            raise RuntimeError(log.read_text(errors="replace") if log.exists() else "pg_ctl start failed")
+        # Our own child, so that one that was killed is reaped: its lock file names a process that must be gone.
+        command = [*self._user, str(self._programs / "postgres"), "-D", str(self.data)]
+        with open(self.directory / "log", "ab") as log:
+            self._server = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
+            )
+        deadline = time.monotonic() + 60
+        while not self._is_ready():
+            if self._server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((self.directory / "log").read_text(errors="replace"))
+            time.sleep(0.02)
 
-    def stop(self, mode: str = "fast") -> None:
-        """Stop the server: ``fast``, or ``immediate``, which is what a crash leaves."""
-        self._run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
+    def _is_ready(self) -> bool:
+        # pg_ctl's own way: the server writes that it is ready into the last line of this file.
+        with contextlib.suppress(OSError):
+            lines = (self.data / "postmaster.pid").read_text().split("\n")
+            return len(lines) > 7 and lines[0] == str(self._server.pid) and lines[7].strip() == "ready"
+        return False
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server, as ``pg_ctl stop`` does: SIGINT is "fast", SIGQUIT is "immediate"."""
+        self._server.send_signal(how)
+        self._server.wait(60)
 
     @property
     def postmaster(self) -> int:
         """The process id of the server."""
-        return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        return self._server.pid
 
     def kill(self) -> None:
         """End every process of the server at once, and wait until they are gone."""
-        postmaster = self.postmaster
-        children = _children(postmaster)
-        for each in (postmaster, *children):
+        children = _children(self.postmaster)
+        for each in (self.postmaster, *children):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
+        self._server.wait(60)
         deadline = time.monotonic() + 30
-        while any(_alive(each) for each in (postmaster, *children)):
+        while any(_alive(each) for each in children):
             if time.monotonic() > deadline:
                 raise RuntimeError("the server doesn't end")
             time.sleep(0.02)
@@ -178,8 +183,9 @@ class Cluster:
 
     def close(self) -> None:
         """Stop the server and remove what it wrote."""
-        with contextlib.suppress(RuntimeError, OSError, subprocess.SubprocessError):
-            self.stop("immediate")
+        if self._server.poll() is None:
+            self.resume([self.postmaster, *_children(self.postmaster)])
+            self.stop(signal.SIGQUIT)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 

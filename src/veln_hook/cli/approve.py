@@ -79,9 +79,7 @@ def run(invocation: Invocation) -> ExitStatus:
     _require_counting(policy)
     with invocation.store(policy) as store:
         request = _asked_for(invocation, store) if args.request is not None else None
-        project, version = (
-            release(args.release) if request is None else (request.project, request.version)
-        )
+        project, version = release(args.release) if request is None else (request.project, request.version)
         reason = args.reason.strip() or (f"request {request.id}: {request.reason}" if request else "")
         if not reason.strip(". "):  # as the message spells it
             raise UsageError(
@@ -131,16 +129,16 @@ def _of_request(verdicts: Sequence[Verdict], request: ApprovalRequest) -> list[V
     """Return the verdicts about the files that were asked for.
 
     Raises:
-        UsageError: The index doesn't list exactly these: whoever asked may have looked at others, or named others.
+        UsageError: The index doesn't list exactly these: whoever asked saw others, or named others.
     """
     listed_now = {(verdict.subject.filename, verdict.subject.sha256): verdict for verdict in verdicts}
     for filename, sha256 in request.files:
         if (filename, sha256) not in listed_now:
             raise UsageError(
-                f"no index that is asked here lists {printable(filename)} with the sha256 {printable(sha256)} "
-                f"of request {request.id}",
-                advice=f"It was asked for from {printable(request.index or 'no index')}; name that with -i if you "
-                "trust it, or refuse: 'veln-hook requests refuse'.",
+                f"no index that is asked here lists {printable(filename)} "
+                f"with the sha256 {printable(sha256)} of request {request.id}",
+                advice=f"It was asked for from {printable(request.index or 'no index')}; "
+                "name that with -i if you trust it, or refuse: 'veln-hook requests refuse'.",
             )
     return [listed_now[each] for each in request.files]
 
@@ -155,7 +153,7 @@ def _people(store: Store, given: Sequence[Approval], policy: Policy, now: dateti
 
 
 def _require_counting(policy: Policy) -> None:
-    if policy.approvals_accept != "local":
+    if not policy.approvals_count:
         raise UsageError(
             f'the policy says approvals.accept = "{policy.approvals_accept}", '
             "so no approval of this machine's own would count",

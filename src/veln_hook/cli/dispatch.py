@@ -33,6 +33,7 @@ COMMANDS = (
     "request",
     "requests",
     "log",
+    "store",
     "policy",
     "run",
     "uv",

@@ -306,7 +306,7 @@ def tell(console: Console, policy: Policy, what: Story, *, silent: bool = False)
 
 def _approve(verdict: Verdict, policy: Policy) -> str | None:
     """Return what ``approve`` needs to find the same index, which pip's configuration needn't name."""
-    if policy.approvals_accept != "local":
+    if not policy.approvals_count:
         return None
     subject = verdict.subject
     candidate = subject if isinstance(subject, Candidate) else subject.candidate

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from veln_hook.store import Store
 
 
-def judge(
-    invocation: Invocation, policy: Policy, store: Store, project: str, version: str
-) -> list[Verdict]:
+def judge(invocation: Invocation, policy: Policy, store: Store, project: str, version: str) -> list[Verdict]:
     """Judge the files of a release that the index promises a hash of, or of them those that are named.
 
     Args:

@@ -55,7 +55,8 @@ def run(invocation: Invocation) -> ExitStatus:
             return ExitStatus.BLOCKED
         held = [verdict for verdict in verdicts if not verdict.passes]
         if not held:
-            console.line(f"{printable(project)} {printable(version)} is not held, so there is nothing to ask for")
+            told = f"{printable(project)} {printable(version)}"
+            console.line(f"{told} is not held, so there is nothing to ask for")
             return ExitStatus.OK
         files = tuple((verdict.subject.filename, verdict.subject.sha256) for verdict in held)
         known = _known(team, files)

@@ -221,6 +221,11 @@ class Policy:
         entry = lock_entry(key, self.locked)
         return "" if entry is None else self.lock_layers.get(entry, "a policy file")
 
+    @property
+    def approvals_count(self) -> bool:
+        """Whether an approval that is made from here can lift anything."""
+        return self.approvals_accept == "local" or (self.approvals_accept == "shared" and self.store_url != "")
+
     def signal(self, name: str) -> SignalPolicy:
         """Return what applies to one signal."""
         return self.signals.get(name, _PLAIN_SIGNAL)

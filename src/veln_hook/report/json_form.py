@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from veln_hook.errors import VelnHookError
-    from veln_hook.model import Approval, Finding, Verdict, VerdictRecord
+    from veln_hook.model import Approval, ApprovalRequest, Finding, Verdict, VerdictRecord
 
 SCHEMA = 1
 

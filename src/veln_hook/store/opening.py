@@ -24,6 +24,10 @@ from veln_hook.store.sqlite import SqliteStore
 if TYPE_CHECKING:
     from veln_hook.policy.settings import AuditPolicy, Policy
     from veln_hook.store.interface import Store
+    from veln_hook.store.postgres_server import Administration, Server
+
+_COPY = "shared.sqlite3"
+"""What this machine keeps of a shared store, beside its own file."""
 
 
 def open_store(
@@ -113,6 +117,49 @@ def require_postgres(url: str) -> None:
         ) from error
 
 
+def open_server(url: str, *, seconds: float = 60.0) -> Server:
+    """Return what asks a shared store's server, without anything of this machine between; close it after use.
+
+    Args:
+        url: ``postgresql://...``.
+        seconds: How long it may be waited for, in all.
+
+    Raises:
+        StoreError: See ``require_postgres``.
+    """
+    require_postgres(url)
+    from veln_hook.store import postgres_line, postgres_server  # noqa: PLC0415 - see ``_shared``
+
+    return postgres_server.Server(url, postgres_line.Budget(seconds))
+
+
+def open_administration(url: str) -> Administration:
+    """Return what makes a shared store's tables; close it after use.
+
+    Raises:
+        StoreError: See ``require_postgres``.
+    """
+    require_postgres(url)
+    from veln_hook.store.postgres_server import Administration  # noqa: PLC0415 - see ``_shared``
+
+    return Administration(url)
+
+
+def waiting_here(url: str) -> int:
+    """Return how many observations and records wait on this machine to be sent to a shared store.
+
+    Raises:
+        StoreError: The file that holds them could be somebody else's.
+    """
+    from veln_hook.store import postgres_copy, postgres_server  # noqa: PLC0415 - see ``_shared``
+
+    copy = postgres_copy.LocalCopy(paths.store_file().with_name(_COPY))
+    try:
+        return copy.count(postgres_server.server_identity(url))
+    finally:
+        copy.close()
+
+
 def _shared(
     local: Store, target: Path, url: str, sharing: SharingPolicy, votes: int, *, trust_local: bool
 ) -> Store:
@@ -122,7 +169,7 @@ def _shared(
     from veln_hook.store.postgres import SharedStore  # noqa: PLC0415
     from veln_hook.store.postgres_copy import LocalCopy  # noqa: PLC0415
 
-    copy = LocalCopy(target.with_name("shared.sqlite3"))
+    copy = LocalCopy(target.with_name(_COPY))
     try:
         return SharedStore(local, copy, url, sharing, votes=votes, trust_local=trust_local)
     except BaseException:

@@ -32,7 +32,7 @@ from veln_hook.store.audit import matters
 from veln_hook.store.postgres_copy import Kept
 from veln_hook.store.postgres_line import Budget, RefusedError, UnreachableError
 from veln_hook.store.postgres_requests import Requests
-from veln_hook.store.postgres_server import Outgoing, Server
+from veln_hook.store.postgres_server import Known, Outgoing, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from veln_hook.policy.settings import SharingPolicy
     from veln_hook.store.interface import ArchiveMemory, Scan, Store, StoreInfo, Team
     from veln_hook.store.postgres_copy import LocalCopy
-    from veln_hook.store.postgres_server import Known
 
 logger = logging.getLogger("veln_hook")
 
@@ -202,9 +201,9 @@ class SharedStore:
         self._learnt[project] = Kept(clock.now(), known.observations, known.approvals)
         return known
 
-    def _kept(self, project: str) -> Kept:
+    def _kept(self, project: str) -> Known:
         kept = self._copy.known(self._server.identity, project, clock.now())
-        return kept._replace(approvals=[replace(each, shared=True) for each in kept.approvals])
+        return Known(kept.observations, {}, [replace(each, shared=True) for each in kept.approvals])
 
     def observe(self, observations: Iterable[Observation]) -> None:
         """Remember these here at once, and there as soon as that costs no wait."""

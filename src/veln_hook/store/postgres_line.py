@@ -226,7 +226,9 @@ class Line:
         if isinstance(error, errors.InsufficientPrivilege):
             return StoreError(
                 f"the shared store refuses that to this login: {text}",
-                advice=f"Machines need the role {schema.MACHINE}, who approves {schema.APPROVER}.",
+                advice="It takes a superuser, or an owner of the database who may create roles."
+                if self._bare
+                else f"Machines need the role {schema.MACHINE}, who approves {schema.APPROVER}.",
             )
         if isinstance(error, errors.ReadOnlySqlTransaction):
             return UnreachableError(f"the shared store can't be written now: {text}")

@@ -43,7 +43,8 @@ CREATE TABLE veln_hook.request (
 )""",
     f"""\
 CREATE FUNCTION veln_hook.add_request(project text, version text, files text, sha256s text[], index_url text,
-    reason text, author text, created_at bigint, machine text) RETURNS bigint LANGUAGE plpgsql {_DEFINER} AS $$
+    reason text, author text, created_at bigint, machine text) RETURNS bigint
+    LANGUAGE plpgsql {_DEFINER} AS $$
 #variable_conflict use_variable
 DECLARE
     number bigint;
@@ -66,8 +67,8 @@ BEGIN
     IF ended.id IS NULL THEN
         RETURN false;
     END IF;
-    PERFORM append_row({_UID}, {_NOW}, 'hold', 'approval', ended.project, ended.version, '', '', ended.index_url,
-        format('request %s refused: %s', number, why), NULL, NULL, who, '[]', identity(machine));
+    PERFORM append_row({_UID}, {_NOW}, 'hold', 'approval', ended.project, ended.version, '', '',
+        ended.index_url, format('request %s refused: %s', number, why), NULL, NULL, who, '[]', identity(machine));
     RETURN true;
 END $$""",
     # The second pair of eyes must not be the first one.
@@ -84,7 +85,8 @@ END $$""",
 CREATE TRIGGER not_by_who_asked BEFORE INSERT ON veln_hook.approval
     FOR EACH ROW EXECUTE FUNCTION veln_hook.not_by_who_asked()""",
     """\
-REVOKE ALL ON FUNCTION veln_hook.add_request, veln_hook.refuse_request, veln_hook.not_by_who_asked FROM PUBLIC""",
+REVOKE ALL ON FUNCTION veln_hook.add_request, veln_hook.refuse_request, veln_hook.not_by_who_asked
+    FROM PUBLIC""",
     "GRANT SELECT ON veln_hook.request TO veln_hook_machine",
     "GRANT EXECUTE ON FUNCTION veln_hook.add_request TO veln_hook_machine",
     "GRANT EXECUTE ON FUNCTION veln_hook.refuse_request TO veln_hook_approver",
@@ -92,8 +94,8 @@ REVOKE ALL ON FUNCTION veln_hook.add_request, veln_hook.refuse_request, veln_hoo
 """Statements that take the tables of version 1 to version 2."""
 
 _REQUESTS = """\
-SELECT id, project, version, files, index_url, reason, author, created_at, login, refused_at, refused_by, refusal
-FROM veln_hook.request ORDER BY id DESC LIMIT 1000"""
+SELECT id, project, version, files, index_url, reason, author, created_at, login, refused_at, refused_by,
+refusal FROM veln_hook.request ORDER BY id DESC LIMIT 1000"""
 
 
 class Requests:

@@ -16,7 +16,7 @@ from veln_hook.model import Observation
 from veln_hook.policy.matching import without_secrets
 from veln_hook.store import codec, postgres_chain, postgres_schema
 from veln_hook.store.interface import StoreInfo
-from veln_hook.store.postgres_line import Budget, Line
+from veln_hook.store.postgres_line import Budget, Line, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -73,6 +73,14 @@ class Known(NamedTuple):
     """The newest first."""
 
 
+class Rights(NamedTuple):
+    """Who a login is."""
+
+    login: str
+    roles: tuple[str, ...]
+    """Of ours, those it belongs to."""
+
+
 class Outgoing(NamedTuple):
     """A record on its way, with the name that lets it be sent twice and be written once."""
 
@@ -95,8 +103,7 @@ class Server:
 
     def __init__(self, url: str, budget: Budget, *, machine: str = "", votes: int = ALL_VOTES) -> None:
         self.location = without_secrets(url)
-        self.identity = hashlib.sha256(self.location.encode()).hexdigest()
-        """Which server this is, for what is kept of it."""
+        self.identity = server_identity(url)
         self._line = Line(url, budget, machine=machine)
         self._votes = max(1, votes)
 
@@ -117,6 +124,15 @@ class Server:
             StoreError: It refuses, or its tables don't fit; so does every method here.
         """
         return self._line.ask(lambda _, about: about)
+
+    def rights(self) -> Rights:
+        """Return who this login is."""
+        roles = (postgres_schema.MACHINE, postgres_schema.APPROVER, postgres_schema.ADMIN)
+        query = "SELECT session_user, " + ", ".join("pg_has_role(%s, 'member')" for _ in roles)
+        row = self._line.ask(lambda connection, _: connection.execute(query.encode(), roles).fetchone())
+        if row is None:
+            return Rights("", ())
+        return Rights(str(row[0]), tuple(role for role, has in zip(roles, row[1:]) if has))
 
     def info(self) -> StoreInfo:
         """Describe it; numbers of rows above ten thousand are estimates."""
@@ -336,6 +352,13 @@ class Administration:
             return (0, 0) if row is None else (int(row[0]), int(row[1]))
 
         return self._line.ask(work)
+
+
+def server_identity(url: str) -> str:
+    """Return which server and database a URL names, for what is kept of it; no login and no secret is in it."""
+    wanted = parameters(url)
+    place = [str(wanted.get(name, "")) for name in ("service", "host", "hostaddr", "port", "dbname")]
+    return hashlib.sha256("\n".join(place).encode()).hexdigest()
 
 
 def _storable(value: Any) -> Any:

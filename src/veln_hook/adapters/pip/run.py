@@ -163,7 +163,7 @@ class Run:
 
     def approve_options(self, verdict: Verdict) -> str | None:
         """Return what ``approve`` needs to find the same index; ``None`` if no approval would count."""
-        if self.policy is not None and self.policy.approvals_accept != "local":
+        if self.policy is not None and not self.policy.approvals_count:
             return None
         subject = verdict.subject
         candidate = subject if isinstance(subject, Candidate) else subject.candidate
