@@ -166,7 +166,7 @@ class SharedStore:
             raise StoreError(
                 f"the policy asks that {self._votes} machines have seen a file, and the shared store keeps "
                 f"{about.votes_kept} of each",
-                advice="Lower 'cooling.min_observations', or run 'veln-hook store init --votes-kept' with more.",
+                advice="Lower 'cooling.min_observations', or raise 'veln-hook store init --votes-kept'.",
             )
         return about.machine
 
@@ -220,7 +220,7 @@ class SharedStore:
         if not self._lasts and observation.machine == self._own:
             return False  # the next process here has another id, and would vote once more
         o = observation
-        if len("".join((o.project, o.filename, o.sha256, o.index)).encode("utf-8", "replace")) > _MAX_BYTES:
+        if len(f"{o.project}{o.filename}{o.sha256}{o.index}".encode("utf-8", "replace")) > _MAX_BYTES:
             return False
         known = self._recent.get(observation.project)
         if known is None:
@@ -238,7 +238,7 @@ class SharedStore:
     # -- approvals -----------------------------------------------------------------------------------------
 
     def approvals(self, project: str | None = None) -> Sequence[Approval]:
-        """Return the server's approvals, ended ones too, the newest first; ``None`` means of every project."""
+        """Return the server's approvals, ended ones too, the newest first; ``None``: of every project."""
         with self._mutex:
             self._open()
             if project is None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from support.postgres import PASSWORD
 
 pytest.importorskip("psycopg")
@@ -44,7 +45,9 @@ def test_init_makes_tables_and_roles_once(cluster, command):
     assert done.returncode == 0, done.stderr
     assert "are made (version 1)" in done.stdout
     assert "IN ROLE veln_hook_machine" in done.stdout + done.stderr
-    again = command("store", "init", "--votes", "login", "--votes-kept", "7", "--late", "2d", "--json", url=url)
+    again = command(
+        "store", "init", "--votes", "login", "--votes-kept", "7", "--late", "2d", "--json", url=url
+    )
     assert results(again)[0]["schema_before"] == results(again)[0]["schema"] == 1
     database = url.partition("@/")[2].partition("?")[0]
     settings = cluster.sql("SELECT votes, votes_kept, late FROM veln_hook.about", database=database)
@@ -90,7 +93,14 @@ def test_what_is_for_a_shared_store_needs_one(command, action):
 
 def test_a_server_that_does_not_answer_is_one_line(command):
     url = "postgresql://m:s3cret@127.0.0.1:1/veln"
-    for words in (("store", "status"), ("store", "init"), ("store", "prune"), ("log", "--shared"), ("log", "--verify"), ("approvals", "list")):
+    for words in (
+        ("store", "status"),
+        ("store", "init"),
+        ("store", "prune"),
+        ("log", "--shared"),
+        ("log", "--verify"),
+        ("approvals", "list"),
+    ):
         done = command(*words, url=url)
         assert done.returncode == 78
         assert "does not answer" in done.stderr
@@ -144,7 +154,9 @@ def test_the_log_is_verified_and_a_change_is_told(fleet, command):
     assert "row 1 is not what was written" in changed.stderr
 
 
-@pytest.mark.parametrize("words", [("--expect", "1:zz", "--verify"), ("--expect", "1:" + "a" * 64), ("--verify",)])
+@pytest.mark.parametrize(
+    "words", [("--expect", "1:zz", "--verify"), ("--expect", "1:" + "a" * 64), ("--verify",)]
+)
 def test_verifying_wrongly_is_a_matter_of_usage(command, words):
     done = command("log", *words)
     assert done.returncode == 2
@@ -152,7 +164,16 @@ def test_verifying_wrongly_is_a_matter_of_usage(command, words):
 
 
 def test_only_an_approver_approves_and_then_everybody_knows(fleet, command):
-    words = ("approve", "demo==1.0", "--reason", "read it", "--sha256", "ab" * 32, "--filename", "demo-1.0.tar.gz")
+    words = (
+        "approve",
+        "demo==1.0",
+        "--reason",
+        "read it",
+        "--sha256",
+        "ab" * 32,
+        "--filename",
+        "demo-1.0.tar.gz",
+    )
     refused = command(*words, url=fleet.url())
     assert refused.returncode == 78
     assert "veln_hook_approver" in refused.stderr

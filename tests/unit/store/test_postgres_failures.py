@@ -18,13 +18,12 @@ from store_records import HOUR, NOON, approval, environment, observation, record
 
 pytest.importorskip("psycopg")
 
-from support.shared_store import Fleet  # noqa: E402
-
-from veln_hook.errors import StoreError  # noqa: E402
-from veln_hook.model import Decision  # noqa: E402
-from veln_hook.store.postgres_copy import LocalCopy  # noqa: E402
-from veln_hook.store.postgres_line import Budget, UnreachableError  # noqa: E402
-from veln_hook.store.postgres_server import Server, server_identity  # noqa: E402
+from support.shared_store import Fleet
+from veln_hook.errors import StoreError
+from veln_hook.model import Decision
+from veln_hook.store.postgres_copy import LocalCopy
+from veln_hook.store.postgres_line import Budget, UnreachableError
+from veln_hook.store.postgres_server import Server, server_identity
 
 
 @contextlib.contextmanager
@@ -101,7 +100,7 @@ def test_a_server_that_gives_no_answer_holds(kind, tmp_path, fleet):
             lambda: store.add_approval(approval()),
             lambda: store.revoke_approval(1, NOON),
         ):
-            with pytest.raises(UnreachableError, match="does not answer|did not answer") as caught:
+            with pytest.raises(UnreachableError, match=r"does not answer|did not answer") as caught:
                 call()
             assert "store.unreachable" in caught.value.advice
         # Nobody waits for what only has to be told.
@@ -239,7 +238,9 @@ def test_a_real_server_that_fails_and_comes_back(how, prepared):
         with pytest.raises(UnreachableError):
             holding.observations("litellm")
         holding.observe([observation(machine="m", filename="told later")])
-        holding.record([record(reason="told later"), record(decision=Decision.ALLOW, reason="of no interest")])
+        holding.record(
+            [record(reason="told later"), record(decision=Decision.ALLOW, reason="of no interest")]
+        )
         holding.close()
 
         local = prepared.machine("m", timeout=1, unreachable="local")
@@ -321,7 +322,17 @@ def test_a_server_that_is_killed_in_the_midst_of_writing_loses_nothing_and_doubl
     rounds, writers = 25, 4
     running = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", WRITER, f"w{number}", own.url(), str(own.directory), str(rounds)],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                "-c",
+                WRITER,
+                f"w{number}",
+                own.url(),
+                str(own.directory),
+                str(rounds),
+            ],
             env=environment(),
             stderr=subprocess.PIPE,
             text=True,
@@ -380,7 +391,9 @@ def test_a_copy_that_others_can_write_is_refused(prepared, tmp_path):
 
 def test_the_copy_of_one_server_is_nothing_for_another(prepared):
     prepared.cluster.stop()
-    other = prepared.machine("m", url=prepared.url().replace(prepared.database, "another"), timeout=1, unreachable="local")
+    other = prepared.machine(
+        "m", url=prepared.url().replace(prepared.database, "another"), timeout=1, unreachable="local"
+    )
     assert list(other.approvals("litellm")) == []
     same = prepared.machine("m", url=prepared.approver_url, timeout=1, unreachable="local")
     assert len(same.approvals("litellm")) == 1
@@ -388,7 +401,9 @@ def test_the_copy_of_one_server_is_nothing_for_another(prepared):
 
 def test_what_the_server_refuses_does_not_hold_up_the_rest(prepared):
     machine = prepared.machine("m")
-    machine.observe([observation(filename="f" * 1900, machine="m"), observation(filename="good", machine="m")])
+    machine.observe(
+        [observation(filename="f" * 1900, machine="m"), observation(filename="good", machine="m")]
+    )
     prepared.sql(
         "ALTER TABLE veln_hook.file ADD CONSTRAINT short CHECK (length(filename) < 1000)",
     )

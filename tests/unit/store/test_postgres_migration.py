@@ -72,7 +72,9 @@ def test_sixteen_processes_that_begin_at_once_lose_nothing_and_double_nothing(cl
     assert len(shared) == workers * 10
     assert {each.machine for each in shared} == machines
     for name in machines:
-        assert {each.filename for each in server.project(name).observations} == {f"{name}-{each}" for each in range(10)}
+        assert {each.filename for each in server.project(name).observations} == {
+            f"{name}-{each}" for each in range(10)
+        }
         approvals = server.project(name).approvals
         assert sorted(int(each.reason) for each in approvals) == list(range(10))
         assert all((each.revoked_at is not None) == int(each.reason) % 2 for each in approvals)
@@ -106,7 +108,9 @@ def test_older_tables_are_refused_to_a_machine_and_migrated_for_an_administrator
     monkeypatch.setattr(postgres_schema.migrate, "__defaults__", ((*postgres_schema.MIGRATIONS, step),))
     for unreachable in ("hold", "local"):
         machine = fleet.machine(unreachable, unreachable=unreachable)
-        with pytest.raises(StoreError, match="tables are of version 1, and this veln-hook needs version 2") as caught:
+        with pytest.raises(
+            StoreError, match="tables are of version 1, and this veln-hook needs version 2"
+        ) as caught:
             machine.observations("litellm")
         assert "veln-hook store init" in caught.value.advice
     admin = fleet.machine("admin", url=fleet.admin_url)
