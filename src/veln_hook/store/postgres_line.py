@@ -152,7 +152,10 @@ class Line:
 
     def _asked(self, work: Callable[[Connection, About], Any], seconds: float) -> Any:
         if self._worker is None:
-            self._worker = _Worker(self._open)
+            try:
+                self._worker = _Worker(self._open)
+            except RuntimeError as error:  # the interpreter is about to end, or has no room for a thread
+                raise UnreachableError(f"the shared store can't be asked now: {error}") from error
         question = _Question(work, threading.Event(), [], [])
         self._worker.questions.put(question)
         if not question.answered.wait(seconds):
@@ -296,6 +299,10 @@ def parameters(url: str) -> dict[str, Any]:
         ) from None
     wanted["client_encoding"] = "UTF8"
     wanted.setdefault("application_name", "veln-hook")
+    # A machine that is gone says nothing: without these, a thread that was left behind would wait for hours.
+    for name, value in (("keepalives_idle", 20), ("keepalives_interval", 5), ("keepalives_count", 3)):
+        wanted.setdefault(name, value)
+    wanted.setdefault("tcp_user_timeout", 30_000)
     if "service" in wanted:
         return wanted
     for name in _OURS:
