@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import multiprocessing
+import os
 import random
 import statistics
 import subprocess
@@ -82,7 +83,8 @@ def fill(cluster: Cluster, database: str) -> None:
             FROM veln_hook.file, generate_series(1, {VOTES}) n ON CONFLICT DO NOTHING""",
         f"""DO $$ BEGIN FOR n IN 1 .. {LOGGED} LOOP PERFORM veln_hook.append_row(md5(n::text)::uuid, n,
             'hold', 'candidate', 'project-0001', '1.2.0', 'project-0001-1.2.0-py3-none-any.whl',
-            repeat('a', 64), '{INDEX}', '{message()}', n, NULL, '', '{findings()}', md5(n::text)); END LOOP; END $$""",
+            repeat('a', 64), '{INDEX}', '{message()}', n, NULL, '', '{findings()}', md5(n::text));
+            END LOOP; END $$""",
         "VACUUM ANALYZE",
         database=database,
     )
@@ -212,10 +214,16 @@ def fleet(url: str, machines: int, *, over: float, at_once: int, votes: int, fir
     }
 
 
-def one_after_the_other(url: str) -> dict[str, dict[str, float]]:
+def server_seconds(cluster: Cluster) -> float:
+    """Return the processor time of the server's processes that have ended: each connection is one."""
+    fields = Path(f"/proc/{cluster.postmaster}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
+def one_after_the_other(url: str, votes: int = 1) -> dict[str, dict[str, float]]:
     """Return the milliseconds of runs with nobody else about, at the middle and near the end."""
     with tempfile.TemporaryDirectory() as directory:
-        found = [run(url, Path(directory), 10**6 + number, 1) for number in range(60)]
+        found = [run(url, Path(directory), 10**6 * votes + number, votes) for number in range(60)]
     return {
         part: {f"p{share}": percentile([each[part] for each in found], share) * 1000 for share in (50, 99)}
         for part in found[0]
@@ -289,8 +297,13 @@ def main() -> None:
         filled = time.time() - began
         before = rows(cluster, database)
         alone, unshared = one_after_the_other(url), one_after_the_other("")
+        alone_votes = one_after_the_other(url, votes=10)
+        used = server_seconds(cluster)
         spread = fleet(url, args.machines, over=args.over, at_once=160, votes=1, first=1)
-        rush = fleet(url, args.machines, over=0, at_once=160, votes=10, first=10**5)
+        spread["server_cpu_ms_a_run"] = (server_seconds(cluster) - used) / args.machines * 1000
+        used = server_seconds(cluster)
+        rush = fleet(url, args.machines, over=0, at_once=64, votes=1, first=10**5)
+        rush["server_cpu_ms_a_run"] = (server_seconds(cluster) - used) / args.machines * 1000
         after = rows(cluster, database)
         sizes = {table: size / max(1, count) for table, (count, size) in after.items()}
         written = sum(after[table][0] - before[table][0] for table in ("file", "sighting", "verdict_log"))
@@ -300,6 +313,7 @@ def main() -> None:
             "rows": {table: count for table, (count, _) in after.items()},
             "bytes_a_row": sizes,
             "alone_ms": alone,
+            "alone_ten_votes_ms": alone_votes,
             "unshared_ms": unshared,
             "spread": spread,
             "rush": rush,

@@ -175,3 +175,17 @@ def test_a_database_in_another_encoding_is_refused(cluster):
     cluster.sql("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
     with pytest.raises(StoreError, match="UTF-8"):
         Administration(cluster.url("latin")).init()
+
+
+def test_an_owner_who_may_create_roles_is_administrator_enough(cluster, tmp_path):
+    login = cluster.make_login()
+    database = cluster.make_database()
+    cluster.sql(f"ALTER ROLE {login} CREATEROLE", f"ALTER DATABASE {database} OWNER TO {login}")
+    administration = Administration(cluster.url(database, login, tcp=True))
+    assert administration.init() == (0, 1)
+    assert administration.init() == (1, 1)
+    administration.configure(votes="login", votes_kept=5)
+    administration.close()
+    assert cluster.sql("SELECT votes, votes_kept FROM veln_hook.about", database=database) == [("login", 5)]
+    owner = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'veln_hook'"
+    assert cluster.sql(owner, database=database) == [("veln_hook_admin",)]
