@@ -148,7 +148,8 @@ class SharedStore:
             local = self._local.info()
             info = self._answer(self._server.info, lambda: replace(local, problem=self._problem))
             # The local file's predecessor is told of here, too: its first sights are gone.
-            return replace(info, set_aside=local.set_aside, persistent=local.persistent)
+            problem = info.problem or local.problem
+            return replace(info, set_aside=local.set_aside, persistent=local.persistent, problem=problem)
 
     def machine_id(self) -> str:
         """Return what this machine is called in the shared store."""
