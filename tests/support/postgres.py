@@ -59,7 +59,19 @@ class Cluster:
             self._user = ["setpriv", f"--reuid={owner}", "--clear-groups", "--"]
         self.data = self.directory / "data"
         self.port = _free_port()
-        self._run("initdb", "-D", self.data, "-U", _SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
+        self._run(
+            "initdb",
+            "-D",
+            self.data,
+            "-U",
+            _SUPERUSER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--locale=C",
+        )
         lines = [
             f"port = {self.port}",
             "listen_addresses = '127.0.0.1'",
@@ -88,7 +100,13 @@ class Cluster:
     def _run(self, program: str, *arguments: object) -> None:
         command = [*self._user, str(self._programs / program), *map(str, arguments)]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd="/", stdin=subprocess.DEVNULL, timeout=120
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            timeout=120,
         )
         if done.returncode:
             raise RuntimeError(f"{program}: {done.stdout}{done.stderr}")
@@ -150,7 +168,9 @@ class Cluster:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGCONT)
 
-    def url(self, database: str = "postgres", login: str = _SUPERUSER, *, tcp: bool = False, **more: str) -> str:
+    def url(
+        self, database: str = "postgres", login: str = _SUPERUSER, *, tcp: bool = False, **more: str
+    ) -> str:
         """Return a URL for a login; over TCP with its password."""
         options = {**more} if tcp else {"host": str(self.directory), "port": str(self.port), **more}
         query = "&".join(f"{key}={quote(value, safe='')}" for key, value in options.items())

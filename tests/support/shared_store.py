@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.policy.settings import SharingPolicy
@@ -12,8 +11,9 @@ from veln_hook.store import open_store
 from veln_hook.store.postgres_server import Administration, Server
 
 if TYPE_CHECKING:
-    from support.postgres import Cluster
+    from pathlib import Path
 
+    from support.postgres import Cluster
     from veln_hook.store import Store
 
 

@@ -53,7 +53,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--shared", action="store_true", help="the shared store's log, of every machine; for approvers"
     )
     parser.add_argument(
-        "--verify", action="store_true", help="compute the chain of the shared store's log again; for approvers"
+        "--verify",
+        action="store_true",
+        help="compute the chain of the shared store's log again; for approvers",
     )
     parser.add_argument(
         "--expect",
@@ -121,7 +123,7 @@ def _verify(invocation: Invocation) -> ExitStatus:
     if report.problem:
         raise StoreError(
             f"the log of the shared store can't be trusted: {report.problem}",
-            advice="Somebody with the database's own rights changed it; ask who runs it, and look at its backups.",
+            advice="Somebody with the database's own rights changed it; ask who runs it for its backups.",
         )
     console.line(f"{report.rows} rows from number {report.anchor.number + 1} on are as they were written")
     console.note(f"note its end, and give it to --expect later: {head}")
@@ -135,7 +137,7 @@ def _server(policy: Policy) -> Iterator[Server]:
     if not policy.store_url:
         raise UsageError(
             "there is no shared store, and only its log is chained",
-            advice="'veln-hook log' shows this machine's own; 'store.url' in the policy names a shared store.",
+            advice="'veln-hook log' shows this machine's own; the policy's 'store.url' names a shared one.",
         )
     server = open_server(policy.store_url)
     try:

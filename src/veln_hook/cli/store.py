@@ -34,7 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     init = actions.add_parser(
         "init",
         help="make or upgrade tables and roles",
-        description="Make the tables and roles in the database, or bring them to this version; as its administrator.",
+        description="Make tables and roles in the database, or bring them to this version.",
     )
     init.add_argument(
         "--votes",
@@ -42,10 +42,16 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="who counts once for min_observations: each machine by its own id (default), or each login",
     )
     init.add_argument(
-        "--votes-kept", metavar="N", type=_votes, help="how many machines are kept of each file (default: 100)"
+        "--votes-kept",
+        metavar="N",
+        type=_votes,
+        help="how many machines are kept of each file (default: 100)",
     )
     init.add_argument(
-        "--late", metavar="SPAN", default="", help="by how much a first sight may predate its arrival (default: 1d)"
+        "--late",
+        metavar="SPAN",
+        default="",
+        help="by how much a first sight may predate its arrival (default: 1d)",
     )
     init.set_defaults(run=run_init)
     status = actions.add_parser(
@@ -58,7 +64,10 @@ def add(parser: argparse.ArgumentParser) -> None:
         description="Delete old records of the shared log, and files that no machine has seen for long.",
     )
     prune.add_argument(
-        "--log", metavar="SPAN", default=DEFAULT_LOG, help=f"keep the log for so long (default: {DEFAULT_LOG})"
+        "--log",
+        metavar="SPAN",
+        default=DEFAULT_LOG,
+        help=f"keep the log for so long (default: {DEFAULT_LOG})",
     )
     prune.add_argument(
         "--unseen",
@@ -69,7 +78,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     prune.set_defaults(run=run_prune)
     for action in (init, status, prune):
         action.add_argument(
-            "--url", default="", help="the database, if not the policy's 'store.url'; for an administrator's login"
+            "--url",
+            default="",
+            help="the database, if not the policy's 'store.url'; for an administrator's login",
         )
         add_common(action)
 
@@ -140,11 +151,16 @@ def run_status(invocation: Invocation) -> ExitStatus:
         }
     )
     console.line(f"{info.location}, since {when(info.started_at)} (schema {info.schema})")
-    console.line(f"  {info.observations} observations, {info.approvals} approvals; {waiting} wait here to be sent")
+    console.line(
+        f"  {info.observations} observations, {info.approvals} approvals; {waiting} wait here to be sent"
+    )
     console.line(f"  login {rights.login}: {', '.join(rights.roles) or 'no role of veln-hook'}")
     console.line(
-        f"  connected in {(connected - began) * 1000:.0f} ms, answers in {(answered - connected) * 1000:.0f} ms; "
-        f"a process waits at most {format_duration(policy.sharing.timeout)}, then: {policy.sharing.unreachable}"
+        f"  connected in {(connected - began) * 1000:.0f} ms, answered in {(answered - connected) * 1000:.0f}"
+    )
+    console.line(
+        f"  a process waits {format_duration(policy.sharing.timeout)} at most; "
+        f"if there is no answer: {policy.sharing.unreachable}"
     )
     return ExitStatus.OK
 

@@ -210,7 +210,7 @@ KEYS: tuple[Key, ...] = (
         "Where observations and approvals lie: empty for SQLite, or `postgresql://...`.", _same,
         "VELN_HOOK_STORE_URL", ("store.timeout", "store.unreachable")),
     Key("store.timeout", "duration", values.timeout, f'`"{format_duration(DEFAULTS.sharing.timeout)}"`',
-        "no order", _differs, _HOSTS, "How long a process waits for a shared store, in all; at most a minute.",
+        "no order", _differs, _HOSTS, "How long a process waits for a shared store in all, at most a minute.",
         _same, "VELN_HOOK_STORE_TIMEOUT"),
     Key("store.unreachable", "word", values.choice("local", "hold"), f'`"{DEFAULTS.sharing.unreachable}"`',
         "`local` < `hold`", _lower_in("local", "hold"), _HOSTS,

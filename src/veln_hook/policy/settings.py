@@ -224,7 +224,9 @@ class Policy:
     @property
     def approvals_count(self) -> bool:
         """Whether an approval that is made from here can lift anything."""
-        return self.approvals_accept == "local" or (self.approvals_accept == "shared" and self.store_url != "")
+        return self.approvals_accept == "local" or (
+            self.approvals_accept == "shared" and self.store_url != ""
+        )
 
     def signal(self, name: str) -> SignalPolicy:
         """Return what applies to one signal."""

@@ -23,16 +23,16 @@ import uuid
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
+from typing import TYPE_CHECKING, Callable, Optional, TypeVar
 
 from veln_hook import clock
 from veln_hook.errors import StoreError
-from veln_hook.store import codec
+from veln_hook.store import codec, postgres_sending
 from veln_hook.store.audit import matters
 from veln_hook.store.postgres_copy import Kept
-from veln_hook.store.postgres_line import Budget, RefusedError, UnreachableError
+from veln_hook.store.postgres_line import Budget, UnreachableError
 from veln_hook.store.postgres_requests import Requests
-from veln_hook.store.postgres_server import Known, Outgoing, Server
+from veln_hook.store.postgres_server import Known, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,8 +54,6 @@ REFRESHED = timedelta(days=30)
 """A file that some machine told of since isn't told of again; see ``observe`` in the schema."""
 _FLUSH_S = 30.0
 _FLUSH_ROWS = 200
-_CLOSING_S = 1.0
-_MOST_SENT = 1_000
 _MAX_BYTES = 2_000
 """Names longer than this together fit no index of the database; no real file has such."""
 
@@ -146,12 +144,14 @@ class SharedStore:
         with self._mutex:
             self._open()
             self.machine_id()
-            with suppress(UnreachableError):
-                self._flush()
+            if self._pending:
+                with suppress(UnreachableError):
+                    self._flush()
             local = self._local.info()
             info = self._answer(self._server.info, lambda: replace(local, problem=self._problem))
             # The local file's predecessor is told of here, too: its first sights are gone.
-            return replace(info, set_aside=local.set_aside, persistent=local.persistent)
+            problem = info.problem or local.problem
+            return replace(info, set_aside=local.set_aside, persistent=local.persistent, problem=problem)
 
     def machine_id(self) -> str:
         """Return what this machine is called in the shared store."""
@@ -168,7 +168,7 @@ class SharedStore:
             raise StoreError(
                 f"the policy asks that {self._votes} machines have seen a file, and the shared store keeps "
                 f"{about.votes_kept} of each",
-                advice="Lower 'cooling.min_observations', or run 'veln-hook store init --votes-kept' with more.",
+                advice="Lower 'cooling.min_observations', or raise 'veln-hook store init --votes-kept'.",
             )
         return about.machine
 
@@ -180,16 +180,16 @@ class SharedStore:
             self._open()
             mine = self.machine_id()
             known = self._answer(lambda: self._known(project), lambda: self._kept(project))
-            found: dict[_Key, Observation] = {}
-            for each in known.observations:
-                _add(found, each)
-            for each in self._pending.values():
-                if each.project == codec.to_text(project):
-                    _add(found, each)
+            name = codec.to_text(project)
+            more = [each for each in self._pending.values() if each.project == name]
             if self._trust_local:
-                for each in self._local.observations(project):
-                    if each.machine in (self._own, mine):
-                        _add(found, each._replace(machine=mine))
+                local = self._local.observations(project)
+                more += [each._replace(machine=mine) for each in local if each.machine in (self._own, mine)]
+            if not more:
+                return known.observations
+            found: dict[_Key, Observation] = {}
+            for each in (*known.observations, *more):
+                _add(found, each)
             return sorted(found.values(), key=lambda each: (each.first_seen, each))
 
     def _known(self, project: str) -> Known:
@@ -198,7 +198,8 @@ class SharedStore:
             return found[1]
         known = self._server.project(project)
         self._recent[project] = (time.monotonic(), known)
-        self._learnt[project] = Kept(clock.now(), known.observations, known.approvals)
+        if self._go_on:  # where a server that doesn't answer holds everything, no copy is ever looked at
+            self._learnt[project] = Kept(clock.now(), known.observations, known.approvals)
         return known
 
     def _kept(self, project: str) -> Known:
@@ -222,7 +223,7 @@ class SharedStore:
         if not self._lasts and observation.machine == self._own:
             return False  # the next process here has another id, and would vote once more
         o = observation
-        if len("".join((o.project, o.filename, o.sha256, o.index)).encode("utf-8", "replace")) > _MAX_BYTES:
+        if len(f"{o.project}{o.filename}{o.sha256}{o.index}".encode("utf-8", "replace")) > _MAX_BYTES:
             return False
         known = self._recent.get(observation.project)
         if known is None:
@@ -240,7 +241,7 @@ class SharedStore:
     # -- approvals -----------------------------------------------------------------------------------------
 
     def approvals(self, project: str | None = None) -> Sequence[Approval]:
-        """Return the server's approvals, ended ones too, the newest first; ``None`` means of every project."""
+        """Return the server's approvals, ended ones too, the newest first; ``None``: of every project."""
         with self._mutex:
             self._open()
             if project is None:
@@ -321,39 +322,12 @@ class SharedStore:
             StoreError: The server doesn't answer, or nothing can be kept here.
         """
         self._flushed = time.monotonic()
-        here = self._server.identity
-        waiting = self._copy.waiting(here, _MOST_SENT)
-        pending = list(self._pending.values())
-        if not waiting and not pending:
-            return
-        self._pending.clear()
-        self._recent.clear()
-        seen = [codec.observation_from(each.data) for each in waiting if not each.uid and each.data]
-        told = [
-            Outgoing(each.uid, codec.record_from([0, *each.data]))
-            for each in waiting
-            if each.uid and each.data
-        ]
-        try:
-            self._send(self._server.observe, [*seen, *pending])
-            self._send(self._server.append, told)
-        except StoreError:
-            self._copy.put_observations(here, pending)
-            raise
-        self._copy.sent(each.number for each in waiting)
-
-    def _send(self, write: Callable[..., Any], rows: Sequence[Any]) -> None:
-        """Send many at once, or each by itself if the server refuses one of them."""
-        if not rows:
-            return
-        try:
-            write(rows, at_most=_CLOSING_S)
-        except RefusedError as error:
-            if len(rows) == 1:
-                logger.warning("veln-hook: not sent to the shared store, which refuses it: %s", error)
-                return
-            for row in rows:
-                self._send(write, [row])
+        if self._pending:
+            pending = list(self._pending.values())
+            self._pending.clear()
+            self._recent.clear()
+            postgres_sending.send(self._server, self._copy, pending)
+        postgres_sending.send_waiting(self._server, self._copy)
 
     # -- what stays here -----------------------------------------------------------------------------------
 

@@ -247,20 +247,30 @@ def _connected(path: Path) -> sqlite3.Connection:
         files.uri(path, "mode=rw"), timeout=_ALONE_S, isolation_level=None, check_same_thread=False, uri=True
     )
     try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (owner,) = connection.execute("PRAGMA application_id").fetchone()
-        if version == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchall():
+        if _is_empty(connection):
             if not files.on_network(path.parent):
                 connecting.use_wal(connection)
             _make(connection)
-        elif (version, owner) != (_VERSION, _OWNER):
-            # A cache of another version is of no use to this one; it is put aside like a damaged one.
-            raise sqlite3.DatabaseError("not a copy that this version knows")
         connection.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    # One look in one transaction: another process may be making the tables.
+    connection.execute("BEGIN")
+    tables = connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    connection.execute("COMMIT")
+    if not tables and version == 0:
+        return True
+    if (version, owner) != (_VERSION, _OWNER):
+        # A cache of another version is of no use to this one; it is put aside like a damaged one.
+        raise sqlite3.DatabaseError("not a copy that this version knows")
+    return False
 
 
 def _make(connection: sqlite3.Connection) -> None:

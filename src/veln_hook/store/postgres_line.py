@@ -48,7 +48,9 @@ _INIT = "Whoever runs the shared store has to run 'veln-hook store init' once, w
 class UnreachableError(StoreError):
     """The shared store gave no answer; the policy's ``store.unreachable`` says what that means."""
 
-    advice = "Try again later; 'veln-hook store status' tells more. The policy's 'store.unreachable' has a say."
+    advice = (
+        "Try again later; 'veln-hook store status' tells more. The policy's 'store.unreachable' has a say."
+    )
 
 
 class RefusedError(StoreError):
@@ -122,9 +124,7 @@ class Line:
         self._worker: Optional[_Worker] = None
         self._broken: Optional[tuple[float, UnreachableError]] = None
 
-    def ask(
-        self, work: Callable[[Connection, About], _Answer], *, at_most: float | None = None
-    ) -> _Answer:
+    def ask(self, work: Callable[[Connection, About], _Answer], *, at_most: float | None = None) -> _Answer:
         """Return what ``work`` returns, which is given a connection in autocommit mode.
 
         Args:
@@ -152,7 +152,10 @@ class Line:
 
     def _asked(self, work: Callable[[Connection, About], Any], seconds: float) -> Any:
         if self._worker is None:
-            self._worker = _Worker(self._open)
+            try:
+                self._worker = _Worker(self._open)
+            except RuntimeError as error:  # the interpreter is about to end, or has no room for a thread
+                raise UnreachableError(f"the shared store can't be asked now: {error}") from error
         question = _Question(work, threading.Event(), [], [])
         self._worker.questions.put(question)
         if not question.answered.wait(seconds):
@@ -180,7 +183,7 @@ class Line:
         seconds = max(1, round(self.budget.seconds))
         wanted = {**self._parameters}
         wanted.setdefault("connect_timeout", max(2, seconds))
-        connection = psycopg.connect(**wanted, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]
+        connection = psycopg.connect(**wanted, autocommit=True, prepare_threshold=None)
         try:
             return connection, self._introduce(connection, f"{seconds}s")
         except BaseException:
@@ -196,10 +199,8 @@ class Line:
         if self._bare:
             connection.execute(settings, (limit, limit))
             return About(0, 0, 0, 0, self._machine)
-        query = (
-            f"{settings}, version, oldest, started_at, votes_kept, veln_hook.identity(%s) FROM veln_hook.about"
-        )
-        row = connection.execute(query, (limit, limit, self._machine)).fetchone()
+        about_it = "version, oldest, started_at, votes_kept, veln_hook.identity(%s) FROM veln_hook.about"
+        row = connection.execute(f"{settings}, {about_it}".encode(), (limit, limit, self._machine)).fetchone()
         if row is None:
             raise StoreError("the shared store's tables are empty", advice=_INIT)
         about = About(*row[4:])
@@ -298,6 +299,10 @@ def parameters(url: str) -> dict[str, Any]:
         ) from None
     wanted["client_encoding"] = "UTF8"
     wanted.setdefault("application_name", "veln-hook")
+    # A machine that is gone says nothing: without these, a thread that was left behind would wait for hours.
+    for name, value in (("keepalives_idle", 20), ("keepalives_interval", 5), ("keepalives_count", 3)):
+        wanted.setdefault(name, value)
+    wanted.setdefault("tcp_user_timeout", 30_000)
     if "service" in wanted:
         return wanted
     for name in _OURS:

@@ -13,8 +13,8 @@ from store_records import NOON, approval, observation, record
 
 pytest.importorskip("psycopg")
 
-from veln_hook.store.postgres_chain import Link, spelled  # noqa: E402
-from veln_hook.store.postgres_server import Administration, Outgoing  # noqa: E402
+from veln_hook.store.postgres_chain import Link, spelled
+from veln_hook.store.postgres_server import Administration, Outgoing
 
 
 def outgoing(*reasons):
@@ -57,7 +57,9 @@ def test_a_change_of_any_column_is_found(written, column):
     assert written.server().verify_log().problem == "row 3 is not what was written"
 
 
-@pytest.mark.parametrize("row, problem", [(1, "row 1 is missing"), (3, "row 3 is missing"), (5, "ends with row 5")])
+@pytest.mark.parametrize(
+    "row, problem", [(1, "row 1 is missing"), (3, "row 3 is missing"), (5, "ends with row 5")]
+)
 def test_a_deleted_row_is_found(written, row, problem):
     tampered(written, f"DELETE FROM veln_hook.verdict_log WHERE id = {row}")
     assert problem in written.server().verify_log().problem
@@ -148,7 +150,9 @@ def test_retention_deletes_from_the_beginning_and_the_rest_is_still_a_chain(writ
 
 def test_retention_of_everything_leaves_a_chain_that_goes_on(written):
     administration = Administration(written.admin_url)
-    assert administration.prune(log_before=datetime.now(timezone.utc) + timedelta(days=1), unseen_since=NOON) == (0, 5)
+    assert administration.prune(
+        log_before=datetime.now(timezone.utc) + timedelta(days=1), unseen_since=NOON
+    ) == (0, 5)
     administration.close()
     written.server().append(outgoing("next"))
     report = written.server().verify_log()
@@ -158,7 +162,9 @@ def test_retention_of_everything_leaves_a_chain_that_goes_on(written):
 
 def test_files_that_nobody_sees_are_forgotten_with_who_saw_them(fleet):
     server = fleet.server(fleet.url())
-    server.observe([observation(machine="a"), observation(machine="a", filename="new"), observation(machine="b")])
+    server.observe(
+        [observation(machine="a"), observation(machine="a", filename="new"), observation(machine="b")]
+    )
     fleet.sql("UPDATE veln_hook.file SET last_seen = 0 WHERE filename <> 'new'")
     administration = Administration(fleet.admin_url)
     assert administration.prune(log_before=NOON, unseen_since=NOON) == (1, 0)
@@ -180,7 +186,11 @@ def test_a_file_that_is_still_seen_stays(fleet):
     administration.close()
 
 
-fields = st.lists(st.one_of(st.none(), st.text(st.characters(exclude_categories=("Cs",)), max_size=8)), min_size=1, max_size=6)
+fields = st.lists(
+    st.one_of(st.none(), st.text(st.characters(exclude_categories=("Cs",)), max_size=8)),
+    min_size=1,
+    max_size=6,
+)
 
 
 @given(fields, fields)

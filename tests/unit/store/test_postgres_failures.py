@@ -18,13 +18,12 @@ from store_records import HOUR, NOON, approval, environment, observation, record
 
 pytest.importorskip("psycopg")
 
-from support.shared_store import Fleet  # noqa: E402
-
-from veln_hook.errors import StoreError  # noqa: E402
-from veln_hook.model import Decision  # noqa: E402
-from veln_hook.store.postgres_copy import LocalCopy  # noqa: E402
-from veln_hook.store.postgres_line import Budget, UnreachableError  # noqa: E402
-from veln_hook.store.postgres_server import Server, server_identity  # noqa: E402
+from support.shared_store import Fleet
+from veln_hook.errors import StoreError
+from veln_hook.model import Decision
+from veln_hook.store.postgres_copy import LocalCopy
+from veln_hook.store.postgres_line import Budget, UnreachableError
+from veln_hook.store.postgres_server import Server, server_identity
 
 
 @contextlib.contextmanager
@@ -101,7 +100,7 @@ def test_a_server_that_gives_no_answer_holds(kind, tmp_path, fleet):
             lambda: store.add_approval(approval()),
             lambda: store.revoke_approval(1, NOON),
         ):
-            with pytest.raises(UnreachableError, match="does not answer|did not answer") as caught:
+            with pytest.raises(UnreachableError, match=r"does not answer|did not answer") as caught:
                 call()
             assert "store.unreachable" in caught.value.advice
         # Nobody waits for what only has to be told.
@@ -191,7 +190,7 @@ def prepared(own):
     server.add_approval(approval())
     server.observe([observation(machine="m0")])
     server.close()
-    machine = own.machine("m")
+    machine = own.machine("m", unreachable="local")
     assert machine.info().observations == 1
     assert len(machine.approvals("litellm")) == 1
     machine.close()
@@ -239,7 +238,9 @@ def test_a_real_server_that_fails_and_comes_back(how, prepared):
         with pytest.raises(UnreachableError):
             holding.observations("litellm")
         holding.observe([observation(machine="m", filename="told later")])
-        holding.record([record(reason="told later"), record(decision=Decision.ALLOW, reason="of no interest")])
+        holding.record(
+            [record(reason="told later"), record(decision=Decision.ALLOW, reason="of no interest")]
+        )
         holding.close()
 
         local = prepared.machine("m", timeout=1, unreachable="local")
@@ -253,8 +254,8 @@ def test_a_real_server_that_fails_and_comes_back(how, prepared):
         mend()
     late = prepared.machine("m")
     assert late.info().problem == ""
-    assert "told later" in {each.filename for each in late.observations("litellm")}
     late.close()
+    assert "told later" in {each.filename for each in prepared.machine("n").observations("litellm")}
     told = [each.reason for each in prepared.server().log() if each.stage == "candidate"]
     assert told == ["told later"]
     assert prepared.server().verify_log().problem == ""
@@ -321,7 +322,17 @@ def test_a_server_that_is_killed_in_the_midst_of_writing_loses_nothing_and_doubl
     rounds, writers = 25, 4
     running = [
         subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", WRITER, f"w{number}", own.url(), str(own.directory), str(rounds)],
+            [
+                sys.executable,
+                "-W",
+                "error",
+                "-c",
+                WRITER,
+                f"w{number}",
+                own.url(),
+                str(own.directory),
+                str(rounds),
+            ],
             env=environment(),
             stderr=subprocess.PIPE,
             text=True,
@@ -335,7 +346,6 @@ def test_a_server_that_is_killed_in_the_midst_of_writing_loses_nothing_and_doubl
     errors = [each.communicate(timeout=300)[1] for each in running]
     assert not [text for text in errors if "Traceback" in text]
     assert [each.returncode for each in running] == [0] * writers
-    own.machine("after").info()
     for number in range(writers):
         own.machine(f"w{number}").close()
     server = own.server(votes=10)
@@ -378,9 +388,24 @@ def test_a_copy_that_others_can_write_is_refused(prepared, tmp_path):
         prepared.machine("m")
 
 
+def test_where_the_policy_holds_no_copy_is_kept_of_what_others_told(prepared):
+    import sqlite3
+
+    path = prepared.directory / "holding" / "shared.sqlite3"
+    for word, kept in (("hold", 0), ("local", 1)):
+        machine = prepared.machine("holding", unreachable=word)
+        assert len(machine.approvals("litellm")) == 1
+        machine.info()
+        machine.close()
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*) FROM known").fetchone() == (kept,)
+
+
 def test_the_copy_of_one_server_is_nothing_for_another(prepared):
     prepared.cluster.stop()
-    other = prepared.machine("m", url=prepared.url().replace(prepared.database, "another"), timeout=1, unreachable="local")
+    other = prepared.machine(
+        "m", url=prepared.url().replace(prepared.database, "another"), timeout=1, unreachable="local"
+    )
     assert list(other.approvals("litellm")) == []
     same = prepared.machine("m", url=prepared.approver_url, timeout=1, unreachable="local")
     assert len(same.approvals("litellm")) == 1
@@ -388,7 +413,9 @@ def test_the_copy_of_one_server_is_nothing_for_another(prepared):
 
 def test_what_the_server_refuses_does_not_hold_up_the_rest(prepared):
     machine = prepared.machine("m")
-    machine.observe([observation(filename="f" * 1900, machine="m"), observation(filename="good", machine="m")])
+    machine.observe(
+        [observation(filename="f" * 1900, machine="m"), observation(filename="good", machine="m")]
+    )
     prepared.sql(
         "ALTER TABLE veln_hook.file ADD CONSTRAINT short CHECK (length(filename) < 1000)",
     )
@@ -398,6 +425,57 @@ def test_what_the_server_refuses_does_not_hold_up_the_rest(prepared):
     copy = LocalCopy(prepared.directory / "m" / "shared.sqlite3")
     assert copy.count(server_identity(prepared.url())) == 0
     copy.close()
+
+
+def test_what_somebody_else_wrote_into_the_copy_is_passed_over(prepared):
+    import sqlite3
+
+    machine = prepared.machine("m", timeout=1)
+    machine.record([record(reason="good")])
+    prepared.cluster.stop()
+    machine.close()
+    path = prepared.directory / "m" / "shared.sqlite3"
+    here = server_identity(prepared.url())
+    connection = sqlite3.connect(path)
+    for uid, data in (
+        ("", "nonsense"), ("", "{}"), ("", "[1]"), ("", '["p","f","s","i","m","v",null]'), ("", "[[],[],[],[],[],[],1]"),
+        ("x", "[]"), ("00000000-0000-0000-0000-000000000000", "[1,2,3]"), ("'; DROP", "[]"), ("", '["p","f","s","i","m","v",1e300]'),
+    ):  # fmt: skip
+        connection.execute("INSERT INTO outbox (server, uid, data) VALUES (?, ?, ?)", (here, uid, data))
+    connection.execute("UPDATE known SET approvals = 'nonsense', observations = '[[1]]'")
+    connection.commit()
+    connection.close()
+    local = prepared.machine("m", timeout=1, unreachable="local")
+    assert list(local.approvals("litellm")) == []
+    assert list(local.observations("litellm")) == []
+    local.close()
+    prepared.cluster.start()
+    prepared.machine("m").close()
+    copy = LocalCopy(path)
+    assert copy.count(here) == 0
+    copy.close()
+    assert "good" in {each.reason for each in prepared.server().log()}
+
+
+def test_much_that_waits_is_sent_in_parts(prepared):
+    prepared.cluster.stop()
+    machine = prepared.machine("m", timeout=1)
+    machine.observe([observation(filename=f"f{number}", machine="m") for number in range(700)])
+    machine.record([record(reason=str(number)) for number in range(450)])
+    machine.close()
+    prepared.cluster.start()
+    copy = LocalCopy(prepared.directory / "m" / "shared.sqlite3")
+    here = server_identity(prepared.url())
+    assert copy.count(here) == 1150
+    for _ in range(60):  # each process sends what there is time for
+        prepared.machine("m").close()
+        if not copy.count(here):
+            break
+    assert copy.count(here) == 0
+    copy.close()
+    assert len(prepared.server().project("litellm").observations) == 701
+    told = [int(each.reason) for each in prepared.server().log() if each.stage == "candidate"]
+    assert sorted(told) == list(range(450))
 
 
 def test_a_name_longer_than_any_real_one_is_not_sent(prepared):

@@ -12,6 +12,7 @@ import threading
 import pytest
 import trustme
 from store_records import environment
+
 from support.postgres import PASSWORD
 
 psycopg = pytest.importorskip("psycopg")
@@ -51,8 +52,7 @@ def test_another_machine_has_to_prove_who_it_is(url, mode):
 )
 def test_a_url_that_can_not_be_read_is_not_repeated(url, tmp_path):
     with pytest.raises(StoreError) as caught:
-        store = open_store(url, path=tmp_path / "store.sqlite3")
-        store.info()
+        open_store(url, path=tmp_path / "store.sqlite3").info()
     shown = f"{caught.value} {caught.value.advice} {caught.value.__cause__}"
     assert "s3cret" not in shown
 
@@ -91,7 +91,9 @@ def other():
 def test_no_variable_leads_to_another_server(fleet, other, monkeypatch, tmp_path, tcp):
     port, asked = other
     service = tmp_path / "services"
-    service.write_text(f"[theirs]\nhost=127.0.0.1\nhostaddr=127.0.0.1\nport={port}\noptions=-csearch_path=x\n")
+    service.write_text(
+        f"[theirs]\nhost=127.0.0.1\nhostaddr=127.0.0.1\nport={port}\noptions=-csearch_path=x\n"
+    )
     for name, value in {
         "PGHOST": "127.0.0.1",
         "PGHOSTADDR": "127.0.0.1",
@@ -149,7 +151,7 @@ def test_a_server_is_asked_through_tls_and_only_if_it_is_the_right_one(encrypted
     good = f"{url}?sslmode=verify-full&sslrootcert={tmp_path}/root.pem"
     server = fleet.server(good)
     server.about()
-    pid, encrypted_now = fleet.sql(
+    _pid, encrypted_now = fleet.sql(
         "SELECT a.pid, s.ssl FROM pg_stat_activity a JOIN pg_stat_ssl s USING (pid) WHERE application_name = 'veln-hook'"
     )[0]
     assert encrypted_now
@@ -205,8 +207,8 @@ def test_the_budget_comes_back_after_a_minute(monkeypatch):
 def test_a_failure_of_ours_is_told_as_it_is(fleet):
     line = Line(fleet.url(), Budget(10))
     with pytest.raises(ZeroDivisionError):
-        line.ask(lambda connection, about: 1 // 0)
-    assert line.ask(lambda connection, about: about.version) == 1
+        line.ask(lambda *_: 1 // 0)
+    assert line.ask(lambda _, about: about.version) == 1
     line.close()
     line.close()
 

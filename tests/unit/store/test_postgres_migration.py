@@ -72,7 +72,9 @@ def test_sixteen_processes_that_begin_at_once_lose_nothing_and_double_nothing(cl
     assert len(shared) == workers * 10
     assert {each.machine for each in shared} == machines
     for name in machines:
-        assert {each.filename for each in server.project(name).observations} == {f"{name}-{each}" for each in range(10)}
+        assert {each.filename for each in server.project(name).observations} == {
+            f"{name}-{each}" for each in range(10)
+        }
         approvals = server.project(name).approvals
         assert sorted(int(each.reason) for each in approvals) == list(range(10))
         assert all((each.revoked_at is not None) == int(each.reason) % 2 for each in approvals)
@@ -106,7 +108,9 @@ def test_older_tables_are_refused_to_a_machine_and_migrated_for_an_administrator
     monkeypatch.setattr(postgres_schema.migrate, "__defaults__", ((*postgres_schema.MIGRATIONS, step),))
     for unreachable in ("hold", "local"):
         machine = fleet.machine(unreachable, unreachable=unreachable)
-        with pytest.raises(StoreError, match="tables are of version 1, and this veln-hook needs version 2") as caught:
+        with pytest.raises(
+            StoreError, match="tables are of version 1, and this veln-hook needs version 2"
+        ) as caught:
             machine.observations("litellm")
         assert "veln-hook store init" in caught.value.advice
     admin = fleet.machine("admin", url=fleet.admin_url)
@@ -171,3 +175,17 @@ def test_a_database_in_another_encoding_is_refused(cluster):
     cluster.sql("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
     with pytest.raises(StoreError, match="UTF-8"):
         Administration(cluster.url("latin")).init()
+
+
+def test_an_owner_who_may_create_roles_is_administrator_enough(cluster, tmp_path):
+    login = cluster.make_login()
+    database = cluster.make_database()
+    cluster.sql(f"ALTER ROLE {login} CREATEROLE", f"ALTER DATABASE {database} OWNER TO {login}")
+    administration = Administration(cluster.url(database, login, tcp=True))
+    assert administration.init() == (0, 1)
+    assert administration.init() == (1, 1)
+    administration.configure(votes="login", votes_kept=5)
+    administration.close()
+    assert cluster.sql("SELECT votes, votes_kept FROM veln_hook.about", database=database) == [("login", 5)]
+    owner = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'veln_hook'"
+    assert cluster.sql(owner, database=database) == [("veln_hook_admin",)]

@@ -40,24 +40,32 @@ def used(fleet):
 @pytest.mark.parametrize("table", TABLES)
 def test_nobody_but_the_owner_writes_a_table(used, role, table):
     login = used.machine_login if role == "machine" else used.approver_login
-    column = {"about": "votes", "log_head": "id", "machine": "name", "verdict_log": "reason"}.get(table, "first_seen")
+    column = {"about": "votes", "log_head": "id", "machine": "name", "verdict_log": "reason"}.get(
+        table, "first_seen"
+    )
     column = "reason" if table == "approval" else column
     assert refused(used, login, f"DELETE FROM veln_hook.{table}")
     assert refused(used, login, f"UPDATE veln_hook.{table} SET {column} = {column}")
-    assert refused(used, login, f"INSERT INTO veln_hook.{table} OVERRIDING SYSTEM VALUE SELECT * FROM veln_hook.{table}")
+    assert refused(
+        used, login, f"INSERT INTO veln_hook.{table} OVERRIDING SYSTEM VALUE SELECT * FROM veln_hook.{table}"
+    )
     assert refused(used, login, f"TRUNCATE veln_hook.{table}")
     assert refused(used, login, f"ALTER TABLE veln_hook.{table} DISABLE TRIGGER ALL")
 
 
 def test_a_machine_reads_what_it_needs_and_no_more(used):
-    readable = {table for table in TABLES if not refused(used, used.machine_login, f"TABLE veln_hook.{table}")}
+    readable = {
+        table for table in TABLES if not refused(used, used.machine_login, f"TABLE veln_hook.{table}")
+    }
     assert readable == {"machine", "file", "sighting", "approval"}
     assert refused(used, used.machine_login, "SELECT salt FROM veln_hook.about")
     assert not refused(used, used.machine_login, "SELECT version FROM veln_hook.about")
 
 
 def test_an_approver_reads_the_log_too(used):
-    readable = {table for table in TABLES if not refused(used, used.approver_login, f"TABLE veln_hook.{table}")}
+    readable = {
+        table for table in TABLES if not refused(used, used.approver_login, f"TABLE veln_hook.{table}")
+    }
     assert readable == {"machine", "file", "sighting", "approval", "verdict_log", "log_head"}
 
 
@@ -124,7 +132,12 @@ def test_a_revocation_never_begins_in_the_future(fleet):
 def test_a_machine_can_not_make_a_file_older_than_its_arrival_less_a_day(fleet):
     server = fleet.server(fleet.url(), machine="liar")
     before = datetime.now(timezone.utc)
-    server.observe([observation(machine="liar", first_seen=NOON), observation(machine="liar", filename="f", first_seen=before + 999 * HOUR)])
+    server.observe(
+        [
+            observation(machine="liar", first_seen=NOON),
+            observation(machine="liar", filename="f", first_seen=before + 999 * HOUR),
+        ]
+    )
     old, future = server.project("litellm").observations
     assert before - timedelta(days=1, minutes=1) < old.first_seen
     assert future.first_seen < before + HOUR
@@ -161,7 +174,7 @@ def test_a_policy_that_asks_for_more_machines_than_are_kept_is_told(fleet):
     administration = Administration(fleet.admin_url)
     administration.configure(votes=None, votes_kept=3)
     administration.close()
-    with pytest.raises(StoreError, match="asks that 4 machines .* keeps 3") as caught:
+    with pytest.raises(StoreError, match=r"asks that 4 machines .* keeps 3") as caught:
         fleet.machine("m", votes=4).info()
     assert "--votes-kept" in caught.value.advice
     assert fleet.machine("m", votes=3).info().persistent
