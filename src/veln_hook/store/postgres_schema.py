@@ -14,8 +14,7 @@ Rules of this module:
 
 History:
 
-* 1 (0.7): about, machine, file, sighting, approval, verdict_log, log_head.
-* 2 (0.7): request.
+* 1 (0.7): about, machine, file, sighting, approval, verdict_log, log_head, request.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ BEGIN
     END IF;
 END $$"""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (postgres_tables.VERSION_1, postgres_tables.VERSION_2)
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((*postgres_tables.VERSION_1, *postgres_tables.REQUESTS),)
 """The statements at place N take the tables from version N to N + 1."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

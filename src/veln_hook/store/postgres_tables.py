@@ -311,7 +311,7 @@ GRANT EXECUTE ON FUNCTION veln_hook.add_approval, veln_hook.revoke_approval, vel
     "GRANT SELECT ON veln_hook.verdict_log, veln_hook.log_head TO veln_hook_approver",
 )
 
-VERSION_2 = (
+REQUESTS = (
     """\
 CREATE TABLE veln_hook.request (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -382,4 +382,4 @@ REVOKE ALL ON FUNCTION veln_hook.add_request, veln_hook.refuse_request, veln_hoo
     "GRANT EXECUTE ON FUNCTION veln_hook.add_request TO veln_hook_machine",
     "GRANT EXECUTE ON FUNCTION veln_hook.refuse_request TO veln_hook_approver",
 )
-"""Requests for approvals, and that nobody grants their own."""
+"""The part of version 1 that is about requests, and that nobody grants their own."""
