@@ -100,7 +100,11 @@ class Store(Protocol):
         ...
 
     def observations(self, project: str) -> Sequence[Observation]:
-        """Return all observations of the project's files, the oldest first, from every machine and index."""
+        """Return all observations of the project's files, the oldest first, from every machine and index.
+
+        A store that many machines share may leave out machines beyond those that can count; the first
+        sight of each file and this machine's own are always there.
+        """
         ...
 
     def observe(self, observations: Iterable[Observation]) -> None:
@@ -174,5 +178,5 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the file. Calling twice is harmless."""
+        """Release the file, having sent what is to be sent. Calling twice is harmless."""
         ...

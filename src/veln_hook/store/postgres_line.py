@@ -164,7 +164,8 @@ class Line:
         if question.failures:
             failure = question.failures[0]
             if isinstance(failure, psycopg.Error):
-                raise self._translated(failure) from failure
+                # Not from it: pip writes causes into its log as they are, and in one there may be a password.
+                raise self._translated(failure) from None
             raise failure
         return question.answers[0]
 
