@@ -23,11 +23,13 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "src
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-from support import envs  # noqa: E402
+from support import envs, postgres  # noqa: E402
 from support.index_server import IndexServer  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from support.shared_store import Fleet
 
 
 @pytest.fixture
@@ -90,3 +92,40 @@ def shared_env(home: envs.Home) -> envs.Env:
 def hook_wheel() -> Path:
     """veln-hook's own wheel, built from the tree."""
     return envs.hook_wheel()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgres.Cluster]:
+    """A running PostgreSQL, shared with every other test: stop nothing, make databases."""
+    pytest.importorskip("psycopg", reason="needs psycopg (veln-hook[postgres])")
+    if postgres.server_programs() is None:
+        pytest.skip("needs PostgreSQL (Debian: apt-get install postgresql)")
+    made = postgres.Cluster()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def make_cluster() -> Iterator[Callable[..., postgres.Cluster]]:
+    """Start servers that belong to the test; arguments as in `postgres.Cluster`."""
+    pytest.importorskip("psycopg", reason="needs psycopg (veln-hook[postgres])")
+    if postgres.server_programs() is None:
+        pytest.skip("needs PostgreSQL (Debian: apt-get install postgresql)")
+    with contextlib.ExitStack() as stack:
+
+        def make(*settings: str) -> postgres.Cluster:
+            made = postgres.Cluster(*settings)
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def fleet(cluster: postgres.Cluster, tmp_path: Path) -> Iterator[Fleet]:
+    """A shared store in a database of its own."""
+    from support.shared_store import Fleet
+
+    made = Fleet(cluster, tmp_path)
+    yield made
+    made.close()

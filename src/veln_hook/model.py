@@ -223,12 +223,48 @@ class Approval:
     """From a store that many machines share, rather than this machine's own."""
     id: int = 0
     """The store's number for it; 0 before it is stored."""
+    login: str = ""
+    """As whom a shared store knows its author, who can't choose that; empty for this machine's own."""
+
+    @property
+    def person(self) -> str:
+        """Who counts as having given it."""
+        return self.login or self.author
 
     def is_active(self, now: datetime) -> bool:
         """Tell whether the approval lifts anything at ``now`` (aware UTC)."""
         if self.revoked_at is not None and self.revoked_at <= now:
             return False
         return self.expires_at is None or now < self.expires_at
+
+
+@dataclass(frozen=True)
+class ApprovalRequest:
+    """Somebody's wish that the files of a release may pass a HOLD; an approver grants or refuses it."""
+
+    project: str
+    """Normalized."""
+    version: str
+    files: tuple[tuple[str, str], ...]
+    """Filename and sha256 of each, as the index listed them when it was asked for."""
+    index: str
+    reason: str
+    author: str
+    """Who asks."""
+    created_at: datetime
+    refused_at: Optional[datetime] = None
+    refused_by: str = ""
+    refusal: str = ""
+    """Why it was refused."""
+    id: int = 0
+    """The store's number for it; 0 before it is stored."""
+    login: str = ""
+    """As whom a shared store knows who asks; empty for this machine's own."""
+
+    @property
+    def person(self) -> str:
+        """Who counts as asking."""
+        return self.login or self.author
 
 
 @dataclass(frozen=True)
@@ -242,7 +278,9 @@ class Verdict:
     opens_at: Optional[datetime] = None
     """When a HOLD opens by itself: set only if every ruling that holds has such a time."""
     approval: Optional[Approval] = None
-    """What lifted a HOLD, if one was lifted."""
+    """What lifted a HOLD, if one was lifted; the newest, where several people had to."""
+    pending: tuple[Approval, ...] = ()
+    """Approvals of this file that lift nothing yet, as more people have to give one."""
     exception: str = ""
     """Reason of the policy exception that lifted a BLOCK, if one did."""
 

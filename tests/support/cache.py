@@ -181,6 +181,13 @@ def gate_wheels(python: str) -> list[Path]:
     return download(f"gate-{python}-{digest}", python, wanted, deps=True)
 
 
+def postgres_wheels(python: str) -> list[Path]:
+    """Return wheels of what the extra ``veln-hook[postgres]`` adds for that Python."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted: list[str] = project["optional-dependencies"]["postgres"]
+    return download(f"postgres-{python}", python, wanted, deps=True)
+
+
 @functools.cache
 def hook_wheel() -> Path:
     """Return veln-hook's wheel, built from the tree as this process found it first."""

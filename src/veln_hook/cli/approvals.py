@@ -80,7 +80,7 @@ def run_list(invocation: Invocation) -> ExitStatus:
         console.note(
             "no approvals" if args.all or not found else "no approvals in force; --all shows the others"
         )
-    if shown and policy.approvals_accept != "local":
+    if shown and not policy.approvals_count:
         console.note(f'none of them counts: the policy says approvals.accept = "{policy.approvals_accept}"')
     return ExitStatus.OK
 

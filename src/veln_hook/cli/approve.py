@@ -13,12 +13,13 @@ import re
 from typing import TYPE_CHECKING
 
 from veln_hook import clock
-from veln_hook.cli import asking
+from veln_hook.cli import asking, listed, teams
 from veln_hook.cli.parsing import release, span
 from veln_hook.errors import StoreError, UsageError
 from veln_hook.guard import Guard
 from veln_hook.model import (
     Approval,
+    ApprovalRequest,
     Candidate,
     Decision,
     ExitStatus,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from veln_hook.store import Store
 
 HELP = "let the exact files of a held release pass"
-USAGE = "approve [options] NAME==VERSION --reason TEXT"
+USAGE = "approve [options] NAME==VERSION --reason TEXT | --request ID"
 DEFAULT_EXPIRES = "90d"
 """Long enough for a release that is in use; whoever wants it for ever can pin the hash in a lock file."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -49,8 +50,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``approve``."""
-    parser.add_argument("release", metavar="NAME==VERSION", help="the release")
-    parser.add_argument("--reason", metavar="TEXT", required=True, help="why; kept with the approval")
+    parser.add_argument("release", metavar="NAME==VERSION", nargs="?", help="the release")
+    parser.add_argument("--reason", metavar="TEXT", default="", help="why; kept with the approval")
+    parser.add_argument(
+        "--request", metavar="ID", type=int, help="what was asked for by this number, with its reason"
+    )
     parser.add_argument(
         "--expires",
         metavar="SPAN",
@@ -68,14 +72,19 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(invocation: Invocation) -> ExitStatus:
     """Approve the files of a release."""
     args, console = invocation.args, invocation.console
-    project, version = release(args.release)
-    reason = args.reason.strip()
-    if not reason.strip(". "):  # as the message spells it
-        raise UsageError("no reason is given", advice="Say in a few words why this release may pass.")
+    if (args.request is None) is (args.release is None):
+        raise UsageError("either NAME==VERSION or --request ID has to be given")
     lasts = span(args.expires, "--expires")
     policy = invocation.policy()
     _require_counting(policy)
     with invocation.store(policy) as store:
+        request = _asked_for(invocation, store) if args.request is not None else None
+        project, version = release(args.release) if request is None else (request.project, request.version)
+        reason = args.reason.strip() or (f"request {request.id}: {request.reason}" if request else "")
+        if not reason.strip(". "):  # as the message spells it
+            raise UsageError(
+                "no reason is given", advice='Say in a few words why this release may pass: --reason "...".'
+            )
         info = store.info()
         if not info.persistent:
             raise StoreError(
@@ -84,7 +93,9 @@ def run(invocation: Invocation) -> ExitStatus:
         if args.sha256 or args.filename:
             verdicts = [_judge_unlisted(invocation, policy, store, project, version)]
         else:
-            verdicts = _judge_listed(invocation, policy, store, project, version)
+            verdicts = listed.judge(invocation, policy, store, project, version)
+        if request is not None:
+            verdicts = _of_request(verdicts, request)
         blocked = [verdict for verdict in verdicts if verdict.decision is Decision.BLOCK]
         if blocked:
             for verdict in blocked:
@@ -93,44 +104,61 @@ def run(invocation: Invocation) -> ExitStatus:
             return ExitStatus.BLOCKED
         now = clock.now()
         given = _approve(store, verdicts, reason=reason, now=now, expires_at=now + lasts)
+        people = _people(store, given, policy, now)
     _tell(invocation, given, verdicts, now)
+    if len(people) < policy.approvals_people:
+        console.line(
+            f"{len(people)} of the {policy.approvals_people} people that the policy asks for have approved: "
+            f"{printable(', '.join(people))}"
+        )
     return ExitStatus.OK
 
 
+def _asked_for(invocation: Invocation, store: Store) -> ApprovalRequest:
+    """Return the request that is meant; its files are those that are approved."""
+    args = invocation.args
+    if args.file or args.sha256 or args.filename:
+        raise UsageError("--request names its files itself")
+    for request in teams.team_of(store).requests():
+        if request.id == args.request and request.refused_at is None:
+            return request
+    raise teams.unknown(args.request)
+
+
+def _of_request(verdicts: Sequence[Verdict], request: ApprovalRequest) -> list[Verdict]:
+    """Return the verdicts about the files that were asked for.
+
+    Raises:
+        UsageError: The index doesn't list exactly these: whoever asked saw others, or named others.
+    """
+    listed_now = {(verdict.subject.filename, verdict.subject.sha256): verdict for verdict in verdicts}
+    for filename, sha256 in request.files:
+        if (filename, sha256) not in listed_now:
+            raise UsageError(
+                f"no index that is asked here lists {printable(filename)} "
+                f"with the sha256 {printable(sha256)} of request {request.id}",
+                advice=f"It was asked for from {printable(request.index or 'no index')}; "
+                "name that with -i if you trust it, or refuse: 'veln-hook requests refuse'.",
+            )
+    return [listed_now[each] for each in request.files]
+
+
+def _people(store: Store, given: Sequence[Approval], policy: Policy, now: datetime) -> list[str]:
+    """Return who has approved all of these files by now."""
+    if policy.approvals_people == 1:
+        return [given[0].person]
+    everybody = [each for each in store.approvals(given[0].project) if each.is_active(now)]
+    of_each = [{each.person for each in everybody if each.sha256 == one.sha256} for one in given]
+    return sorted(set.intersection(*of_each))
+
+
 def _require_counting(policy: Policy) -> None:
-    if policy.approvals_accept != "local":
+    if not policy.approvals_count:
         raise UsageError(
             f'the policy says approvals.accept = "{policy.approvals_accept}", '
             "so no approval of this machine's own would count",
             advice=f"It was set by {policy.origin('approvals.accept')}; see 'veln-hook policy show'.",
         )
-
-
-def _judge_listed(
-    invocation: Invocation, policy: Policy, store: Store, project: str, version: str
-) -> list[Verdict]:
-    args, console = invocation.args, invocation.console
-    with asking.client(invocation, policy, store, fresh=True) as client:
-        console.progress(f"asking for {project} {version} ...")
-        verdicts = client.release(project, version)
-    if args.file:
-        listed = {verdict.subject.filename for verdict in verdicts}
-        absent = [name for name in args.file if name not in listed]
-        if absent:
-            raise UsageError(
-                f"{project} {version} has no file {printable(absent[0])}",
-                advice=f"It has: {printable(', '.join(sorted(listed)))}.",
-            )
-        verdicts = [verdict for verdict in verdicts if verdict.subject.filename in args.file]
-    bare = [verdict.subject.filename for verdict in verdicts if not verdict.subject.sha256]
-    if len(bare) == len(verdicts):
-        raise UsageError(
-            f"the index promises no sha256 for {printable(', '.join(bare))}, so it can't be approved",
-            advice="Download the file, look at it, and approve it with --sha256 HEX --filename NAME.",
-        )
-    for filename in bare:
-        console.line(f"not approved, as the index promises no sha256 for it: {printable(filename)}")
-    return [verdict for verdict in verdicts if verdict.subject.sha256]
 
 
 def _judge_unlisted(

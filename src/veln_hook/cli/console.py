@@ -88,15 +88,18 @@ class Console:
         if not self.quiet:
             self.line(text)
 
-    def verdict(self, verdict: Verdict, *, instead: str = "", approve: str | None = "") -> None:
+    def verdict(
+        self, verdict: Verdict, *, instead: str = "", approve: str | None = "", ask: bool = False
+    ) -> None:
         """Print a verdict in the words that pip's output has it; one that lets pass is a note.
 
         Args:
             verdict: What was decided.
             instead: Version that is used instead, if any.
             approve: Further options of the commands that are named; ``None`` if no approval would count.
+            ask: Whether approvals are others' to give.
         """
-        lines = tell(verdict, instead=instead, approve=approve)
+        lines = tell(verdict, instead=instead, approve=approve, ask=ask)
         show = self.note if verdict.decision is Decision.ALLOW else self.line
         show(self.palette.decision(lines[0], verdict.decision))
         for line in lines[1:]:

@@ -33,7 +33,7 @@ from veln_hook.model import Candidate, Decision, ExitStatus
 from veln_hook.report import ci, json_form, wording
 from veln_hook.report.wording import printable, tell_lifted
 from veln_hook.sandbox import net_only
-from veln_hook.store import open_store
+from veln_hook.store import open_policy_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -237,7 +237,7 @@ def cache_in(base: str, policy: Policy, *, needs: str) -> str:
         SandboxError: It can't be made.
         StoreError: The store can't be used.
     """
-    store = open_store(policy.store_url)
+    store = open_policy_store(policy, audited=False)
     try:
         now = clock.now()
         learned = learned_since(Feed(paths.feed_file()), store, policy, now)
@@ -291,10 +291,11 @@ def tell(console: Console, policy: Policy, what: Story, *, silent: bool = False)
         console.result({**json_form.verdict_object(verdict), "instead": instead or None})
         if not silent:
             approve = _approve(verdict, policy)
-            lines = wording.tell(verdict, instead=instead, approve=approve)
+            ask = bool(policy.store_url)
+            lines = wording.tell(verdict, instead=instead, approve=approve, ask=ask)
             before, after = ci.markers(verdict, lines, os.environ)
             sys.stderr.write(before)
-            console.verdict(verdict, instead=instead, approve=approve)
+            console.verdict(verdict, instead=instead, approve=approve, ask=ask)
             sys.stderr.write(after)
         ci.summarize(verdict, os.environ, instead=instead)
     if silent:
@@ -309,7 +310,7 @@ def tell(console: Console, policy: Policy, what: Story, *, silent: bool = False)
 
 def _approve(verdict: Verdict, policy: Policy) -> str | None:
     """Return what ``approve`` needs to find the same index, which pip's configuration needn't name."""
-    if policy.approvals_accept != "local":
+    if not policy.approvals_count:
         return None
     subject = verdict.subject
     candidate = subject if isinstance(subject, Candidate) else subject.candidate

@@ -40,9 +40,9 @@ class Invocation:
         Raises:
             StoreError: It can't be used.
         """
-        from veln_hook.store import open_store  # noqa: PLC0415 - ``run`` needs none
+        from veln_hook.store import open_policy_store  # noqa: PLC0415 - ``run`` needs none
 
-        store = open_store(policy.store_url, audit=policy.audit)
+        store = open_policy_store(policy)
         try:
             yield store
         finally:

@@ -30,7 +30,7 @@ from veln_hook.policy.settings import DEFAULT_LAYER
 from veln_hook.policy.switch import VARIABLE, asks_for_off, switch_state
 from veln_hook.report.text import when
 from veln_hook.signals import SignalManager
-from veln_hook.store import open_store
+from veln_hook.store import open_policy_store
 
 if TYPE_CHECKING:
     from veln_hook.policy.settings import Policy
@@ -253,23 +253,23 @@ def switch(machine: Machine) -> ProbeResult:
 def store(machine: Machine) -> ProbeResult:
     """Whether what is seen and approved is remembered."""
     try:
-        url = load_policy(environ=machine.environ).store_url
+        found = load_policy(environ=machine.environ)
     except PolicyError:
         return ProbeResult("store", ok=None, summary="unknown, as the policy names it and is broken")
     try:
-        opened = open_store(url)
+        opened = open_policy_store(found, audited=False)
+        try:
+            info = opened.info()
+        finally:
+            opened.close()
     except StoreError as error:
         summary = f"can't be used, so nothing is installed: {error}"
         remedy = (
             "Move the file away, or name another store in the policy."
-            if error.advice == StoreError.advice
+            if error.advice == StoreError.advice and not found.store_url
             else error.advice
         )
         return ProbeResult("store", ok=False, summary=summary, remedy=remedy, error=error)
-    try:
-        info = opened.info()
-    finally:
-        opened.close()
     summary = (
         f"{info.location}, since {when(info.started_at)}, "
         f"{info.observations} observations, {info.approvals} approvals"
@@ -285,6 +285,8 @@ def store(machine: Machine) -> ProbeResult:
             details=(summary, *details),
             remedy="Make the file writable; for an index without upload times, set its 'upstream' too.",
         )
+    if info.problem:
+        return ProbeResult("store", ok=None, summary=f"{info.problem} ({summary})", details=tuple(details))
     if info.set_aside:
         return ProbeResult(
             "store",

@@ -29,12 +29,12 @@ def is_off(switch: SwitchState, policy: Policy, words: Sequence[str], console: C
         console.line(f"veln-hook: VELN_HOOK=off is not honoured here: locked by {switch.locked_by}")
     if not switch.off:
         return False
-    from veln_hook.store import open_store  # noqa: PLC0415 - rarely needed
+    from veln_hook.store import open_policy_store  # noqa: PLC0415 - rarely needed
 
     console.line("veln-hook: switched off by VELN_HOOK=off; nothing of this run is judged")
     # A store that fails is no reason to refuse what was switched off.
     with contextlib.suppress(VelnHookError):
-        store = open_store(policy.store_url, audit=policy.audit)
+        store = open_policy_store(policy)
         try:
             store.record([switched_off(words)])
         finally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from veln_hook import clock
 from veln_hook.guard.orchestrator import Guard
-from veln_hook.store import open_store
+from veln_hook.store import open_policy_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def open_guard(
     # Not above: pip's process has no use for it, and each module costs it time.
     from veln_hook.archive.direct_build import direct_build_contents  # noqa: PLC0415
 
-    opened = open_store(policy.store_url, audit=policy.audit) if store is None else store()
+    opened = open_policy_store(policy) if store is None else store()
     try:
         return Guard(
             policy,

@@ -11,7 +11,7 @@ from veln_hook.model import Candidate, Decision, Finding, Ruling, Severity, Verd
 from veln_hook.policy.settings import DEFAULT_LAYER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from veln_hook.model import Approval, Subject
@@ -58,11 +58,15 @@ def decide(
     if now.utcoffset() is None:
         raise ValueError("now must be aware")
     rulings = [_rule(finding, subject, policy) for finding in findings]
-    approval = None
+    approval: Approval | None = None
+    pending: tuple[Approval, ...] = ()
     if any(ruling.decision is Decision.HOLD for ruling in rulings):
-        approval = _approval(subject, policy, approvals, now)
-        if approval is not None:
+        given = counting(subject, policy, approvals, now)
+        if len(given) >= policy.approvals_people:
+            approval = given[0]
             rulings = [_lifted(ruling, Decision.HOLD) for ruling in rulings]
+        else:
+            pending = given
     exception = ""
     if any(ruling.decision >= Decision.HOLD for ruling in rulings):
         exception = _exception(subject, policy, now)
@@ -76,6 +80,7 @@ def decide(
         rulings=tuple(rulings),
         opens_at=_opens_at(rulings) if decision is Decision.HOLD else None,
         approval=approval,
+        pending=pending,
         exception=exception,
     )
 
@@ -132,12 +137,21 @@ def _rule(finding: Finding, subject: Subject, policy: Policy) -> Ruling:
     return Ruling(finding, decision, key, policy.origin(key))
 
 
-def _approval(
-    subject: Subject, policy: Policy, approvals: Sequence[Approval], now: datetime
-) -> Approval | None:
+def counting(
+    subject: Subject, policy: Policy, approvals: Iterable[Approval], now: datetime
+) -> tuple[Approval, ...]:
+    """Return the approvals of exactly this file that count, one of each person, in the order given.
+
+    Args:
+        subject: The file.
+        policy: The settings in force.
+        approvals: Of any files.
+        now: Aware, UTC.
+    """
     if not subject.sha256 or policy.approvals_accept == "none":
-        return None
+        return ()
     project = canonicalize_name(subject.project)
+    found: dict[str, Approval] = {}
     for approval in approvals:
         if (
             approval.sha256 == subject.sha256
@@ -145,8 +159,8 @@ def _approval(
             and approval.is_active(now)
             and (approval.shared or policy.approvals_accept == "local")
         ):
-            return approval
-    return None
+            found.setdefault(approval.person, approval)
+    return tuple(found.values())
 
 
 def _exception(subject: Subject, policy: Policy, now: datetime) -> str:

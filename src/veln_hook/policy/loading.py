@@ -29,6 +29,7 @@ from veln_hook.policy.settings import (
     Policy,
     PolicyLayer,
     SandboxPolicy,
+    SharingPolicy,
     SignalPolicy,
     lock_entry,
 )
@@ -263,6 +264,7 @@ class _Merge:
             ),
             signals=self._signals(),
             approvals_accept=value["approvals.accept"],
+            approvals_people=value["approvals.people"],
             indexes=value["indexes"],
             exceptions=value["exceptions"],
             audit=AuditPolicy(file=value["audit.file"], syslog=value["audit.syslog"]),
@@ -276,6 +278,7 @@ class _Merge:
             coverage_required=value["coverage.required"],
             sandbox=SandboxPolicy(builds=value["sandbox.builds"], allow_hosts=value["sandbox.allow_hosts"]),
             store_url=value["store.url"],
+            sharing=SharingPolicy(timeout=value["store.timeout"], unreachable=value["store.unreachable"]),
             plugins=value["plugins.enable"],
             popular_file=value["names.popular_file"],
             origins=self._origins,

@@ -102,6 +102,16 @@ class FeedPolicy:
 
 
 @dataclass(frozen=True)
+class SharingPolicy:
+    """How a shared store is used."""
+
+    timeout: timedelta = timedelta(seconds=3)
+    """How long a process waits for it, in all."""
+    unreachable: str = "hold"
+    """``hold``, or ``local``: go on with what this machine knows."""
+
+
+@dataclass(frozen=True)
 class PolicyException:
     """The only way past a BLOCK: one exact file, for a reason, until a day."""
 
@@ -206,6 +216,8 @@ class Policy:
     decisions: DecisionTable = field(default_factory=DecisionTable)
     signals: Mapping[str, SignalPolicy] = field(default_factory=dict)
     approvals_accept: str = "local"
+    approvals_people: int = 1
+    """So many people have to approve a file before that counts."""
     indexes: tuple[IndexPolicy, ...] = ()
     exceptions: tuple[PolicyException, ...] = ()
     sandbox: SandboxPolicy = field(default_factory=SandboxPolicy)
@@ -214,6 +226,7 @@ class Policy:
     coverage_required: tuple[str, ...] = ()
     """Words of ``COVERAGE``: of what nothing on this machine may be uncovered."""
     store_url: str = ""
+    sharing: SharingPolicy = field(default_factory=SharingPolicy)
     plugins: tuple[str, ...] = ()
     popular_file: str = ""
     """Absolute path of a list of popular names; empty for the shipped one."""
@@ -238,6 +251,13 @@ class Policy:
         """Return the layer that locked ``key``; empty if none did."""
         entry = lock_entry(key, self.locked)
         return "" if entry is None else self.lock_layers.get(entry, "a policy file")
+
+    @property
+    def approvals_count(self) -> bool:
+        """Whether an approval that is made from here can lift anything."""
+        return self.approvals_accept == "local" or (
+            self.approvals_accept == "shared" and self.store_url != ""
+        )
 
     def signal(self, name: str) -> SignalPolicy:
         """Return what applies to one signal."""
@@ -315,7 +335,7 @@ class Policy:
                 }
                 for name, signal in sorted(self.signals.items())
             },
-            "approvals": {"accept": self.approvals_accept},
+            "approvals": {"accept": self.approvals_accept, "people": self.approvals_people},
             "indexes": [
                 {
                     "url": without_secrets(index.url),
@@ -344,7 +364,11 @@ class Policy:
             },
             "coverage": {"required": list(self.coverage_required)},
             "sandbox": {"builds": self.sandbox.builds, "allow_hosts": list(self.sandbox.allow_hosts)},
-            "store": {"url": without_secrets(self.store_url)},
+            "store": {
+                "url": without_secrets(self.store_url),
+                "timeout": iso_duration(self.sharing.timeout),
+                "unreachable": self.sharing.unreachable,
+            },
             "plugins": {"enable": list(self.plugins)},
             "names": {"popular_file": self.popular_file},
             "lock": {"keys": sorted(self.locked)},

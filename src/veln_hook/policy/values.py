@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from packaging.utils import canonicalize_name
 
 from veln_hook.model import Decision, Severity
+from veln_hook.policy.durations import parse_duration
 from veln_hook.policy.matching import parse_exemption, url_key
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 
+_MAX_PEOPLE = 20
 _MAX_COUNT = 1_000_000
 _MAX_SHOWN = 80
+_MAX_TIMEOUT = timedelta(minutes=1)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HOST = re.compile(
     r"(?:\*\.)?[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*(?::[0-9]{1,5})?"
@@ -105,6 +108,17 @@ def count(value: object) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_COUNT:
         raise InvalidValueError(f"must be a whole number from 0 to {_MAX_COUNT}")
+    return value
+
+
+def people(value: object) -> int:
+    """Read a number of people, which is never nobody.
+
+    Raises:
+        InvalidValueError: It is no whole number from one to twenty.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MAX_PEOPLE:
+        raise InvalidValueError(f"must be a whole number from 1 to {_MAX_PEOPLE}")
     return value
 
 
@@ -253,6 +267,19 @@ def store_url(value: object) -> str:
     if text and not text.startswith(("postgresql://", "postgres://")):
         raise InvalidValueError('must be empty (SQLite in the user\'s state directory) or "postgresql://..."')
     return text
+
+
+def timeout(value: object) -> timedelta:
+    """Read how long something is waited for.
+
+    Raises:
+        InvalidValueError: It is no duration, or not between nothing and a minute.
+        ValueError: See ``parse_duration``.
+    """
+    duration = parse_duration(value)
+    if not timedelta() < duration <= _MAX_TIMEOUT:
+        raise InvalidValueError("must be longer than nothing and at most a minute")
+    return duration
 
 
 def expiry(value: object) -> datetime:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from veln_hook.errors import VelnHookError
-    from veln_hook.model import Approval, Finding, Verdict, VerdictRecord
+    from veln_hook.model import Approval, ApprovalRequest, Finding, Verdict, VerdictRecord
 
 SCHEMA = 1
 
@@ -88,6 +88,26 @@ def approval_object(approval: Approval, now: datetime) -> dict[str, Any]:
         "revoked_at": moment(approval.revoked_at),
         "shared": approval.shared,
         "active": approval.is_active(now),
+    }
+
+
+def request_object(request: ApprovalRequest, state: str, people: Sequence[str] = ()) -> dict[str, Any]:
+    """Return a request for approvals, and what became of it."""
+    return {
+        "id": request.id,
+        "project": request.project,
+        "version": request.version,
+        "files": [{"filename": filename, "sha256": sha256} for filename, sha256 in request.files],
+        "index": request.index,
+        "reason": request.reason,
+        "author": request.author,
+        "login": request.login,
+        "created_at": moment(request.created_at),
+        "state": state,
+        "approved_by": list(people),
+        "refused_at": moment(request.refused_at),
+        "refused_by": request.refused_by,
+        "refusal": request.refusal,
     }
 
 

@@ -27,6 +27,7 @@ def tell(
     kept: bool = False,
     starved: bool = False,
     approve: str | None = "",
+    ask: bool = False,
 ) -> list[str]:
     """Return the lines that tell a verdict which is not ALLOW.
 
@@ -36,6 +37,7 @@ def tell(
         kept: Whether that version was installed already.
         starved: Whether something needed just this release, so that other projects' releases were chosen.
         approve: Further options of the commands that are named; ``None`` if no approval would count.
+        ask: Whether approvals are others' to give, so that the command is one that asks for it.
     """
     subject = verdict.subject
     reasons = [ruling.finding for ruling in verdict.holding]
@@ -55,9 +57,13 @@ def tell(
             lines.append(
                 f"{_INDENT}{'or' if link else 'review':<8} {' '.join(filter(None, (look, approve)))}"
             )
-        command = approve_command(subject) if approve is not None else ""
+        if verdict.pending:
+            people = ", ".join(each.person for each in verdict.pending)
+            lines.append(f"{_INDENT}approved by {printable(people)}; more people have to")
+        command = approve_command(subject, ask=ask) if approve is not None else ""
         if command:
-            lines.append(f"{_INDENT}approve  {' '.join(filter(None, (command, approve)))}")
+            verb = "request " if ask else "approve "
+            lines.append(f"{_INDENT}{verb} {' '.join(filter(None, (command, approve)))}")
     elif verdict.decision is Decision.BLOCK:
         lines.append(
             f"{_INDENT}no approval lifts this; only an exception in a policy file does (docs/policy.md)"
@@ -99,15 +105,21 @@ def review_command(subject: Subject) -> str:
     return f"veln-hook review {_word(f'{subject.project}=={subject.version}')}"
 
 
-def approve_command(subject: Subject) -> str:
-    """Return the command that approves a release; empty where nothing exact could be approved."""
+def approve_command(subject: Subject, *, ask: bool = False) -> str:
+    """Return the command that approves a release; empty where nothing exact could be approved.
+
+    Args:
+        subject: The release's file.
+        ask: Return the one that asks others for it.
+    """
     if not subject.project or not subject.version:
         return ""
+    verb = "request" if ask else "approve"
     # These words come from an index and are meant to be pasted into a shell.
-    command = f'veln-hook approve {_word(f"{subject.project}=={subject.version}")} --reason "..."'
+    command = f'veln-hook {verb} {_word(f"{subject.project}=={subject.version}")} --reason "..."'
     if _is_the_indexs(subject):
         return command if subject.sha256 else ""  # by its name alone, nothing exact is approved
-    if subject.sha256:
+    if subject.sha256 and not ask:  # others can look at what an index lists, and at nothing else
         return f"{command} --sha256 {_word(subject.sha256)} --filename {_word(subject.filename)}"
     return ""
 

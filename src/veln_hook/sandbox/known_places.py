@@ -40,8 +40,8 @@ HOME = (
     (".config", ".wrangler railway helm argocd containers opentofu snowflake sky vastai ngrok tailscale"),
     (".config", "Nextcloud syncthing stripe vercel sentry*"),
     # Databases and mail.
-    ("", ".pgpass .pg_service.conf .my.cnf .mylogin.cnf .mongorc.js .mongodb .redisclirc .dbeaver* .msmtprc"),
-    ("", ".mbsyncrc .offlineimaprc .fetchmailrc .getmail .mutt .muttrc .thunderbird Maildir"),
+    ("", ".pgpass .pg_service.conf .my.cnf .mylogin.cnf .mongorc.js .mongodb .redisclirc .dbeaver* Maildir"),
+    ("", ".postgresql .msmtprc .mbsyncrc .offlineimaprc .fetchmailrc .getmail .mutt .muttrc .thunderbird"),
     (".config", "psql* msmtp mutt neomutt aerc evolution"),
     # Assistants and services of models.
     ("", ".claude .claude.json* .codex .gemini .openai .copilot .cursor .codeium .continue .aider* .qwen"),

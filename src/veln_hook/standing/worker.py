@@ -33,7 +33,7 @@ from veln_hook.standing.generation import Generation
 from veln_hook.standing.log import Log
 from veln_hook.standing.metrics import Figures, series
 from veln_hook.standing.reception import Reception
-from veln_hook.store import open_store
+from veln_hook.store import open_policy_store
 
 if TYPE_CHECKING:
     from veln_hook.policy.settings import Policy
@@ -256,8 +256,8 @@ class Worker:
         counts = {**self._figures.plain(), series("turned_away_total", {}): self._server.turned_away()}
         problem = ""
         if check:
-            url = self._reception.generation.policy.store_url
-            problem = await loop.run_in_executor(None, _store_problem, url)
+            policy = self._reception.generation.policy
+            problem = await loop.run_in_executor(None, _store_problem, policy)
         return {"counts": counts, "gauges": gauges.plain(), "problem": problem}
 
     async def _record_now_and_then(self) -> None:
@@ -298,9 +298,9 @@ class Worker:
         self._connector.wait()
 
 
-def _store_problem(url: str) -> str:
+def _store_problem(policy: Policy) -> str:
     try:
-        store = open_store(url)
+        store = open_policy_store(policy, audited=False)
     except VelnHookError as error:
         return str(error)
     try:

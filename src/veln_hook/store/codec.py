@@ -22,7 +22,16 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from veln_hook.model import Approval, Confidence, Decision, Finding, Observation, Severity, VerdictRecord
+from veln_hook.model import (
+    Approval,
+    ApprovalRequest,
+    Confidence,
+    Decision,
+    Finding,
+    Observation,
+    Severity,
+    VerdictRecord,
+)
 from veln_hook.store.interface import Scan
 
 if TYPE_CHECKING:
@@ -70,6 +79,11 @@ def to_text(value: str) -> str:
     if value.isascii():
         return value
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def to_server_text(value: str) -> str:
+    """Return ``value`` as PostgreSQL can take it: without lone surrogates, and without NUL."""
+    return to_text(value).replace("\x00", "\\x00")
 
 
 def finding_to_dict(finding: Finding) -> dict[str, Any]:
@@ -169,8 +183,10 @@ def approval_values(approval: Approval) -> tuple[Value, ...]:
 
 
 def approval_from(row: Sequence[Any]) -> Approval:
-    """Return the approval in a row of ``approval``."""
-    number, project, version, filename, sha256, reason, author, created_at, expires_at, revoked_at = row
+    """Return the approval in a row of ``approval``; a shared store's has the login as one more column."""
+    number, project, version, filename, sha256, reason, author, created_at, expires_at, revoked_at, *login = (
+        row
+    )
     return Approval(
         project=project,
         version=version,
@@ -182,6 +198,40 @@ def approval_from(row: Sequence[Any]) -> Approval:
         expires_at=_optional_moment(expires_at),
         revoked_at=_optional_moment(revoked_at),
         id=number,
+        login=str(login[0]) if login else "",
+    )
+
+
+def request_values(request: ApprovalRequest) -> tuple[Value, ...]:
+    """Return the request as a shared store takes it."""
+    return (
+        to_server_text(request.project),
+        to_server_text(request.version),
+        to_server_text(json.dumps([list(each) for each in request.files])),
+        to_server_text(request.index),
+        to_server_text(request.reason),
+        to_server_text(request.author),
+        to_micros(request.created_at),
+    )
+
+
+def request_from(row: Sequence[Any]) -> ApprovalRequest:
+    """Return the request in a row of ``request``."""
+    number, project, version, files, index, reason, author, created_at, login = row[:9]
+    refused_at, refused_by, refusal = row[9:]
+    return ApprovalRequest(
+        project=project,
+        version=version,
+        files=tuple((str(filename), str(sha256)) for filename, sha256 in json.loads(files)),
+        index=index,
+        reason=reason,
+        author=author,
+        created_at=from_micros(created_at),
+        refused_at=_optional_moment(refused_at),
+        refused_by=refused_by or "",
+        refusal=refusal or "",
+        id=number,
+        login=login,
     )
 
 

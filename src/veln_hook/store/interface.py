@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from veln_hook.model import Approval, Decision, Finding, Observation, VerdictRecord
+    from veln_hook.model import Approval, ApprovalRequest, Decision, Finding, Observation, VerdictRecord
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,32 @@ class Scan:
     """Packed by whoever made them; opaque here."""
 
 
+class Team(Protocol):
+    """What a store that many machines share has besides; every method may raise ``StoreError``."""
+
+    def requests(self) -> Sequence[ApprovalRequest]:
+        """Return the requests for approvals, refused ones too, the newest first."""
+        ...
+
+    def add_request(self, request: ApprovalRequest) -> ApprovalRequest:
+        """Store the request, and log that; return it with its ``id``."""
+        ...
+
+    def refuse_request(self, request_id: int, *, author: str, reason: str) -> bool:
+        """Mark it refused, and log that; return whether there was one with that id that wasn't."""
+        ...
+
+
 class Store(Protocol):
     """Every method may raise ``StoreError``; nothing else.
 
     Attributes:
         told: Given every record of the verdict log besides; see ``audit``.
+        team: What is shared with others; ``None`` where the store is one machine's.
     """
 
     told: Optional[Callable[[Sequence[VerdictRecord]], None]]
+    team: Optional[Team]
 
     def info(self) -> StoreInfo:
         """Describe the store."""
@@ -82,7 +100,11 @@ class Store(Protocol):
         ...
 
     def observations(self, project: str) -> Sequence[Observation]:
-        """Return all observations of the project's files, the oldest first, from every machine and index."""
+        """Return all observations of the project's files, the oldest first, from every machine and index.
+
+        A store that many machines share may leave out machines beyond those that can count; the first
+        sight of each file and this machine's own are always there.
+        """
         ...
 
     def projects(self) -> frozenset[str]:
@@ -160,5 +182,5 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the file. Calling twice is harmless."""
+        """Release the file, having sent what is to be sent. Calling twice is harmless."""
         ...

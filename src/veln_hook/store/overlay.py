@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from veln_hook.model import Approval, Observation, VerdictRecord
-    from veln_hook.store.interface import ArchiveMemory, Scan, StoreInfo
+    from veln_hook.store.interface import ArchiveMemory, Scan, StoreInfo, Team
 
 
 class OverlayStore:
@@ -44,6 +44,7 @@ class OverlayStore:
         self._forgotten: set[str] = set()
         self._layered = connection is not None
         self.told: Optional[Callable[[Sequence[VerdictRecord]], None]] = None
+        self.team: Optional[Team] = None
         if self._layered:
             try:
                 self._upper.number_after(self._base)

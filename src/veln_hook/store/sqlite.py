@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from veln_hook.model import Approval, Observation, VerdictRecord
-    from veln_hook.store.interface import Scan
+    from veln_hook.store.interface import Scan, Team
 
 MEMORY = ":memory:"
 LOG_KEPT = 100_000
@@ -114,6 +114,7 @@ class SqliteStore:
         self._path = None if path == MEMORY else Path(path)
         self._log_kept = log_kept
         self.told: Optional[Callable[[Sequence[VerdictRecord]], None]] = None
+        self.team: Optional[Team] = None
         self._scans_kept, self._file_scans_kept = scans_kept, file_scans_kept
         self._connection = connection
         self._lock: files.StoreLock | None = None

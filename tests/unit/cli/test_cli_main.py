@@ -216,9 +216,9 @@ def test_a_broken_policy_is_78_with_file_line_and_key(run, argv):
     )
 
 
-def test_a_store_that_is_not_known_is_78(run):
-    write_policy('[store]\nurl = "postgresql://me:secret@host/db"\n')
-    status, out, err = run("log")
+def test_a_store_that_does_not_answer_is_78(run):
+    write_policy('[store]\nurl = "postgresql://me:secret@127.0.0.1:1/db"\n')
+    status, out, err = run("approvals", "list")
     assert (status, out) == (78, "")
     assert "docs/errors.md#store" in err
     assert "secret" not in err

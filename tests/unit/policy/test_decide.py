@@ -243,3 +243,14 @@ def test_the_module_can_reach_no_clock_disk_or_network():
     assert imported <= allowed
     called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not called & {"now", "today", "utcnow"}
+
+
+def test_as_many_people_have_to_approve_as_the_policy_says():
+    policy = Policy(approvals_accept="shared", approvals_people=2)
+    ada = approval(shared=True, login="ada", author="x")
+    twice = verdict(finding(), policy=policy, approvals=[ada, approval(shared=True, login="ada", author="y")])
+    assert (twice.decision, twice.approval, twice.pending) == (Decision.HOLD, None, (ada,))
+    own = approval(author="me")
+    assert verdict(finding(), policy=policy, approvals=[ada, own]).pending == (ada,)
+    both = verdict(finding(), policy=policy, approvals=[ada, approval(shared=True, login="bob")])
+    assert (both.decision, both.approval, both.pending) == (Decision.ALLOW, ada, ())

@@ -80,6 +80,8 @@ def test_the_policy_without_layers_is_the_default_one():
         ("sandbox.builds", "off", "require", False),
         ("sandbox.allow_hosts", (), ("x.example",), True),
         ("store.url", "", "postgresql://x", True),
+        ("store.unreachable", "hold", "local", True),
+        ("store.unreachable", "local", "hold", False),
         ("plugins.enable", ("a",), (), True),
     ],
 )
@@ -109,7 +111,7 @@ def test_which_way_is_looser(name, old, new, looser):
         ("decisions.critical", {"decisions.critical"}, {"signals"}),
         ("feed.max_age", {"feed.max_age", "feed.on_stale"}, {"feed"}),
         ("feed.required", {"feed.required", "feed.on_stale"}, {"feed.exempt"}),
-        ("store.url", {"store.url"}, {"store"}),
+        ("store.url", {"store.url", "store.unreachable", "store.timeout"}, {"store"}),
         ("*", {"*"}, set()),
     ],
 )

@@ -172,3 +172,17 @@ def test_without_secrets(url, safe):
 def test_url_key_refuses_what_is_no_url():
     with pytest.raises(ValueError, match=r"[Pp]ort"):
         url_key("https://x:99999/")
+
+
+@pytest.mark.parametrize(
+    ("accept", "url", "count"),
+    [
+        ("local", "", True),
+        ("local", "postgresql://db/x", True),
+        ("shared", "", False),
+        ("shared", "postgresql://db/x", True),
+        ("none", "postgresql://db/x", False),
+    ],
+)
+def test_whether_an_approval_from_here_can_count(accept, url, count):
+    assert Policy(approvals_accept=accept, store_url=url).approvals_count is count

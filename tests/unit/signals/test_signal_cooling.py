@@ -267,6 +267,12 @@ def test_sights_of_other_bytes_or_names_are_no_sights():
     assert finding(old, observations=others, rules=rules)
 
 
+def test_sights_of_a_file_without_a_hash_are_of_nobody_knows_what():
+    rules = policy(min_observations=2)
+    old = candidate(upload_time=NOW - AGE, sha256="")
+    assert finding(old, observations=[seen(AGE, machine="b", sha256="")], rules=rules)
+
+
 def test_an_exempt_project_needs_no_machines_and_age_zero_still_does():
     assert findings(candidate(), rules=policy(min_observations=9, exempt=("demo",))) == []
     assert finding(candidate(), rules=policy(min_observations=9, min_age=timedelta()))

@@ -1,4 +1,4 @@
-"""What every store does: one in a file, one in memory, one over a file it can't write."""
+"""What every store does: in a file, in memory, over a file it can't write, shared through PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from store_records import HOUR, NOON, approval, finding, observation, record, sc
 
 from veln_hook.errors import StoreError
 from veln_hook.model import Decision
-from veln_hook.store import ArchiveMemory, StoreInfo, connecting
+from veln_hook.store import ArchiveMemory, StoreInfo, connecting, postgres_schema, schema
 from veln_hook.store.overlay import OverlayStore
 from veln_hook.store.sqlite import SqliteStore
 
 
-@pytest.fixture(params=["file", "memory", "overlay", "bare overlay"])
+@pytest.fixture(params=["file", "memory", "overlay", "bare overlay", "postgres"])
 def store(request, tmp_path):
     path = tmp_path / "store.sqlite3"
-    if request.param == "file":
+    if request.param == "postgres":
+        fleet = request.getfixturevalue("fleet")
+        fleet.any_time()
+        made = fleet.machine("one", url=fleet.approver_url, votes=100)
+    elif request.param == "file":
         made = SqliteStore(path)
     elif request.param == "memory":
         made = SqliteStore(":memory:")
@@ -36,8 +40,9 @@ def store(request, tmp_path):
 
 def test_a_new_store_is_empty(store):
     info = store.info()
-    assert (info.observations, info.approvals, info.set_aside, info.schema) == (0, 0, "", 2)
-    assert info.persistent == (isinstance(store, SqliteStore) and info.location != ":memory:")
+    newest = postgres_schema.SCHEMA_VERSION if "postgresql:" in info.location else schema.SCHEMA_VERSION
+    assert (info.observations, info.approvals, info.set_aside, info.schema) == (0, 0, "", newest)
+    assert info.persistent == (not isinstance(store, OverlayStore) and info.location != ":memory:")
     assert list(store.observations("litellm")) == []
     assert list(store.approvals()) == []
     assert list(store.log()) == []
@@ -103,15 +108,18 @@ def test_nothing_to_observe_or_record_is_fine(store):
 def test_an_approval_gets_a_number_and_is_kept_whole(store):
     given_approval = approval(expires_at=NOON + HOUR, revoked_at=NOON)
     stored = store.add_approval(given_approval)
-    assert stored == replace(given_approval, id=stored.id)
+    assert stored == replace(given_approval, id=stored.id, shared=stored.shared, login=stored.login)
+    assert bool(stored.login) is stored.shared
     assert stored.id > 0
     assert list(store.approvals()) == [stored]
     assert store.info().approvals == 1
 
 
-def test_an_approval_in_this_store_is_never_a_shared_one(store):
-    assert not store.add_approval(approval(shared=True)).shared
-    assert not store.approvals()[0].shared
+@pytest.mark.parametrize("claimed", [False, True])
+def test_whether_an_approval_is_a_shared_one_is_the_stores_to_say(store, claimed):
+    shared = "postgresql:" in store.info().location
+    assert store.add_approval(approval(shared=claimed)).shared == shared
+    assert store.approvals()[0].shared == shared
 
 
 def test_approvals_come_the_newest_first_and_by_project(store):

@@ -50,12 +50,12 @@ def test_it_lies_where_paths_says(monkeypatch, tmp_path):
     assert paths.store_file().is_file()
 
 
-@pytest.mark.parametrize("url", ["postgresql://ada:secret@db/veln", "sqlite:///x", "nonsense", "mysql://h"])
+@pytest.mark.parametrize("url", ["mysql://ada:secret@db/veln", "sqlite:///x", "nonsense", "mysql://h"])
 def test_another_kind_of_url_is_refused_without_repeating_its_password(url):
-    with pytest.raises(StoreError, match="no store but SQLite") as caught:
+    with pytest.raises(StoreError, match="no store of the kind") as caught:
         open_store(url)
     assert "secret" not in str(caught.value)
-    assert "later release adds postgresql" in caught.value.advice
+    assert "postgresql://" in caught.value.advice
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ use(open_store(path=place / "bad" / "store.sqlite3"))
 use(open_store(path=place / "file" / "store.sqlite3"))
 use(open_store())
 try:
-    open_store("postgresql://x")
+    open_store("mysql://x")
 except StoreError:
     print("done")
 """

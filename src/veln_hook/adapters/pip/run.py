@@ -27,7 +27,7 @@ from veln_hook.policy.switch import policy_and_switch
 from veln_hook.report import ci
 from veln_hook.report.switching import switched_off
 from veln_hook.report.wording import printable, tell, tell_lifted, tell_slow
-from veln_hook.store import open_store
+from veln_hook.store import open_policy_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,9 +114,7 @@ class Run:
         key = (verdict.decision.word, f"{verdict.subject.release} {instead}")
         if key not in self.told:
             self.told.add(key)
-            lines = tell(
-                verdict, instead=instead, kept=kept, starved=starved, approve=self.approve_options(verdict)
-            )
+            lines = self._lines(verdict, instead=instead, kept=kept, starved=starved)
             before, after = ci.markers(verdict, lines, os.environ, comes_from=self._comes_from(verdict))
             sys.stderr.write(before)
             logger.warning("%s", "\n".join(lines))
@@ -126,7 +124,7 @@ class Run:
     def tell_ci_of_refusals(self) -> None:
         """Tell a CI service of what stopped the run, which pip has printed as its own error."""
         for verdict in self.refusals:
-            lines = tell(verdict, approve=self.approve_options(verdict))
+            lines = self._lines(verdict)
             before, after = ci.markers(verdict, lines, os.environ, comes_from=self._comes_from(verdict))
             sys.stderr.write(f"{before}{lines[0]}\n{after}" if after else before)
             ci.summarize(verdict, os.environ)
@@ -154,16 +152,18 @@ class Run:
     def refuse(self, verdicts: Sequence[Verdict], *, note: str = "") -> StoppedError:
         """Return the error that ends this run because of ``verdicts``; the caller raises it."""
         self.refusals.extend(verdicts)
-        lines = [
-            line for verdict in verdicts for line in tell(verdict, approve=self.approve_options(verdict))
-        ]
+        lines = [line for verdict in verdicts for line in self._lines(verdict)]
         if note:
             lines.append(f"      {note}")
         return StoppedError("\n".join(lines), exit_status(list(verdicts)))
 
+    def _lines(self, verdict: Verdict, **more: Any) -> list[str]:
+        ask = self.policy is not None and bool(self.policy.store_url)
+        return tell(verdict, approve=self.approve_options(verdict), ask=ask, **more)
+
     def approve_options(self, verdict: Verdict) -> str | None:
         """Return what ``approve`` needs to find the same index; ``None`` if no approval would count."""
-        if self.policy is not None and self.policy.approvals_accept != "local":
+        if self.policy is not None and not self.policy.approvals_count:
             return None
         subject = verdict.subject
         candidate = subject if isinstance(subject, Candidate) else subject.candidate
@@ -240,7 +240,7 @@ def begin(prefix: str) -> Run:
 def _prepare(run: Run) -> None:
     policy, switch = policy_and_switch(os.environ)
     run.policy = policy
-    store = run.store = open_store(policy.store_url, audit=policy.audit)
+    store = run.store = open_policy_store(policy)
     if switch.refused:
         logger.warning("veln-hook: VELN_HOOK=off is not honoured here: locked by %s", switch.locked_by)
     if switch.off:

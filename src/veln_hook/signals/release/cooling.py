@@ -208,7 +208,8 @@ def _first_seen(
 
 def _by_observations(candidate: Candidate, few: int, context: CandidateContext) -> Finding | None:
     seen = context.observations.get(candidate.filename, ())
-    machines = {o.machine for o in seen if o.sha256 == candidate.sha256}
+    # Where the index promises no hash, nobody can tell which bytes another machine saw.
+    machines = {o.machine for o in seen if candidate.sha256 and o.sha256 == candidate.sha256}
     machines.add(context.machine)
     if len(machines) >= few:
         return None
