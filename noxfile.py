@@ -112,8 +112,9 @@ def tests_min(session: nox.Session) -> None:
     python = find_python(PYTHONS[0])
     if python is None:
         session.skip(f"Python {PYTHONS[0]} was not found")
-    extras = PYPROJECT["project"]["optional-dependencies"]["gate"]
-    lowest = [requirement.replace(">=", "==", 1) for requirement in [*RUNTIME, *extras]]
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    wanted = [*RUNTIME, *extras["gate"], *extras["postgres"]]
+    lowest = [requirement.replace(">=", "==", 1) for requirement in wanted]
     # The last pytest that runs with our lowest pluggy.
     _unit(
         session,

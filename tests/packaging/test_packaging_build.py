@@ -43,7 +43,7 @@ def test_the_metadata_promises_exactly_four_dependencies(wheel):
     extras = {line for line in requires if "extra ==" in line}
     base = {line.partition(">")[0] for line in requires - extras}
     assert base == {"pluggy", "packaging", "platformdirs", "tomli"}
-    assert {line.partition(">")[0] for line in extras} == {"h11", "cryptography"}
+    assert {line.partition(">")[0] for line in extras} == {"h11", "cryptography", "psycopg[binary]"}
     assert not any(
         "<" in line.partition(";")[0] for line in requires
     )  # an upper bound breaks somebody's install

@@ -10,12 +10,12 @@ import sys
 import threading
 
 import pytest
-import trustme
 from store_records import environment
 
 from support.postgres import PASSWORD
 
 psycopg = pytest.importorskip("psycopg")
+trustme = pytest.importorskip("trustme")
 
 from veln_hook.errors import StoreError  # noqa: E402
 from veln_hook.store import open_store  # noqa: E402
