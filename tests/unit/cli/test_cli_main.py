@@ -191,10 +191,10 @@ def test_a_user_s_mistake_is_two_lines_and_exit_status_2(run, argv):
 
 
 def test_a_usage_error_is_json_too(run):
-    status, out, err = run("approve", "demo", "--json")
+    status, out, err = run("request", "demo", "--json")
     assert (status, err) == (2, "")
     told = json.loads(out)
-    assert (told["schema"], told["command"], told["results"]) == (1, "approve", [])
+    assert (told["schema"], told["command"], told["results"]) == (1, "request", [])
     assert [error["slug"] for error in told["errors"]] == ["usage"]
     assert "--reason" in told["errors"][0]["message"]
 
