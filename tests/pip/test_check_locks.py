@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.builders import make_sdist, make_wheel
+from support.feeds import write_real_feed
 from support.held import OLD, YOUNG
 from support.lock_files import WRITERS, Locked, LockedFile, hashed_requirements, uv_lock
 
@@ -331,3 +332,25 @@ def test_the_policy_has_a_say(newest_env, served, tmp_path):
     strict = '[signals.lock-hash]\nseverity = "high"\n'
     held = check(newest_env, "uv.lock", index=served, cwd=tmp_path, policy=strict)
     assert held.returncode == 77, held
+
+
+def test_a_pin_that_is_known_malware_is_blocked_though_no_index_lists_it_any_more(
+    newest_env, served, tmp_path
+):
+    write_real_feed(newest_env.home.state_dir / "feed.sqlite")
+    gone = Locked("litellm", "1.82.8", [LockedFile("litellm-1.82.8-py3-none-any.whl", "a" * 64, "")])
+    (tmp_path / "uv.lock").write_text(uv_lock([locked(served, "demo", "2.0"), gone]))
+    blocked = check(newest_env, "uv.lock", index=served, cwd=tmp_path)
+    assert blocked.returncode == 1, blocked
+    assert "BLOCK litellm 1.82.8  known malware, MAL-2026-2144" in blocked.out
+
+
+def test_what_a_page_tells_of_a_release_is_told_of_its_pin(newest_env, index, tmp_path):
+    for number, age in ((1, 200), (2, 100), (3, 50)):
+        wheel = make_wheel(tmp_path, "demo", f"1.{number}")
+        index.add(wheel, upload_time=timedelta(days=age), provenance=True)
+    index.add(make_wheel(tmp_path, "demo", "1.4"), upload_time=timedelta(hours=5))
+    (tmp_path / "uv.lock").write_text(uv_lock([locked(index, "demo", "1.4")]))
+    warned = check(newest_env, "uv.lock", index=index, cwd=tmp_path)
+    assert warned.returncode == 0, warned
+    assert "WARN  demo 1.4  it has no attestations (PEP 740)" in warned.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -113,7 +114,10 @@ def check_pins(
         places = by_project.pop(project)
         own = [pins[place] for place in places]
         for place, (_, verdict) in zip(places, judge(client.guard, own, listed, indexes)):
-            verdicts[place] = verdict
+            subject = verdict.subject
+            # What a page says of its project has served; all pages of a lock would be many.
+            kept = subject._replace(page=None) if isinstance(subject, Candidate) else subject
+            verdicts[place] = replace(verdict, subject=kept)
 
     asking = wanted(pins, indexes)
     for number, (project, listed) in enumerate(client.listed(asking), 1):

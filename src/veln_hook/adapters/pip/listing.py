@@ -58,7 +58,7 @@ class ListingClient(FetchingClient):
         waiting = iter(wanted.items())
         # The first by itself: if pip has to ask for a password, it asks once.
         for project, versions in waiting:
-            yield self._described(project, self._ask(project, versions))
+            yield from self._described(project, self._ask(project, versions))
             break
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="veln-hook-page") as pool:
             asked: dict[Future[_Found], str] = {}
@@ -77,7 +77,7 @@ class ListingClient(FetchingClient):
     def _taken(self, asked: dict[Future[_Found], str]) -> Iterator[Listed]:
         done, _ = wait(asked, return_when=FIRST_COMPLETED)
         for future in done:
-            yield self._described(asked.pop(future), future.result())
+            yield from self._described(asked.pop(future), future.result())
 
     def _ask(self, project: str, versions: Collection[str]) -> _Found:
         """Run in a thread: return the finder and the files it found; ``None`` for an unknown project."""
@@ -97,8 +97,12 @@ class ListingClient(FetchingClient):
     def _describe(self, finder: Any, project: str, found: list[Any]) -> list[Candidate]:
         return pages.index_candidates(finder, project, found, self.guard.policy)
 
-    def _described(self, project: str, found: _Found) -> Listed:
-        return Listed(project, self._describe(found[0], project, found[1]) if found else [])
+    def _described(self, project: str, found: _Found) -> Iterator[Listed]:
+        if found is None:
+            yield Listed(project, [])
+            return
+        yield Listed(project, self._describe(found[0], project, found[1]))
+        pages.forget(found[1])
 
 
 class _Wanted:

@@ -134,7 +134,8 @@ def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, *
     known = _pages[page.url] = Page(base, source, not page.url.startswith("file:"))
     content_type = getattr(page, "content_type", "text/html").lower()
     if source is Source.INDEX:
-        known.facts = _facts(page, known, links, is_json=content_type.startswith(ACCEPT_JSON))
+        is_json = content_type.startswith(ACCEPT_JSON)
+        known.facts = _facts(page, known, links, is_json=is_json, whole=narrow is None or not is_json)
     if content_type.startswith(ACCEPT_JSON):
         if links and not _links_tell and page.url not in _times:  # pip 22.2 has no from_json
             known.entries = _parse(page.content, page.url)
@@ -143,14 +144,35 @@ def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, *
     return links
 
 
-def _facts(page: Any, known: Page, links: list[Any], *, is_json: bool) -> ProjectPage:
-    """Return what a page says of its project; nothing is read before it is asked for."""
+def forget(found: Iterable[Any]) -> None:
+    """Forget the pages that pip's candidates come from; they are large, and stay known else.
+
+    Args:
+        found: pip's ``InstallationCandidate`` objects.
+    """
+    for item in found:
+        _pages.pop(item.link.comes_from, None)
+        _times.pop(item.link.comes_from, None)
+
+
+def _facts(page: Any, known: Page, links: list[Any], *, is_json: bool, whole: bool) -> ProjectPage:
+    """Return what a page says of its project; nothing is read before it is asked for.
+
+    Args:
+        page: pip's.
+        known: What is known of it else.
+        links: What pip made of it.
+        is_json: Whether it is of PEP 691's form.
+        whole: Whether those are all of its links.
+    """
     told = json_page_facts(page.content) if is_json else html_page_facts(page.content)
 
     def files() -> Iterable[tuple[str, object]]:
         """Give URLs in place of names, which pip would take apart for each of thousands."""
         if known.entries:
             return ((name, entry.upload_time) for name, entry in known.entries.items())
+        if not whole:
+            return ((name, entry.upload_time) for name, entry in _parse(page.content, page.url).items())
         if _links_tell:
             return ((link.url, link.upload_time) for link in links)
         return _times.get(page.url, {}).items()
