@@ -27,7 +27,7 @@ from veln_hook.model import (
     VerdictRecord,
 )
 from veln_hook.names import parse_filename
-from veln_hook.report.json_form import approval_object, verdict_object
+from veln_hook.report.json_form import approval_object
 from veln_hook.report.text import when
 from veln_hook.report.wording import printable
 
@@ -96,11 +96,7 @@ def run(invocation: Invocation) -> ExitStatus:
             verdicts = listed.judge(invocation, policy, store, project, version)
         if request is not None:
             verdicts = _of_request(verdicts, request)
-        blocked = [verdict for verdict in verdicts if verdict.decision is Decision.BLOCK]
-        if blocked:
-            for verdict in blocked:
-                console.verdict(verdict)
-                console.result(verdict_object(verdict))
+        if listed.tell_blocked(console, verdicts):
             return ExitStatus.BLOCKED
         now = clock.now()
         given = _approve(store, verdicts, reason=reason, now=now, expires_at=now + lasts)

@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 
 from veln_hook.cli import asking
 from veln_hook.errors import UsageError
+from veln_hook.model import Decision
+from veln_hook.report.json_form import verdict_object
 from veln_hook.report.wording import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veln_hook.cli.console import Console
     from veln_hook.cli.invocation import Invocation
     from veln_hook.model import Verdict
     from veln_hook.policy.settings import Policy
@@ -51,3 +56,12 @@ def judge(invocation: Invocation, policy: Policy, store: Store, project: str, ve
     for filename in bare:
         console.line(f"not approved, as the index promises no sha256 for it: {printable(filename)}")
     return [verdict for verdict in verdicts if verdict.subject.sha256]
+
+
+def tell_blocked(console: Console, verdicts: Sequence[Verdict]) -> bool:
+    """Tell which of these are blocked, so that nobody can let them pass; return whether any is."""
+    blocked = [verdict for verdict in verdicts if verdict.decision is Decision.BLOCK]
+    for verdict in blocked:
+        console.verdict(verdict)
+        console.result(verdict_object(verdict))
+    return bool(blocked)

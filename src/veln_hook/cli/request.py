@@ -9,9 +9,9 @@ from veln_hook.cli import asking, listed, teams
 from veln_hook.cli.approve import who
 from veln_hook.cli.parsing import release
 from veln_hook.errors import UsageError
-from veln_hook.model import ApprovalRequest, Candidate, Decision, ExitStatus
+from veln_hook.model import ApprovalRequest, Candidate, ExitStatus
 from veln_hook.policy import requests
-from veln_hook.report.json_form import request_object, verdict_object
+from veln_hook.report.json_form import request_object
 from veln_hook.report.wording import printable
 
 if TYPE_CHECKING:
@@ -47,11 +47,7 @@ def run(invocation: Invocation) -> ExitStatus:
     with invocation.store(policy) as store:
         team = teams.team_of(store)
         verdicts = listed.judge(invocation, policy, store, project, version)
-        blocked = [verdict for verdict in verdicts if verdict.decision is Decision.BLOCK]
-        if blocked:
-            for verdict in blocked:
-                console.verdict(verdict)
-                console.result(verdict_object(verdict))
+        if listed.tell_blocked(console, verdicts):
             return ExitStatus.BLOCKED
         held = [verdict for verdict in verdicts if not verdict.passes]
         if not held:

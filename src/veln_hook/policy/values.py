@@ -106,9 +106,7 @@ def count(value: object) -> int:
     Raises:
         InvalidValueError: It is no whole number from zero to a million.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_COUNT:
-        raise InvalidValueError(f"must be a whole number from 0 to {_MAX_COUNT}")
-    return value
+    return _whole(value, 0, _MAX_COUNT)
 
 
 def people(value: object) -> int:
@@ -117,8 +115,12 @@ def people(value: object) -> int:
     Raises:
         InvalidValueError: It is no whole number from one to twenty.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MAX_PEOPLE:
-        raise InvalidValueError(f"must be a whole number from 1 to {_MAX_PEOPLE}")
+    return _whole(value, 1, _MAX_PEOPLE)
+
+
+def _whole(value: object, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidValueError(f"must be a whole number from {least} to {most}")
     return value
 
 

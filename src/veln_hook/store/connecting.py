@@ -16,7 +16,7 @@ from __future__ import annotations
 import enum
 import sqlite3
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Optional
 
 from veln_hook import clock
@@ -24,6 +24,7 @@ from veln_hook.errors import StoreError
 from veln_hook.store import files, schema
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _BUSY_SECONDS = 10.0
@@ -215,6 +216,28 @@ def roll_back(connection: sqlite3.Connection) -> None:
     with suppress(sqlite3.Error):
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, *, write: bool) -> Iterator[sqlite3.Connection]:
+    """Give the connection for a block; what it writes counts when the block ends well.
+
+    Args:
+        connection: Outside any transaction.
+        write: Whether anything is written.
+
+    Raises:
+        sqlite3.Error: The file does not answer.
+    """
+    try:
+        if write:
+            connection.execute("BEGIN IMMEDIATE")
+        yield connection
+        if write:
+            connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
 
 
 def is_damage(error: sqlite3.Error) -> bool:

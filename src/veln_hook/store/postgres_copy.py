@@ -102,17 +102,10 @@ class LocalCopy:
             if connection is None:
                 raise StoreError("the store is closed")
             try:
-                if write:
-                    connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                if write:
-                    connection.execute("COMMIT")
+                with connecting.transaction(connection, write=write):
+                    yield connection
             except sqlite3.Error as error:
-                connecting.roll_back(connection)
                 raise connecting.translated(error, self._location) from error
-            except BaseException:
-                connecting.roll_back(connection)
-                raise
 
     def close(self) -> None:
         """Release the file. Calling twice is harmless."""

@@ -141,23 +141,14 @@ class SqliteStore:
             if connection is None:
                 raise StoreError("the store is closed")
             try:
-                if write:
-                    connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                if write:
-                    connection.execute("COMMIT")
+                with connecting.transaction(connection, write=write):
+                    yield connection
             except sqlite3.Error as error:
-                connecting.roll_back(connection)
                 raise self._failure(error) from error
             except UnicodeDecodeError as error:  # SQLite's message about damage, or a text of the file
-                connecting.roll_back(connection)
                 raise self._failure(sqlite3.DatabaseError(str(error))) from error
             except (ValueError, TypeError, LookupError, OverflowError) as error:
-                connecting.roll_back(connection)
                 raise StoreError(f"a row of {self._location} can't be understood: {error}") from error
-            except BaseException:
-                connecting.roll_back(connection)
-                raise
 
     def _failure(self, error: sqlite3.Error) -> StoreError:
         """Return what to raise; a damaged file is replaced first."""
