@@ -76,7 +76,9 @@ def run(invocation: Invocation) -> ExitStatus:
             for number, (each, start_up) in enumerate(zip(everything, started), 1):
                 console.progress(f"{number} of {len(everything)}: {_name(each)}")
                 contents = _examined(examiner, each)._replace(
-                    start_up=start_up, advisories=examiner.weaknesses(each.project, each.version)
+                    start_up=start_up,
+                    advisories=examiner.weaknesses(each.project, each.version),
+                    seen=examiner.seen(each.project, each.version),
                 )
                 found.append(contents)
                 tell_contents(console, contents, everything=args.all)

@@ -10,9 +10,10 @@ from veln_hook.archive import describe_archive, describe_tree
 from veln_hook.errors import ArchiveError, UsageError
 from veln_hook.guard import Guard
 from veln_hook.model import Decision, Origin
+from veln_hook.policy.decide import counting
 from veln_hook.report.contents import Contents, contents_lines, contents_object
 from veln_hook.report.sarif import sarif_log
-from veln_hook.source.baseline import Baseline
+from veln_hook.source.baseline import Baseline, version_of
 from veln_hook.source.facts import RULES
 from veln_hook.source.remembering import unpack
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from veln_hook.cli.console import Console
     from veln_hook.feed import Advisory
-    from veln_hook.model import Archive, ExitStatus
+    from veln_hook.model import Archive, ExitStatus, Observation
     from veln_hook.source.facts import ArchiveFacts
 
 
@@ -60,15 +61,12 @@ class Examiner(Guard):
     def same_release(self, project: str, version: str) -> Baseline | None:
         """Return what was read of a release that an install here let pass, by itself or by an approval."""
         now = self.now()
-        approved = {
-            approval.sha256
-            for approval in self.store.approvals(project)
-            if approval.is_active(now) and (approval.shared or self.policy.approvals_accept == "local")
-        }
+        approvals = self.store.approvals(project)
         for scan in self.store.scans(project):
             if scan.version != version or scan.rules != RULES:
                 continue
-            if scan.decision > Decision.WARN and scan.sha256 not in approved:
+            given = counting(project, scan.sha256, policy=self.policy, approvals=approvals, now=now)
+            if scan.decision > Decision.WARN and len(given) < self.policy.approvals_people:
                 continue
             kept = self.store.scan(scan.sha256)
             facts = None if kept is None else unpack(kept.facts)
@@ -81,6 +79,17 @@ class Examiner(Guard):
         if not project or not version:
             return ()
         return tuple(each for each in self._advice.weaknesses(project) if each.affects(version))
+
+    def seen(self, project: str, version: str) -> tuple[Observation, ...]:
+        """Return where and when files of a release were seen, the first first; nothing if they never were."""
+        if not project or not version:
+            return ()
+        wanted = version_of(version)
+        return tuple(
+            each
+            for each in self.store.observations(project)
+            if each.version == version or (wanted is not None and version_of(each.version) == wanted)
+        )
 
     def as_baseline(self, archive: Archive, name: str) -> Baseline:
         """Read an archive to compare with.

@@ -61,7 +61,7 @@ def decide(
     approval: Approval | None = None
     pending: tuple[Approval, ...] = ()
     if any(ruling.decision is Decision.HOLD for ruling in rulings):
-        given = counting(subject, policy, approvals, now)
+        given = counting(subject.project, subject.sha256, policy=policy, approvals=approvals, now=now)
         if len(given) >= policy.approvals_people:
             approval = given[0]
             rulings = [_lifted(ruling, Decision.HOLD) for ruling in rulings]
@@ -138,23 +138,24 @@ def _rule(finding: Finding, subject: Subject, policy: Policy) -> Ruling:
 
 
 def counting(
-    subject: Subject, policy: Policy, approvals: Iterable[Approval], now: datetime
+    project: str, sha256: str, *, policy: Policy, approvals: Iterable[Approval], now: datetime
 ) -> tuple[Approval, ...]:
     """Return the approvals of exactly this file that count, one of each person, in the order given.
 
     Args:
-        subject: The file.
+        project: Of the file.
+        sha256: Of the file; nothing counts for one without.
         policy: The settings in force.
         approvals: Of any files.
         now: Aware, UTC.
     """
-    if not subject.sha256 or policy.approvals_accept == "none":
+    if not sha256 or policy.approvals_accept == "none":
         return ()
-    project = canonicalize_name(subject.project)
+    project = canonicalize_name(project)
     found: dict[str, Approval] = {}
     for approval in approvals:
         if (
-            approval.sha256 == subject.sha256
+            approval.sha256 == sha256
             and canonicalize_name(approval.project) == project
             and approval.is_active(now)
             and (approval.shared or policy.approvals_accept == "local")

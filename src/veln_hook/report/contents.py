@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from veln_hook.model import Decision
-from veln_hook.report.json_form import verdict_object
+from veln_hook.report.json_form import moment, verdict_object
+from veln_hook.report.text import when
 from veln_hook.report.wording import approve_command, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from veln_hook.feed import Advisory
-    from veln_hook.model import Finding, Ruling, Verdict
+    from veln_hook.model import Finding, Observation, Ruling, Verdict
 
 INDENT = "      "
 _MAX_FIXED = 5
@@ -42,6 +43,8 @@ class Contents(NamedTuple):
     """Line of ``place`` that names the release, where ``place`` is a list of releases; 0 elsewhere."""
     advisories: tuple[Advisory, ...] = ()
     """What is known of the weaknesses of a release; they change no verdict."""
+    seen: tuple[Observation, ...] = ()
+    """Where and when its files were seen on an index, the first first."""
 
 
 def contents_lines(contents: Contents, *, everything: bool = False) -> Iterator[str]:
@@ -71,6 +74,10 @@ def contents_lines(contents: Contents, *, everything: bool = False) -> Iterator[
         fixed = ", ".join(advisory.fixed()[:_MAX_FIXED])
         told = f"; repaired in {printable(fixed)}" if fixed else ""
         yield f"{INDENT}advisory {printable(advisory.id)}  {printable(advisory.summary)}{told}"
+    if contents.seen and everything:
+        first, machines = contents.seen[0], len({each.machine for each in contents.seen})
+        by = f", by {machines} machines" if machines > 1 else ""
+        yield f"{INDENT}seen     {when(first.first_seen)} on {printable(first.index or 'no index')}{by}"
     if verdict.decision is Decision.HOLD:
         command = approve_command(verdict.subject)
         if command:
@@ -126,6 +133,8 @@ def contents_object(contents: Contents) -> dict[str, Any]:
             {"id": advisory.id, "summary": advisory.summary, "fixed": list(advisory.fixed())}
             for advisory in contents.advisories
         ],
+        "first_seen": moment(contents.seen[0].first_seen) if contents.seen else None,
+        "machines": len({each.machine for each in contents.seen}),
         "start_up": [start._asdict() for start in contents.start_up],
     }
 

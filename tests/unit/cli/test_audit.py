@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from datetime import datetime, timezone
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -14,7 +15,7 @@ from veln_hook.archive import describe_archive
 from veln_hook.archive.installed import installed_in, site_directories
 from veln_hook.cli.__main__ import main
 from veln_hook.guard import Guard
-from veln_hook.model import Approval, Origin
+from veln_hook.model import Approval, Observation, Origin
 from veln_hook.policy.loading import load_policy
 from veln_hook.store import open_store
 
@@ -215,3 +216,23 @@ def test_an_environment_that_is_broken_is_told_about(run, env, install, site):
     assert status in (0, 77)
     assert err == ""
     assert "acme 1.0" in out
+
+
+def test_when_and_where_a_release_was_first_seen(run, env, install):
+    install("acme", "2.0")
+    install("other", "1.0")
+    first = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
+    with closing(open_store()) as store:
+        for days, machine in ((3, "b" * 32), (0, "a" * 32)):
+            seen = Observation(
+                *("acme", "2.0", "acme-2.0.tar.gz", "ab" * 32, "https://pypi.org/simple/"),
+                first + timedelta(days=days),
+                machine,
+            )
+            store.observe([seen, seen._replace(version="3.0", filename="acme-3.0.tar.gz")])
+    _, out, _ = run("audit", "--env", env, "--all")
+    assert "      seen     2026-05-01 12:00 UTC on https://pypi.org/simple/, by 2 machines\n" in out
+    assert out.count("seen  ") == 1
+    _, out, _ = run("audit", "--env", env, "--json")
+    assert results(out)["acme"]["first_seen"] == "2026-05-01T12:00:00+00:00"
+    assert (results(out)["acme"]["machines"], results(out)["other"]["first_seen"]) == (2, None)
