@@ -64,7 +64,7 @@ def test_the_sdist_brings_what_its_own_tests_need(sdist):
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"pyproject.toml", "LICENSE", f"src/{PTH}", "tests/conftest.py", "noxfile.py"} <= names
     # hatchling always adds .gitignore, which it reads what to leave out from.
-    hidden = {name for name in names if name.startswith(".")} - {".gitignore"}
+    hidden = {name for name in names if name.startswith(".")} - {".gitignore", ".pre-commit-hooks.yaml"}
     assert not hidden
     assert not [name for name in names if "__pycache__" in name or name.startswith("dist/")]
     # What the tests read besides: the tool that writes the .pth file.
