@@ -28,6 +28,8 @@ _ANYWHERE = frozenset({SYSTEM, USER, ENVIRONMENT, PROJECT, COMMAND_LINE})
 _HOSTS = frozenset({SYSTEM, USER, COMMAND_LINE})
 _HOST_FILES = frozenset({SYSTEM, USER})
 _NOWHERE: frozenset[str] = frozenset()
+_SHARED = ("store.url", "store.unreachable")
+"""What says whose word counts: another store, or this machine's copy of one, could hold anybody's."""
 _WHERE = {
     _ANYWHERE: "every file, command line",
     _HOSTS: "system, user, command line",
@@ -169,7 +171,7 @@ KEYS: tuple[Key, ...] = (
          "indexes.missing_upload_time", "indexes.upstream", "cooling.security_fixes")),
     Key("cooling.min_observations", "number", values.count, f"`{DEFAULTS.cooling.min_observations}`", "more",
         _lower, _ANYWHERE, "Distinct machines of the shared store that must have seen the file.", _number,
-        "VELN_HOOK_COOLING_MIN_OBSERVATIONS"),
+        "VELN_HOOK_COOLING_MIN_OBSERVATIONS", _SHARED),
     Key("cooling.on_hold", "word", values.choice("fallback", "refuse"), f'`"{DEFAULTS.cooling.on_hold}"`',
         "`fallback` < `refuse`", _lower_in("fallback", "refuse"), _ANYWHERE,
         "Take the newest release that is not held, or refuse.", _same, "VELN_HOOK_COOLING_ON_HOLD"),
@@ -203,9 +205,10 @@ KEYS: tuple[Key, ...] = (
         f'`"{DEFAULTS.approvals_accept}"`', "`local` < `shared` < `none`",
         _lower_in("local", "shared", "none"), _HOSTS,
         "Whose approvals lift a hold: this machine's and the shared store's, the latter's only, nobody's.",
-        _same),
+        _same, "", _SHARED),
     Key("approvals.people", "number", values.people, f"`{DEFAULTS.approvals_people}`", "more", _lower, _HOSTS,
-        "So many people have to approve a file before that lifts a hold.", _number),
+        "So many people have to approve a file before that lifts a hold.", _number, "",
+        ("approvals.accept", *_SHARED)),
     Key("indexes", "list of tables", _array(_INDEX_KEYS, IndexPolicy), "`[]`", "no order", _differs,
         _HOST_FILES, "What differs for one index; entries of several layers add up by URL."),
     *_INDEX_KEYS,

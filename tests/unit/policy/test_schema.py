@@ -112,6 +112,10 @@ def test_which_way_is_looser(name, old, new, looser):
         ("feed.max_age", {"feed.max_age", "feed.on_stale"}, {"feed"}),
         ("feed.required", {"feed.required", "feed.on_stale"}, {"feed.exempt"}),
         ("store.url", {"store.url", "store.unreachable", "store.timeout"}, {"store"}),
+        ("approvals.accept", {"store.url", "store.unreachable"}, {"approvals.people"}),
+        ("approvals.people", {"approvals.accept", "store.url", "store.unreachable"}, set()),
+        ("approvals", {"approvals", "store.url"}, {"cooling"}),
+        ("cooling.min_observations", {"store.url", "store.unreachable"}, {"cooling.min_age"}),
         ("*", {"*"}, set()),
     ],
 )
