@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.envs import Env, find_python
+from support.selection import everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ def test_another_version_of_them_is_no_matter(
     assert bare.run_pip("install", "demo==2.0", index=served).returncode == 75
 
 
-@pytest.mark.parametrize("gone", ["veln_hook/guard", "veln_hook", "carried/pluggy", ""])
+@pytest.mark.parametrize("gone", everyday(["veln_hook/guard", "veln_hook", "carried/pluggy", ""], 2))
 def test_where_the_code_is_damaged_python_starts_and_pip_refuses(
     make_env: Callable[..., Env],
     newest_env: Env,
@@ -172,7 +173,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", everyday(WAYS, ("venv, isolated", "venv, without pip")))
 def test_environments_made_from_then_on_inherit(
     newest_env: Env, served: IndexServer, tmp_path: Path, way: str
 ) -> None:

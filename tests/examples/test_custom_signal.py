@@ -14,6 +14,7 @@ import pytest
 
 from support.builders import make_sdist, make_tree, make_wheel
 from support.code import scan as scan_code
+from support.selection import everyday
 from veln_hook.model import Severity
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "custom_signal"
@@ -85,7 +86,7 @@ def test_the_same_name_from_an_index_that_the_policy_names_is_not_held(acme_env,
     assert outside.downloads == {}
 
 
-@pytest.mark.parametrize("kind", ["index", "find-links page", "find-links directory", "file"])
+@pytest.mark.parametrize("kind", everyday(["index", "find-links page", "find-links directory", "file"], 2))
 def test_a_wheel_with_a_startup_module_is_blocked(acme_env, index, make_index, tmp_path, kind):
     wheel = make_wheel(tmp_path / "links", "innocent", "1.0", STARTUP)
     arguments = {

@@ -13,6 +13,7 @@ import pytest
 from support import cache
 from support.builders import make_wheel
 from support.held import OLD, YOUNG
+from support.selection import everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ def test_uninstalling(newest_env: Env, young: IndexServer) -> None:
     assert installed.returncode == 0, installed
 
 
-@pytest.mark.parametrize("name", ["pluggy", "packaging", "platformdirs"])
+@pytest.mark.parametrize("name", everyday(["packaging", "pluggy", "platformdirs"], 1))
 def test_pip_replaces_a_dependency_of_ours_while_it_runs(
     newest_env: Env, young: IndexServer, name: str
 ) -> None:

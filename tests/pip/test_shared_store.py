@@ -29,6 +29,7 @@ def machine(tmp_path, fleet):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.pip
 def test_an_approvers_grant_lets_a_held_install_pass_on_another_machine_and_nobody_elses_does(
     machine, fleet, index, tmp_path

@@ -167,6 +167,7 @@ def test_who_asks_cannot_grant(team: Team) -> None:
     carol.is_held()
 
 
+@pytest.mark.slow
 def test_a_refusal(team: Team) -> None:
     developer, ada = team.machine("developer"), team.approver("ada")
     assert developer.hook("request", "demo==2.0", "--reason", "needed").returncode == 0
@@ -185,6 +186,7 @@ def test_a_refusal(team: Team) -> None:
     developer.is_held()
 
 
+@pytest.mark.slow
 def test_what_the_index_no_longer_lists_so_is_not_granted(team: Team, tmp_path: Path) -> None:
     developer, ada = team.machine("developer"), team.approver("ada")
     assert developer.hook("request", "demo==2.0", "--reason", "needed").returncode == 0

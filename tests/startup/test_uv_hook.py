@@ -12,6 +12,7 @@ import subprocess
 import pytest
 
 from support import cache
+from support.selection import everyday
 from support.uv_versions import NEWEST, UVS
 
 OLD = "0.4.15"
@@ -92,7 +93,9 @@ def test_each_uv(newest_env, version):
 
 
 @pytest.mark.parametrize(
-    "options", [["-I"], ["-E"], ["-s"], ["-O"], ["-B"], ["-W", "error"], ["-X", "dev"]], ids=" ".join
+    "options",
+    everyday([["-I"], ["-E"], ["-s"], ["-O"], ["-B"], ["-W", "error"], ["-X", "dev"]], 2),
+    ids=" ".join,
 )
 def test_interpreter_options_change_nothing(uv_env, options):
     assert uv_env.run(*options, "-m", "uv", "--version").stdout.startswith(f"uv {NEWEST}")
@@ -250,7 +253,7 @@ BREAKS = {
 }
 
 
-@pytest.mark.parametrize("damage", BREAKS)
+@pytest.mark.parametrize("damage", everyday(BREAKS, 2))
 def test_damaged_files_of_ours_are_no_way_around(uv_env, damage):
     path = uv_env.site_packages / "veln_hook" / BREAKS[damage]
     shutil.rmtree(path) if path.is_dir() else path.unlink()

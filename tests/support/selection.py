@@ -17,9 +17,14 @@ def everyday(values: Iterable[Any], some: Collection[Any] | int) -> list[Any]:
     """Return parameters for ``parametrize`` or a fixture, all of them; but those that are left out are ``slow``.
 
     Args:
-        values: The parameters.
+        values: The parameters; a tuple is one for each of several names.
         some: Which of them run every day; a number is that many of the first.
     """
     listed = list(values)
     chosen = listed[:some] if isinstance(some, int) else some
-    return [value if value in chosen else pytest.param(value, marks=pytest.mark.slow) for value in listed]
+    return [value if value in chosen else _slow(value) for value in listed]
+
+
+def _slow(value: Any) -> Any:
+    values = value if type(value) is tuple else (value,)  # a named one is one value
+    return pytest.param(*values, marks=pytest.mark.slow)

@@ -75,7 +75,7 @@ def _source(kind: str, index: TlsIndex, directory: Path, project: dict) -> list[
 KINDS = ("tree", "editable", "sdist", "index", "git")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", everyday(KINDS, ("sdist", "git", "tree")))
 def test_a_wheel_that_overwrites_us_is_not_installed(
     target: Target, demo: TlsIndex, tmp_path: Path, kind: str
 ) -> None:
@@ -95,7 +95,7 @@ def test_nor_one_with_a_start_up_file(target: Target, demo: TlsIndex, tmp_path: 
     assert target.installed() == {}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", everyday(KINDS, ("index", "editable")))
 def test_a_plain_one_is(target: Target, demo: TlsIndex, tmp_path: Path, kind: str) -> None:
     result = target.install(demo, *_source(kind, demo, tmp_path, {}))
     assert (result.returncode, target.installed()) == (0, {"demo": "3.0"}), result

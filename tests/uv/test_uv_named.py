@@ -11,6 +11,7 @@ from uv_world import some
 from support.builders import make_sdist, make_wheel
 from support.gated import installed, releases, untouched, write_project
 from support.held import EVIL, OLD
+from support.selection import everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +70,9 @@ def test_a_list_that_names_a_file(target: Target, demo: TlsIndex, home: Home, ev
     _blocked(target.install(demo, "-r", "requirements.txt"), target.prefix)
 
 
-@pytest.mark.parametrize("text", ["demo\r./links/{name}\n", "# here\r./links/{name}\n", "-r li\\ st.txt\n"])
+@pytest.mark.parametrize(
+    "text", everyday(["demo\r./links/{name}\n", "# here\r./links/{name}\n", "-r li\\ st.txt\n"], 1)
+)
 def test_a_list_that_uvs_could_read_differently(
     target: Target, demo: TlsIndex, home: Home, evil: Path, text: str
 ) -> None:
@@ -160,7 +163,7 @@ def _linking(path: Path, href: str) -> None:
     )
 
 
-@pytest.mark.parametrize("form", ["relative", "absolute", "linked"])
+@pytest.mark.parametrize("form", everyday(["relative", "absolute", "linked"], 1))
 def test_a_local_index_whose_pages_lead_elsewhere(
     targets: Target, home: Home, hidden: Path, form: str
 ) -> None:
@@ -324,7 +327,7 @@ def test_a_lock_that_somebody_has_written(
     _blocked(newest.gated("sync", "--frozen", index=demo, cwd=project), project / ".venv")
 
 
-@pytest.mark.parametrize("form", ["registry", "url"])
+@pytest.mark.parametrize("form", everyday(["registry", "url"], 1))
 def test_a_lock_of_another_registry(
     newest: Uv, demo: TlsIndex, make_index: MakeIndex, evil: Path, form: str
 ) -> None:

@@ -120,7 +120,7 @@ WAYS_IN = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS_IN)
+@pytest.mark.parametrize("way", everyday(WAYS_IN, 2))
 def test_a_young_release_is_held(shimmed, demo, way):
     result = shimmed.run(*WAYS_IN[way], "pip", "install", "demo==2.0", index=demo)
     assert result.returncode == 75, result
@@ -171,7 +171,8 @@ def test_uvx_runs_what_passes(newest, index, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words", [["--version"], ["pip", "list"], ["pip", "freeze"], ["--color", "never", "tool", "list"]]
+    "words",
+    everyday([["--version"], ["pip", "list"], ["pip", "freeze"], ["--color", "never", "tool", "list"]], 2),
 )
 def test_what_passes_is_as_if_we_were_not_there(shimmed, words):
     through, direct = shimmed.run("uv", *words), shimmed.run(shimmed.env.bin / "uv", *words)
@@ -232,7 +233,7 @@ def two_uvs(index: TlsIndex, make_shimmed: Callable[..., Shimmed]) -> tuple[Shim
 
 
 @pytest.mark.parametrize(
-    "command", [["python", "-m", "pip", "install"], ["uv", "pip", "install"]], ids=["pip", "uv"]
+    "command", everyday([["uv", "pip", "install"], ["python", "-m", "pip", "install"]], 1), ids=["uv", "pip"]
 )
 def test_an_upgrade_of_uv_leaves_the_shims_in_place(two_uvs, command, demo):
     shimmed, index = two_uvs
@@ -284,7 +285,7 @@ def test_a_users_own_shims_serve_an_environment_without_veln_hook(newest, demo, 
     assert [path.name for path in other.glob("lib/*/site-packages/demo-*")] == ["demo-1.0.dist-info"]
 
 
-@pytest.mark.parametrize("name", ["activate", "activate.csh", "activate.fish"])
+@pytest.mark.parametrize("name", everyday(["activate", "activate.csh", "activate.fish"], 1))
 def test_environments_that_uv_makes_can_have_shims(newest, tmp_path, name):
     other = tmp_path / "other"
     newest.run(newest.env.bin / "uv", "venv", "--python", sys.executable, other, activate=False)
@@ -322,7 +323,7 @@ def test_nested_calls_go_through_the_gate_again(newest, demo, tmp_path):
 
 @pytest.mark.parametrize("path", everyday(["veln-hook/bin/uv", "veln-hook/found/0/uv", "bin/activate"], 2))
 @pytest.mark.parametrize(
-    "command", [["python", "-m", "pip", "install"], ["uv", "pip", "install"]], ids=["pip", "uv"]
+    "command", everyday([["uv", "pip", "install"], ["python", "-m", "pip", "install"]], 1), ids=["uv", "pip"]
 )
 def test_no_wheel_writes_over_a_shim_or_over_what_puts_it_first(newest, index, tmp_path, command, path):
     index.add(make_wheel(tmp_path, "evil", "1.0", data={"data": {path: "#!/bin/sh\n"}}), upload_time=OLD)
