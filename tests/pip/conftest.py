@@ -31,7 +31,7 @@ _INSIDE = ("test_a_legacy_sdist", "test_what_a_build_requirement", "test_a_hosti
 """Tests of ``test_builds`` that everyday runs have with the pip above, too."""
 _BETWEEN = ("test_a_young", "test_a_pinned", "test_an_archive", "test_a_held_sdist", "test_the_legacy")
 """Tests of ``test_matrix`` that everyday runs have with the pips in between."""
-_AT_THE_NEWEST = ("test_builds_rungs", "test_builds_without_wall")
+_AT_THE_NEWEST = ("test_builds_endings", "test_builds_rungs", "test_builds_without_wall")
 """Modules of what confines, which no pip changes: everyday runs have the newest only."""
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from support.builders import make_wheel
 from support.cache import pip_wheel
+from support.selection import everyday
 from veln_hook import _startup
 from veln_hook.adapters.pip import points
 
@@ -75,7 +76,7 @@ IMPORTS = {
 }
 
 
-@pytest.mark.parametrize("what", IMPORTS)
+@pytest.mark.parametrize("what", everyday(IMPORTS, 2))
 def test_pip_imported_before_us(newest_env, demo, what):
     site = newest_env.site_packages
     code = LATE.format(site=str(site), imports=IMPORTS[what])
@@ -98,7 +99,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", everyday(WAYS, 4))
 def test_each_way_to_start_pip(newest_env, demo, way):
     def run(*arguments):
         return newest_env.run(*WAYS[way], *arguments, index=demo)

@@ -69,7 +69,7 @@ def test_python_m_uv_on_each_python(any_env):
     assert any_env.run("-c", FIND).stdout == f"{found(any_env)[0]}\n"
 
 
-@pytest.mark.parametrize("version", [OLD, *UVS])
+@pytest.mark.parametrize("version", everyday([OLD, *UVS], (OLD, UVS[-1])))
 def test_each_uv(newest_env, version):
     put_uv(newest_env, version)
     before = newest_env.files()

@@ -48,6 +48,18 @@ def make_uv(home: Home, hook: Path, authority: TestAuthority, tried: Path) -> It
         shutil.copy(state, tried)
 
 
+_OF_THE_OLDEST = ("test_pip_", "test_lock_and", "test_a_lock_that", "test_add", "test_run_with_a_young")
+"""Tests of ``test_uv_commands`` that everyday runs have with the oldest uv, too."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the rest of those to full runs."""
+    for item in items:
+        if item.path.stem == "test_uv_commands" and not item.name.startswith(_OF_THE_OLDEST):
+            if item.callspec.params.get("uv") == uv_versions.ENDS[0]:  # type: ignore[attr-defined]
+                item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(params=everyday(uv_versions.UVS, uv_versions.ENDS))
 def uv(request: pytest.FixtureRequest, make_uv: Callable[..., Uv]) -> Uv:
     """The oldest and the newest; each version in a full run."""
