@@ -55,9 +55,10 @@ _OF_THE_OLDEST = ("test_pip_", "test_lock_and", "test_a_lock_that", "test_add", 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the rest of those to full runs."""
     for item in items:
-        if item.path.stem == "test_uv_commands" and not item.name.startswith(_OF_THE_OLDEST):
-            if item.callspec.params.get("uv") == uv_versions.ENDS[0]:  # type: ignore[attr-defined]
-                item.add_marker(pytest.mark.slow)
+        if item.path.stem != "test_uv_commands" or item.name.startswith(_OF_THE_OLDEST):
+            continue
+        if item.callspec.params.get("uv") == uv_versions.ENDS[0]:  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(params=everyday(uv_versions.UVS, uv_versions.ENDS))
