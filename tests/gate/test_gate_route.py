@@ -23,7 +23,7 @@ def fds() -> int:
 
 
 def threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("veln-hook")}
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("veln-hook-gate")}
 
 
 def tasks(world: World) -> set[object]:

@@ -41,14 +41,11 @@ class Requests:
 
     def add_request(self, request: ApprovalRequest) -> ApprovalRequest:
         """Store the request, and log that; return it with its ``id``."""
-        project, version, files, *rest = codec.request_values(request)
-        sha256s = [codec.to_server_text(sha256) for _, sha256 in request.files]
+        values = codec.request_values(request)
 
         def work(connection: Connection, about: About) -> tuple[int, str]:
-            query = "SELECT veln_hook.add_request(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
-            row = connection.execute(
-                query, (project, version, files, sha256s, *rest, about.machine)
-            ).fetchone()
+            query = "SELECT veln_hook.add_request(%s, %s, %s, %s, %s, %s, %s, %s)"
+            row = connection.execute(query, (*values, about.machine)).fetchone()
             return int(row[0]) if row is not None else 0, connection.info.user
 
         number, login = self._line.ask(work)

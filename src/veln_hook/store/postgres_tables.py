@@ -317,7 +317,7 @@ CREATE TABLE veln_hook.request (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     project text NOT NULL,
     version text NOT NULL,
-    files text NOT NULL,
+    files text NOT NULL CHECK (octet_length(files) <= 1000000),
     sha256s text[] NOT NULL CHECK (array_length(sha256s, 1) BETWEEN 1 AND 1000),
     index_url text NOT NULL,
     reason text NOT NULL,
@@ -329,13 +329,20 @@ CREATE TABLE veln_hook.request (
     refusal text
 )""",
     """\
-CREATE FUNCTION veln_hook.add_request(project text, version text, files text, sha256s text[], index_url text,
-    reason text, author text, created_at bigint, machine text) RETURNS bigint
+CREATE FUNCTION veln_hook.add_request(project text, version text, files text, index_url text, reason text,
+    author text, created_at bigint, machine text) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = veln_hook, pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
     number bigint;
+    sha256s text[];
 BEGIN
+    -- Out of the files themselves: who may not grant them must not be somebody's own word.
+    SELECT array_agg(each ->> 1) INTO sha256s FROM jsonb_array_elements(files::jsonb) AS each
+        WHERE jsonb_array_length(each) = 2 AND each ->> 1 ~ '^[0-9a-f]{64}$';
+    IF coalesce(array_length(sha256s, 1), 0) <> jsonb_array_length(files::jsonb) THEN
+        RAISE EXCEPTION 'the files of a request are named by their hashes';
+    END IF;
     INSERT INTO request (project, version, files, sha256s, index_url, reason, author, created_at, login)
         VALUES (project, version, files, sha256s, index_url, reason, author, created_at, session_user)
         RETURNING id INTO number;

@@ -13,7 +13,7 @@ psycopg = pytest.importorskip("psycopg")
 from veln_hook.errors import StoreError  # noqa: E402
 from veln_hook.store.postgres_server import Administration, Outgoing  # noqa: E402
 
-TABLES = ("about", "machine", "file", "sighting", "approval", "verdict_log", "log_head")
+TABLES = ("about", "machine", "file", "sighting", "approval", "verdict_log", "log_head", "request")
 
 
 def refused(fleet, login, statement):
@@ -43,7 +43,7 @@ def test_nobody_but_the_owner_writes_a_table(used, role, table):
     column = {"about": "votes", "log_head": "id", "machine": "name", "verdict_log": "reason"}.get(
         table, "first_seen"
     )
-    column = "reason" if table == "approval" else column
+    column = "reason" if table in ("approval", "request") else column
     assert refused(used, login, f"DELETE FROM veln_hook.{table}")
     assert refused(used, login, f"UPDATE veln_hook.{table} SET {column} = {column}")
     assert refused(
@@ -57,7 +57,7 @@ def test_a_machine_reads_what_it_needs_and_no_more(used):
     readable = {
         table for table in TABLES if not refused(used, used.machine_login, f"TABLE veln_hook.{table}")
     }
-    assert readable == {"machine", "file", "sighting", "approval"}
+    assert readable == {"machine", "file", "sighting", "approval", "request"}
     assert refused(used, used.machine_login, "SELECT salt FROM veln_hook.about")
     assert not refused(used, used.machine_login, "SELECT version FROM veln_hook.about")
 
@@ -66,7 +66,7 @@ def test_an_approver_reads_the_log_too(used):
     readable = {
         table for table in TABLES if not refused(used, used.approver_login, f"TABLE veln_hook.{table}")
     }
-    assert readable == {"machine", "file", "sighting", "approval", "verdict_log", "log_head"}
+    assert readable == {"machine", "file", "sighting", "approval", "request", "verdict_log", "log_head"}
 
 
 @pytest.mark.parametrize(
