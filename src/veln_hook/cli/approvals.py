@@ -46,11 +46,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         add_common(action)
 
 
-def run(invocation: Invocation) -> ExitStatus:
-    """Never called: each action has its own."""
-    raise UsageError(f"unknown action {invocation.args.action!r}")
-
-
 def run_list(invocation: Invocation) -> ExitStatus:
     """List approvals, the newest first."""
     args, console = invocation.args, invocation.console

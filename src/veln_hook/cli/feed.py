@@ -58,11 +58,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         add_common(action)
 
 
-def run(invocation: Invocation) -> ExitStatus:
-    """Never called: each action has its own."""
-    raise UsageError(f"unknown action {invocation.args.action!r}")
-
-
 def run_update(invocation: Invocation) -> ExitStatus:
     """Fetch the feed, if its server has a newer one."""
     # Not above: pip is loaded for it, which 'status' and 'import' can do without.

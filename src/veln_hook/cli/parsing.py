@@ -34,7 +34,7 @@ class Command(Protocol):
         """Add its arguments."""
 
     def run(self, invocation: Invocation) -> ExitStatus:
-        """Do it."""
+        """Do it; of a command with actions, each has a function of its own instead."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -81,7 +81,8 @@ def make_parser(commands: Sequence[tuple[str, Any]]) -> Parser:
             usage=f"veln-hook {module.USAGE}",
         )
         _add_common(sub, default=argparse.SUPPRESS)
-        sub.set_defaults(run=module.run)
+        # Of a command with actions each has its own, and one has to be named.
+        sub.set_defaults(run=getattr(module, "run", None))
         module.add(sub)
     return parser
 

@@ -58,11 +58,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         add_common(action)
 
 
-def run(invocation: Invocation) -> ExitStatus:
-    """Never called: each action has its own."""
-    raise UsageError(f"unknown action {invocation.args.action!r}")
-
-
 def run_show(invocation: Invocation) -> ExitStatus:
     """Show every setting and its layer."""
     console = invocation.console

@@ -61,11 +61,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--dry-run", action="store_true", help="tell what would be done, and do nothing")
 
 
-def run(invocation: Invocation) -> ExitStatus:
-    """Never called: each action has its own."""
-    raise UsageError(f"unknown action {invocation.args.action!r}")
-
-
 def run_install(invocation: Invocation) -> ExitStatus:
     """Write the shims and the blocks in the activate scripts."""
     args, console = invocation.args, invocation.console

@@ -85,11 +85,6 @@ def add(parser: argparse.ArgumentParser) -> None:
         add_common(action)
 
 
-def run(invocation: Invocation) -> ExitStatus:
-    """Never called: each action has its own."""
-    raise UsageError(f"unknown action {invocation.args.action!r}")
-
-
 def run_init(invocation: Invocation) -> ExitStatus:
     """Make or upgrade the tables and roles."""
     from veln_hook.store import opening  # noqa: PLC0415 - as ``Invocation.store``

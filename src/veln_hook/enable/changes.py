@@ -107,7 +107,7 @@ class Record:
             if self._is_made(change):
                 continue
             if change.adds:
-                self._undo(change.path)
+                self._take_out(change.path)
                 before = read(change.path)
                 if before is None:
                     raise EnableError(f"{change.path} is gone")
@@ -135,9 +135,8 @@ class Record:
             made = [] if os.path.isdir(os.path.dirname(change.path)) else _missing(change.path)
             known = {"path": change.path, "adds": change.adds, "contents": [], "directories": made}
             self.files.append(known)
-        if (
-            change.adds and known.get("before") != before
-        ):  # not where an older block of ours was taken out of it
+        # Not where an older block of ours was taken out of it.
+        if change.adds and known.get("before") != before:
             known["mtime"] = os.stat(change.path).st_mtime_ns
             known["compiled"] = _compiled(change.path)
         known["before"] = before
@@ -187,21 +186,18 @@ class Record:
             return Step("leave", entry["path"], "it was changed since")
         return Step("remove", entry["path"])
 
-    def _undo(self, path: str) -> None:
+    def _take_out(self, path: str) -> None:
         """Take an older block of ours out of a file that gets another."""
         for entry in self.files:
-            content = read(path)
-            if entry["path"] == path and content is not None and entry["text"] and entry["text"] in content:
-                write(path, content.replace(entry["text"], "", 1))
+            if entry["path"] == path and entry["text"]:
+                _without(path, entry["text"])
 
     def _take_back(self, entry: dict[str, Any]) -> None:
         path = entry["path"]
         if entry["adds"]:
-            content = read(path)
-            if content is not None:
-                write(path, content.replace(entry["text"], "", 1))
-                if digest(read(path) or "") == entry["before"]:
-                    os.utime(path, ns=(entry["mtime"], entry["mtime"]))
+            left = _without(path, entry["text"])
+            if left is not None and digest(left) == entry["before"]:
+                os.utime(path, ns=(entry["mtime"], entry["mtime"]))
             _remove_compiled(path)
             for name, (data, mtime) in entry["compiled"].items():
                 write(name, base64.b64decode(data))
@@ -226,6 +222,16 @@ def read(path: str) -> str | None:
             return file.read()
     except FileNotFoundError:
         return None
+
+
+def _without(path: str, block: str) -> str | None:
+    """Take a block out of a file, if it is there; return what the file then holds, ``None`` if it is gone."""
+    content = read(path)
+    if content is None or block not in content:
+        return content
+    content = content.replace(block, "", 1)
+    write(path, content)
+    return content
 
 
 def write(path: str, content: str | bytes, mode: int | None = None) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.utils import canonicalize_name
 
 from veln_hook.errors import UsageError
+from veln_hook.locks.model import PinnedFile
 from veln_hook.report.wording import printable
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _VERSION = re.compile(r"[A-Z0-9][A-Z0-9._+!-]{0,127}", re.IGNORECASE | re.ASCII)
 """Whatever could be a version; which of them an index has, it tells itself."""
 _HASH = re.compile(r"([a-z0-9_]{1,20})[:=]([0-9a-f]{8,256})", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{8,256}", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
 _HEXES = re.compile(r"\b[0-9a-f]{32,128}\b", re.ASCII)
 _HEADER = re.compile(r"""^[ \t]*\[\[[ \t]*["']?(packages?)["']?[ \t]*\]\]""", re.MULTILINE)
 _ADVICE = "Make the lock anew with the tool it belongs to, and compare."
@@ -192,6 +194,23 @@ class Table:
         if not name or "/" in name or "\\" in name or not name.isprintable():
             raise self.error(f"{name!r} is no name of a file")
         return name
+
+
+def is_commit(text: str) -> bool:
+    """Tell whether a text is a whole commit of Git or Mercurial: a branch or a tag can be moved."""
+    return bool(_COMMIT.fullmatch(text))
+
+
+def listed_file(table: Table) -> PinnedFile:
+    """Return a file as poetry's and pdm's locks list it.
+
+    Raises:
+        UsageError: It isn't understood.
+    """
+    hashes, url = table.hash(), table.string("url")
+    return PinnedFile(
+        filename=table.filename("file", url), url=url, hashes=hashes, line=table.line_of(hashes)
+    )
 
 
 def last_part(place: str) -> str:

@@ -10,12 +10,11 @@ import re
 from typing import TYPE_CHECKING
 
 from veln_hook.locks import fields
-from veln_hook.locks.model import OriginKind, Pin, PinnedFile
+from veln_hook.locks.model import OriginKind, Pin
 
 if TYPE_CHECKING:
     from veln_hook.locks.fields import Table
 
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
 _KNOWN = re.compile(r"[34](\.[0-9]+)*", re.ASCII)
 _REPOSITORIES = ("git", "hg", "svn", "bzr")
 
@@ -43,7 +42,7 @@ def _pin(table: Table, metadata: Table) -> Pin:
     if repository:
         revision = table.string("revision")
         kind, place = OriginKind.VCS, f"{table.string(repository)}@{revision or table.string('ref')}"
-        fixed = bool(_COMMIT.fullmatch(revision))
+        fixed = fields.is_commit(revision)
     elif "url" in table.data:
         kind, place = OriginKind.URL, table.string("url")
     elif "path" in table.data:
@@ -61,20 +60,9 @@ def _pin(table: Table, metadata: Table) -> Pin:
         version=version,
         origin=kind,
         source=place,
-        files=tuple(_file(each) for each in files),
+        files=tuple(fields.listed_file(each) for each in files),
         marker=table.prose("marker"),
         fixed=fixed,
         path=table.text.path,
         line=table.line,
-    )
-
-
-def _file(table: Table) -> PinnedFile:
-    hashes = table.hash()
-    url = table.string("url")
-    return PinnedFile(
-        filename=table.filename("file", url),
-        url=url,
-        hashes=hashes,
-        line=table.line_of(hashes),
     )

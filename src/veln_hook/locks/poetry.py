@@ -15,7 +15,6 @@ from veln_hook.locks.model import OriginKind, Pin, PinnedFile
 if TYPE_CHECKING:
     from veln_hook.locks.fields import Table
 
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
 _KNOWN = re.compile(r"[12](\.[0-9]+)*", re.ASCII)
 _KINDS = {
     "": OriginKind.REGISTRY,
@@ -62,7 +61,7 @@ def _pin(table: Table, metadata: Table) -> Pin:
         source=f"{place}@{commit}" if kind is OriginKind.VCS and commit else place,
         files=tuple(_files(table, metadata)),
         marker=table.prose("markers") or table.prose("marker"),
-        fixed=kind is not OriginKind.VCS or bool(_COMMIT.fullmatch(commit)),
+        fixed=kind is not OriginKind.VCS or fields.is_commit(commit),
         path=table.text.path,
         line=table.line,
     )
@@ -71,11 +70,11 @@ def _pin(table: Table, metadata: Table) -> Pin:
 def _files(table: Table, metadata: Table) -> list[PinnedFile]:
     name = str(table.data.get("name"))
     if "files" in table.data:
-        return [_file(each) for each in table.tables("files")]
+        return [fields.listed_file(each) for each in table.tables("files")]
     lists = metadata.table("files")
     key = next((key for key in (name, name.lower(), table.project()) if key in lists.data), "")
     if key:
-        return [_file(each) for each in lists.tables(key)]
+        return [fields.listed_file(each) for each in lists.tables(key)]
     old = metadata.table("hashes")
     digests = old.data.get(name, old.data.get(name.lower(), []))
     if not isinstance(digests, list) or len(digests) > fields.MAX_FILES:
@@ -87,13 +86,3 @@ def _files(table: Table, metadata: Table) -> list[PinnedFile]:
         line = table.text.digests.get(digest, table.line)
         found.append(PinnedFile("", hashes=(("sha256", digest),), line=line))
     return found
-
-
-def _file(table: Table) -> PinnedFile:
-    hashes = table.hash()
-    return PinnedFile(
-        filename=table.filename("file", table.string("url")),
-        url=table.string("url"),
-        hashes=hashes,
-        line=table.line_of(hashes),
-    )

@@ -12,7 +12,6 @@ from veln_hook.names import parse_filename
 if TYPE_CHECKING:
     from veln_hook.locks.fields import Table
 
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?", re.ASCII)
 _MAJOR = re.compile(r"1(\.[0-9]+)*", re.ASCII)
 _ORIGINS = ("vcs", "directory", "archive")
 
@@ -44,7 +43,7 @@ def _pin(table: Table) -> Pin:
         kind = OriginKind.URL if "url" in source.data else OriginKind.PATH
         if origins == ["vcs"]:
             commit = source.string("commit-id")
-            kind, place, fixed = OriginKind.VCS, f"{place}@{commit}", bool(_COMMIT.fullmatch(commit))
+            kind, place, fixed = OriginKind.VCS, f"{place}@{commit}", fields.is_commit(commit)
         elif origins == ["archive"]:
             files = [_file(source)]
     elif not files:

@@ -10,6 +10,7 @@ from veln_hook.model import Confidence, Severity
 from veln_hook.policy import values
 from veln_hook.policy.durations import format_duration, parse_duration
 from veln_hook.policy.matching import project_name
+from veln_hook.policy.order import differs, fewer, higher, longer_or_none, lower, lower_in, lower_severity
 from veln_hook.policy.settings import COVERAGE, DecisionTable, IndexPolicy, Policy, PolicyException
 
 if TYPE_CHECKING:
@@ -63,39 +64,6 @@ class Key:
         return tuple(self.name.split("."))
 
 
-def _higher(old: Any, new: Any) -> bool:
-    """More is looser: something is there that was not."""
-    return not set(new) <= set(old)
-
-
-def _fewer(old: Any, new: Any) -> bool:
-    """Fewer is looser: something is gone that was there."""
-    return not set(old) <= set(new)
-
-
-def _lower(old: Any, new: Any) -> bool:
-    return bool(new < old)
-
-
-def _longer_or_none(old: Any, new: Any) -> bool:
-    """Longer is looser, and nothing is the loosest."""
-    return bool(old and (not new or new > old))
-
-
-def _differs(old: Any, new: Any) -> bool:
-    return bool(old != new)
-
-
-def _lower_in(*words: str) -> Callable[[Any, Any], bool]:
-    """Words from the loosest to the strictest."""
-    return lambda old, new: words.index(new) < words.index(old)
-
-
-def _lower_severity(old: Any, new: Any) -> bool:
-    """Without an override a finding may be anything up to HIGH, as CRITICAL can't be lowered."""
-    return bool(new < (Severity.HIGH if old is None else old))
-
-
 def _same(text: str) -> object:
     return text
 
@@ -131,25 +99,25 @@ def _lock(value: object) -> str:
 _MISSING_TIME = ("allow", "first-seen", "hold")
 
 _INDEX_KEYS = (
-    Key("indexes.url", "URL", values.index_url, "required", "no order", _differs, _HOST_FILES,
+    Key("indexes.url", "URL", values.index_url, "required", "no order", differs, _HOST_FILES,
         "The index; the entry holds for every page below it, the longest match wins."),
-    Key("indexes.min_age", "duration", parse_duration, "`cooling.min_age`", "longer", _lower, _HOST_FILES,
+    Key("indexes.min_age", "duration", parse_duration, "`cooling.min_age`", "longer", lower, _HOST_FILES,
         "Cooling for what this index serves."),
     Key("indexes.missing_upload_time", "word", values.choice(*_MISSING_TIME), "`cooling.missing_upload_time`",
-        "`allow` < `first-seen` < `hold`", _lower_in(*_MISSING_TIME), _HOST_FILES,
+        "`allow` < `first-seen` < `hold`", lower_in(*_MISSING_TIME), _HOST_FILES,
         "What happens where this index tells no upload time."),
-    Key("indexes.upstream", "URL", values.upstream_url, '`""`', "no order", _differs, _HOST_FILES,
+    Key("indexes.upstream", "URL", values.upstream_url, '`""`', "no order", differs, _HOST_FILES,
         "The index this one mirrors: upload times it does not tell are looked up there."),
     Key("indexes.private", "list of patterns", values.list_of(values.project_pattern), "`[]`", "more",
-        _differs, _HOST_FILES,
+        differs, _HOST_FILES,
         "Projects (a glob over normalized names) that come from this index alone: anything else is blocked."),
 )  # fmt: skip
 _EXCEPTION_KEYS = (
-    Key("exceptions.sha256", "SHA-256", values.sha256, "required", "no order", _differs, _HOST_FILES,
+    Key("exceptions.sha256", "SHA-256", values.sha256, "required", "no order", differs, _HOST_FILES,
         "The one file that may pass."),
-    Key("exceptions.reason", "text", values.filled, "required", "no order", _differs, _HOST_FILES,
+    Key("exceptions.reason", "text", values.filled, "required", "no order", differs, _HOST_FILES,
         "Why; it is shown with the verdict."),
-    Key("exceptions.expires", "date", values.expiry, "required", "earlier", _differs, _HOST_FILES,
+    Key("exceptions.expires", "date", values.expiry, "required", "earlier", differs, _HOST_FILES,
         "When it ends: a date (its start in UTC) or a time with its offset."),
 )  # fmt: skip
 
@@ -165,101 +133,101 @@ def _array(keys: tuple[Key, ...], make: Callable[..., Any]) -> Callable[[object]
 
 KEYS: tuple[Key, ...] = (
     Key("cooling.min_age", "duration", parse_duration, f'`"{format_duration(DEFAULTS.cooling.min_age)}"`',
-        "longer", _lower, _ANYWHERE, 'How long a release waits; `"0"` switches cooling off.', _same,
+        "longer", lower, _ANYWHERE, 'How long a release waits; `"0"` switches cooling off.', _same,
         "VELN_HOOK_COOLING_MIN_AGE",
         ("cooling.exempt", "cooling.missing_upload_time", "cooling.projects", "indexes.min_age",
          "indexes.missing_upload_time", "indexes.upstream", "cooling.security_fixes")),
     Key("cooling.min_observations", "number", values.count, f"`{DEFAULTS.cooling.min_observations}`", "more",
-        _lower, _ANYWHERE, "Distinct machines of the shared store that must have seen the file.", _number,
+        lower, _ANYWHERE, "Distinct machines of the shared store that must have seen the file.", _number,
         "VELN_HOOK_COOLING_MIN_OBSERVATIONS", _SHARED),
     Key("cooling.on_hold", "word", values.choice("fallback", "refuse"), f'`"{DEFAULTS.cooling.on_hold}"`',
-        "`fallback` < `refuse`", _lower_in("fallback", "refuse"), _ANYWHERE,
+        "`fallback` < `refuse`", lower_in("fallback", "refuse"), _ANYWHERE,
         "Take the newest release that is not held, or refuse.", _same, "VELN_HOOK_COOLING_ON_HOLD"),
     Key("cooling.missing_upload_time", "word", values.choice(*_MISSING_TIME),
         f'`"{DEFAULTS.cooling.missing_upload_time}"`', "`allow` < `first-seen` < `hold`",
-        _lower_in(*_MISSING_TIME), _ANYWHERE,
+        lower_in(*_MISSING_TIME), _ANYWHERE,
         "What happens where an index tells no upload time: let pass, count from the first sight, or hold.",
         _same, "VELN_HOOK_COOLING_MISSING_UPLOAD_TIME", ("indexes.missing_upload_time", "indexes.upstream")),
-    Key("cooling.exempt", "list of patterns", values.list_of(values.exemption), "`[]`", "fewer", _higher,
+    Key("cooling.exempt", "list of patterns", values.list_of(values.exemption), "`[]`", "fewer", higher,
         _ANYWHERE, "Releases that are not cooled: a glob over normalized names, then versions if wanted.",
         _comma_list, "VELN_HOOK_COOLING_EXEMPT"),
     Key("cooling.security_fixes", "word", values.choice("warn", "hold"),
-        f'`"{DEFAULTS.cooling.security_fixes}"`', "`warn` < `hold`", _lower_in("warn", "hold"), _ANYWHERE,
+        f'`"{DEFAULTS.cooling.security_fixes}"`', "`warn` < `hold`", lower_in("warn", "hold"), _ANYWHERE,
         "What becomes of a release that is too young, where an advisory of the feed says that just this one "
         "repairs the installed one.", _same, "VELN_HOOK_COOLING_SECURITY_FIXES"),
-    Key("cooling.projects.<project>", "duration", parse_duration, "`cooling.min_age`", "longer", _lower,
+    Key("cooling.projects.<project>", "duration", parse_duration, "`cooling.min_age`", "longer", lower,
         _ANYWHERE, "Cooling for one project.", _same, "", ("cooling.exempt",)),
     Key("decisions.<severity>", "decision", values.decision,
         "`critical` `block`, `high` `hold`, `medium` `warn`, `low` `allow`",
-        "`allow` < `warn` < `hold` < `block`", _lower, _ANYWHERE,
+        "`allow` < `warn` < `hold` < `block`", lower, _ANYWHERE,
         "What findings of this severity lead to, whatever their confidence.", _same),
     Key("decisions.<severity>.<confidence>", "decision", values.decision,
-        "as above; `high.low` `warn`", "`allow` < `warn` < `hold` < `block`", _lower, _ANYWHERE,
+        "as above; `high.low` `warn`", "`allow` < `warn` < `hold` < `block`", lower, _ANYWHERE,
         "The same for one confidence.", _same, "", ("signals",)),
-    Key("signals.<signal>.enabled", "true or false", values.boolean, "`true`", "`false` < `true`", _lower,
+    Key("signals.<signal>.enabled", "true or false", values.boolean, "`true`", "`false` < `true`", lower,
         _ANYWHERE, "`false`: its findings don't count, unless they are critical.", _switch),
     Key("signals.<signal>.severity", "severity", values.severity, "the finding's own",
-        "`low` < `medium` < `high` < `critical`", _lower_severity, _ANYWHERE,
+        "`low` < `medium` < `high` < `critical`", lower_severity, _ANYWHERE,
         "Counts instead of the finding's own severity; never lowers a critical one.", _same),
     Key("approvals.accept", "word", values.choice("local", "shared", "none"),
         f'`"{DEFAULTS.approvals_accept}"`', "`local` < `shared` < `none`",
-        _lower_in("local", "shared", "none"), _HOSTS,
+        lower_in("local", "shared", "none"), _HOSTS,
         "Whose approvals lift a hold: this machine's and the shared store's, the latter's only, nobody's.",
         _same, "", _SHARED),
-    Key("approvals.people", "number", values.people, f"`{DEFAULTS.approvals_people}`", "more", _lower, _HOSTS,
+    Key("approvals.people", "number", values.people, f"`{DEFAULTS.approvals_people}`", "more", lower, _HOSTS,
         "So many people have to approve a file before that lifts a hold.", _number, "",
         ("approvals.accept", *_SHARED)),
-    Key("indexes", "list of tables", _array(_INDEX_KEYS, IndexPolicy), "`[]`", "no order", _differs,
+    Key("indexes", "list of tables", _array(_INDEX_KEYS, IndexPolicy), "`[]`", "no order", differs,
         _HOST_FILES, "What differs for one index; entries of several layers add up by URL."),
     *_INDEX_KEYS,
-    Key("exceptions", "list of tables", _array(_EXCEPTION_KEYS, PolicyException), "`[]`", "fewer", _higher,
+    Key("exceptions", "list of tables", _array(_EXCEPTION_KEYS, PolicyException), "`[]`", "fewer", higher,
         _HOST_FILES, "The only way past a block; entries of several layers add up by SHA-256."),
     *_EXCEPTION_KEYS,
     Key("sandbox.builds", "word", values.choice("off", "auto", "require"), f'`"{DEFAULTS.sandbox.builds}"`',
-        "`off` < `auto` < `require`", _lower_in("off", "auto", "require"), _ANYWHERE,
+        "`off` < `auto` < `require`", lower_in("off", "auto", "require"), _ANYWHERE,
         "Whether builds are confined: never, where the machine can, or always.", _same,
         "VELN_HOOK_SANDBOX_BUILDS"),
-    Key("sandbox.allow_hosts", "list of hosts", values.list_of(values.host), "`[]`", "fewer", _higher, _HOSTS,
+    Key("sandbox.allow_hosts", "list of hosts", values.list_of(values.host), "`[]`", "fewer", higher, _HOSTS,
         "The only hosts that builds and `veln-hook run` may reach; never a package index.", _comma_list),
-    Key("store.url", "URL", values.store_url, '`""`', "no order", _differs, _HOSTS,
+    Key("store.url", "URL", values.store_url, '`""`', "no order", differs, _HOSTS,
         "Where observations and approvals lie: empty for SQLite, or `postgresql://...`.", _same,
         "VELN_HOOK_STORE_URL", ("store.timeout", "store.unreachable")),
     Key("store.timeout", "duration", values.timeout, f'`"{format_duration(DEFAULTS.sharing.timeout)}"`',
-        "no order", _differs, _HOSTS, "How long a process waits for a shared store in all, at most a minute.",
+        "no order", differs, _HOSTS, "How long a process waits for a shared store in all, at most a minute.",
         _same, "VELN_HOOK_STORE_TIMEOUT"),
     Key("store.unreachable", "word", values.choice("local", "hold"), f'`"{DEFAULTS.sharing.unreachable}"`',
-        "`local` < `hold`", _lower_in("local", "hold"), _HOSTS,
+        "`local` < `hold`", lower_in("local", "hold"), _HOSTS,
         "What a shared store that does not answer means: go on with what this machine knows, or hold.", _same,
         "VELN_HOOK_STORE_UNREACHABLE"),
-    Key("plugins.enable", "list of names", values.list_of(values.plugin), "`[]`", "no order", _differs,
+    Key("plugins.enable", "list of names", values.list_of(values.plugin), "`[]`", "no order", differs,
         _HOSTS, "Third-party signals to load.", _comma_list),
-    Key("names.popular_file", "path", values.absolute_path, '`""`', "no order", _differs, _HOST_FILES,
+    Key("names.popular_file", "path", values.absolute_path, '`""`', "no order", differs, _HOST_FILES,
         "A list of popular names for `similar-name`; empty for the shipped one."),
-    Key("audit.file", "path", values.absolute_path, '`""`', "no order", _differs, _HOST_FILES,
+    Key("audit.file", "path", values.absolute_path, '`""`', "no order", differs, _HOST_FILES,
         "The audit log; empty for `audit.jsonl` among the user's own state."),
-    Key("audit.syslog", "true or false", values.boolean, "`false`", "`false` < `true`", _lower, _HOST_FILES,
+    Key("audit.syslog", "true or false", values.boolean, "`false`", "`false` < `true`", lower, _HOST_FILES,
         "Whether the system's log (syslog, journald) is told the same."),
-    Key("feed.url", "URL", values.web_url, f'`"{DEFAULTS.feed.url}"`', "no order", _differs, _HOSTS,
+    Key("feed.url", "URL", values.web_url, f'`"{DEFAULTS.feed.url}"`', "no order", differs, _HOSTS,
         "Where `veln-hook feed update` gets the feed of known malware; OSV's zip of PyPI, or a mirror of it.",
         _same, "VELN_HOOK_FEED_URL"),
-    Key("feed.required", "true or false", values.boolean, "`false`", "`false` < `true`", _lower, _ANYWHERE,
+    Key("feed.required", "true or false", values.boolean, "`false`", "`false` < `true`", lower, _ANYWHERE,
         "Whether a missing feed is judged; see `feed.on_stale`.", _switch, "", ("feed.on_stale",)),
-    Key("feed.max_age", "duration", parse_duration, '`"0"`', 'shorter; `"0"` is the loosest', _longer_or_none,
+    Key("feed.max_age", "duration", parse_duration, '`"0"`', 'shorter; `"0"` is the loosest', longer_or_none,
         _ANYWHERE, 'How old the feed may be; `"0"`: its age is not judged. Anything else requires one, too.',
         _same, "VELN_HOOK_FEED_MAX_AGE", ("feed.on_stale",)),
     Key("feed.on_stale", "word", values.choice("warn", "hold"), f'`"{DEFAULTS.feed.on_stale}"`',
-        "`warn` < `hold`", _lower_in("warn", "hold"), _ANYWHERE,
+        "`warn` < `hold`", lower_in("warn", "hold"), _ANYWHERE,
         "What a feed that is missing or too old leads to, where that is judged."),
-    Key("feed.exempt", "list of patterns", values.list_of(values.exemption), "`[]`", "fewer", _higher, _HOSTS,
+    Key("feed.exempt", "list of patterns", values.list_of(values.exemption), "`[]`", "fewer", higher, _HOSTS,
         "Releases of one's own that the feed takes for malware of the same name; as `cooling.exempt`.",
         _comma_list),
     Key("coverage.required", "list of words", values.list_of(values.choice(*COVERAGE)), "`[]`", "more",
-        _fewer, _HOST_FILES,
+        fewer, _HOST_FILES,
         "Of what `veln-hook doctor` may find no gap: `interpreters`, `environments`, `installers`, "
         "`configuration`."),
-    Key("lock.keys", "list of keys", values.list_of(_lock), "`[]`", "more", _differs, _HOST_FILES,
+    Key("lock.keys", "list of keys", values.list_of(_lock), "`[]`", "more", differs, _HOST_FILES,
         'Keys or sections that no layer below may loosen; `"*"` for all.'),
-    Key("switch", "none", values.text_value, "on", "on", _differs, _NOWHERE,
+    Key("switch", "none", values.text_value, "on", "on", differs, _NOWHERE,
         "Stands for `VELN_HOOK=off`, so that a lock can forbid it."),
 )  # fmt: skip
 

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from veln_hook.model import Decision, Severity
 from veln_hook.policy.durations import parse_duration
-from veln_hook.policy.matching import parse_exemption, url_key
+from veln_hook.policy.matching import UrlKey, parse_exemption, url_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,12 +222,8 @@ def index_url(value: object) -> str:
         InvalidValueError: It is none.
     """
     text = filled(value)
-    try:
-        place = url_key(text)
-    except ValueError:
-        place = None
-    web = place is not None and place.scheme in ("http", "https") and place.host != ""
-    if not web and (place is None or place.scheme != "file"):
+    place = _place(text)
+    if not _is_web(place) and (place is None or place.scheme != "file"):
         raise InvalidValueError('must be the URL of an index, such as "https://pypi.org/simple/"')
     return text
 
@@ -248,13 +244,20 @@ def web_url(value: object) -> str:
         InvalidValueError: It is none.
     """
     text = filled(value)
-    try:
-        place = url_key(text)
-    except ValueError:
-        place = None
-    if place is None or place.scheme not in ("http", "https") or not place.host:
+    if not _is_web(_place(text)):
         raise InvalidValueError('must be a URL, such as "https://mirror.example/PyPI/all.zip"')
     return text
+
+
+def _place(text: str) -> UrlKey | None:
+    try:
+        return url_key(text)
+    except ValueError:
+        return None
+
+
+def _is_web(place: UrlKey | None) -> bool:
+    return place is not None and place.scheme in ("http", "https") and place.host != ""
 
 
 def store_url(value: object) -> str:

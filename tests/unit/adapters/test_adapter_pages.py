@@ -16,7 +16,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from veln_hook.adapters.pip import carry, install, pages
+from veln_hook.adapters.pip import carry, install, lookups, pages
 from veln_hook.errors import CarryError
 from veln_hook.model import Source
 
@@ -102,8 +102,8 @@ def test_the_hash_is_the_one_that_pip_checks(link, sha256):
 
 
 def test_side_requests_are_not_kept_by_pips_cache():
-    assert "no-store" in pages._HEADERS["Cache-Control"]
-    assert not pages._HEADERS["User-Agent"].startswith("pip/")
+    assert "no-store" in lookups._HEADERS["Cache-Control"]
+    assert not lookups._HEADERS["User-Agent"].startswith("pip/")
 
 
 # Other interpreters

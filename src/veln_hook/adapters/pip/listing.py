@@ -86,13 +86,11 @@ class ListingClient(FetchingClient):
         finder.search_scope = self._finder.search_scope
         wanted = _Wanted(versions)
         finder.make_link_evaluator = lambda name: _ReleaseFile(name, wanted)
-        pages._asking.narrow = wanted.narrowed  # noqa: SLF001 - of the same room
         try:
-            return finder, list(self._find(finder, project))
+            with pages.narrowing(wanted.narrowed):
+                return finder, list(self._find(finder, project))
         except UsageError:
             return None
-        finally:
-            pages._asking.narrow = None  # noqa: SLF001
 
     def _describe(self, finder: Any, project: str, found: list[Any]) -> list[Candidate]:
         return pages.index_candidates(finder, project, found, self.guard.policy)

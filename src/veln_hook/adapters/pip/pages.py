@@ -14,21 +14,19 @@ import logging
 import posixpath
 import re
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
 
-from veln_hook import __version__
+from veln_hook.adapters.pip import lookups
 from veln_hook.history import ProjectPage
 from veln_hook.index import (
     ACCEPT_JSON,
     FileEntry,
     base_url,
     parse_json_page,
-    parse_project_api,
     parse_upload_time,
-    project_api_url,
     strip_credentials,
 )
 from veln_hook.index.entries import url_name
@@ -37,21 +35,14 @@ from veln_hook.model import Candidate, Source
 from veln_hook.names import parse_filename
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from veln_hook.guard import Settled
     from veln_hook.policy.settings import Policy
 
 logger = logging.getLogger("veln_hook")
 
-_OK = 200
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
-_HEADERS = {
-    # PyPI answers some of pip's own user agents with HTML whatever they accept (measured with pip/22.x).
-    "User-Agent": f"veln-hook/{__version__}",
-    # pip's HTTP cache keys pages by URL alone: its HTML is not our JSON, nor may our JSON become its HTML.
-    "Cache-Control": "no-cache, no-store",
-}
 
 
 @dataclass
@@ -77,13 +68,7 @@ _pages: dict[str, Page] = {}
 """By URL of the page, after redirects, which is what a link says it comes from."""
 _asking = threading.local()
 """``pages``: (finder, project URL) of the page being processed, innermost last. Old pips use threads.
-``narrow``: makes of a page one of which pip needs to read less (``listing``)."""
-_silent: dict[str, int] = {}
-"""Index -> questions about upload times that it left unanswered, since it last answered one."""
-_PATIENCE = 2
-"""Unanswered questions after which an index isn't asked again; each costs two requests a project."""
-_lookups: dict[str, dict[str, FileEntry]] = {}
-"""Entries by page URL, of pages that were read to look a file up."""
+``narrow``: what ``narrowing`` was given."""
 
 
 def capture_upload_times(link_type: Any) -> None:
@@ -140,8 +125,22 @@ def parse_links(original: Callable[..., Iterable[Any]], page: Any, *args: Any, *
         if links and not _links_tell and page.url not in _times:  # pip 22.2 has no from_json
             known.entries = _parse(page.content, page.url)
     elif links and page.url.startswith(("https:", "http:")):
-        known.entries = _ask(finder, base, page.url, project_url.url) or {}
+        known.entries = lookups.ask(finder, base, page.url, project_url.url) or {}
     return links
+
+
+@contextmanager
+def narrowing(narrow: Callable[[Any], Any]) -> Iterator[None]:
+    """Have pip read less of the pages that this thread asks for, for the time of a block.
+
+    Args:
+        narrow: Makes of a page of pip's another one.
+    """
+    _asking.narrow = narrow
+    try:
+        yield
+    finally:
+        _asking.narrow = None
 
 
 def forget(found: Iterable[Any]) -> None:
@@ -293,7 +292,7 @@ def index_candidates(finder: Any, project: str, found: Sequence[Any], policy: Po
                 page=page.facts if page is not None else None,
             )
         )
-    return _with_upstream_times(finder, project, candidates, policy)
+    return lookups.with_upstream_times(finder, project, candidates, policy)
 
 
 def _in_utc(time: datetime) -> datetime | None:
@@ -335,7 +334,7 @@ def from_link(
         requires_python=link.requires_python or "",
     )
     if source in (Source.DIRECT_URL, Source.LOCK) and project:
-        return _looked_up(finder, candidate)
+        return lookups.looked_up(finder, candidate)
     return candidate
 
 
@@ -345,89 +344,6 @@ def _direct_source(link: Any) -> Source:
     if link.is_existing_dir():
         return Source.LOCAL_DIRECTORY
     return Source.LOCAL_FILE if link.is_file else Source.DIRECT_URL
-
-
-def _looked_up(finder: Any, candidate: Candidate) -> Candidate:
-    for index_url in finder.index_urls:
-        if not index_url.startswith(("https:", "http:")):
-            continue
-        entry = _entries(finder, index_url, candidate.project).get(candidate.filename)
-        if entry is None or not entry.sha256:
-            continue
-        # Without a hash the index's is taken as expected; the bytes are compared once they are here.
-        if candidate.sha256 in ("", entry.sha256):
-            return candidate._replace(
-                index=strip_credentials(index_url).rstrip("/") + "/",
-                sha256=entry.sha256,
-                upload_time=entry.upload_time,
-                size=entry.size,
-            )
-    return candidate
-
-
-def _with_upstream_times(
-    finder: Any, project: str, candidates: list[Candidate], policy: Policy
-) -> list[Candidate]:
-    """Fill in the times that a mirror doesn't tell from the index it mirrors, for the same bytes only."""
-    if not any(index.upstream for index in policy.indexes):
-        return candidates
-    filled = []
-    for candidate in candidates:
-        index = (
-            policy.index_for(candidate.index) if candidate.upload_time is None and candidate.index else None
-        )
-        if index is not None and index.upstream and candidate.sha256:
-            entry = _entries(finder, index.upstream, project).get(candidate.filename)
-            if entry is not None and entry.sha256 == candidate.sha256:
-                filled.append(candidate._replace(upload_time=entry.upload_time))
-                continue
-        filled.append(candidate)
-    return filled
-
-
-def _entries(finder: Any, index_url: str, project: str) -> dict[str, FileEntry]:
-    url = f"{index_url.rstrip('/')}/{quote(project)}/"
-    if url not in _lookups:
-        _lookups[url] = _ask(finder, index_url, url, url) or {}
-    return _lookups[url]
-
-
-def _ask(finder: Any, index: str, page_url: str, project_url: str) -> dict[str, FileEntry] | None:
-    """Ask an index what it knows of a project's files: as a JSON page, else through PyPI's older API.
-
-    No answer is no error here: what isn't known has no age, and is held for that.
-
-    Args:
-        finder: pip's ``PackageFinder``.
-        index: Base URL of the index; with credentials if it needs any and pip's session has none.
-        page_url: The project's page, after redirects.
-        project_url: The same as pip first asked for it.
-    """
-    if _silent.get(index, 0) >= _PATIENCE:
-        return None
-    entries = _fetch(finder, page_url, ACCEPT_JSON, lambda body: parse_json_page(body, page_url))
-    if entries is None:
-        stem, _, project = project_url.rstrip("/").rpartition("/")
-        api = project_api_url(stem, unquote(project))
-        entries = _fetch(finder, api, "application/json", parse_project_api) if api else None
-    _silent[index] = 0 if entries is not None else _silent.get(index, 0) + 1
-    return entries
-
-
-def _fetch(
-    finder: Any, url: str, media_type: str, parse: Callable[[bytes], dict[str, FileEntry]]
-) -> dict[str, FileEntry] | None:
-    """Read JSON through pip's session, with its proxies, certificates and credentials."""
-    session = finder._link_collector.session  # noqa: SLF001 - pip's, and how pip itself reaches it
-    try:
-        response = session.get(url, headers={**_HEADERS, "Accept": media_type})
-        if response.status_code == _OK and response.headers.get("Content-Type", "").lower().startswith(
-            media_type
-        ):
-            return parse(response.content)
-    except Exception as error:  # noqa: BLE001 - requests, urllib3 and pip's own; see _ask
-        logger.debug("veln-hook: no upload times from %s: %s", strip_credentials(url), error)
-    return None
 
 
 def _parse(content: bytes, url: str) -> dict[str, FileEntry]:

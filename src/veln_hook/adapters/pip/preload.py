@@ -24,6 +24,7 @@ from veln_hook.adapters.pip import (
     commands,
     finder,
     install,
+    lookups,
     pages,
     prepare,
     previous,
@@ -37,7 +38,7 @@ __all__ = ["load"]
 
 _MODULES = (
     *(build_command, build_places, build_refusals, builds, carry, children, commands, finder),
-    *(install, pages, prepare, previous, run),
+    *(install, lookups, pages, prepare, previous, run),
 )
 
 
