@@ -44,6 +44,12 @@ def pair(request: pytest.FixtureRequest) -> Pair:
 
 
 @pytest.fixture
+def python(pair: Pair) -> str:
+    """Each Python itself."""
+    return str(find_python(pair.python))
+
+
+@pytest.fixture
 def bare(make_env: Callable[..., Env], pair: Pair) -> Env:
     """An environment of each Python, without veln-hook."""
     return make_env(pair, hooked=False)

@@ -40,6 +40,11 @@ class Image:
     def hook(self, *words: str, **more) -> Result:
         return self.run(f"{TOOL}/bin/veln-hook", *words, **more)
 
+    def write_policy(self, text: str) -> None:
+        """Write the machine's policy file."""
+        script = 'mkdir -p /etc/xdg/veln-hook; printf %s "$1" > /etc/xdg/veln-hook/policy.toml'
+        self.run("sh", "-c", script, "sh", text)
+
     def holds(self, python: str, *options: str, **more) -> Result:
         """Have a pip try to install the young release into a directory; it must be held."""
         result = self.run(python, *options, "-m", "pip", "install", "--target", "/tmp/t", "demo==2.0", **more)

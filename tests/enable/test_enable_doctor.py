@@ -49,13 +49,7 @@ def test_an_image_covers_every_interpreter_and_environment(image: Image) -> None
 
 def test_a_gap_that_the_policy_forbids_ends_with_1(image: Image) -> None:
     policy = '[coverage]\nrequired = ["environments", "interpreters"]\n'
-    image.run(
-        "sh",
-        "-c",
-        'mkdir -p /etc/xdg/veln-hook; printf %s "$1" > /etc/xdg/veln-hook/policy.toml',
-        "sh",
-        policy,
-    )
+    image.write_policy(policy)
     try:
         good = image.hook("doctor")
         assert "FAIL  coverage" not in good.out, good

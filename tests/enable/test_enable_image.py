@@ -9,21 +9,12 @@ from machine import ACTIVE, TOOL, USER
 
 from support import cache, uv_versions
 from support.pythons import PYTHONS, find_python, newest_pair
-from support.selection import everyday
 
 if TYPE_CHECKING:
     from machine import Image
 
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(params=everyday(PYTHONS, (PYTHONS[0], PYTHONS[-1])))
-def python(request: pytest.FixtureRequest) -> str:
-    found = find_python(request.param)
-    if found is None:
-        pytest.skip(f"Python {request.param} was not found on this machine")
-    return found
 
 
 def test_a_dry_run_writes_nothing(made: Image) -> None:

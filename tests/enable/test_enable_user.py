@@ -10,7 +10,6 @@ from machine import ACTIVE, TOOL, USER
 
 from support import uv_versions
 from support.pythons import PYTHONS, find_python, newest_pair
-from support.selection import everyday
 
 if TYPE_CHECKING:
     from machine import Image
@@ -37,14 +36,6 @@ def user(made: Image) -> Image:
     assert done.returncode == 0, done
     assert "not covered: python -I" in done.out
     return made
-
-
-@pytest.fixture(params=everyday(PYTHONS, (PYTHONS[0], PYTHONS[-1])))
-def python(request: pytest.FixtureRequest) -> str:
-    found = find_python(request.param)
-    if found is None:
-        pytest.skip(f"Python {request.param} was not found on this machine")
-    return found
 
 
 @pytest.mark.parametrize(
@@ -113,13 +104,7 @@ def test_disable_takes_it_back(user: Image, python: str) -> None:
 
 def test_where_the_policy_locks_the_switch_a_user_cannot_disable(user: Image) -> None:
     policy = '[lock]\nkeys = ["switch"]\n'
-    user.run(
-        "sh",
-        "-c",
-        'mkdir -p /etc/xdg/veln-hook; printf %s "$1" > /etc/xdg/veln-hook/policy.toml',
-        "sh",
-        policy,
-    )
+    user.write_policy(policy)
     try:
         refused = user.run(f"{TOOL}/bin/veln-hook", "disable", "--user", user=USER)
         assert refused.returncode == 78, refused

@@ -13,7 +13,6 @@ import pytest
 from support.builders import make_wheel
 from veln_hook.archive import describe_archive
 from veln_hook.archive.installed import installed_in, site_directories
-from veln_hook.cli.__main__ import main
 from veln_hook.guard import Guard
 from veln_hook.model import Approval, Observation, Origin
 from veln_hook.policy.loading import load_policy
@@ -21,25 +20,7 @@ from veln_hook.store import open_store
 
 EVIL = {"acme/__init__.py": "VERSION = 1\n", "acme_init.pth": "import os; os.system('id')\n"}
 
-
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    for name in [name for name in os.environ if name.startswith(("VELN_HOOK", "XDG_", "PIP_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*argv):
-        status = main([str(word) for word in argv])
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ import pytest
 from support.builders import make_wheel
 from support.feeds import RECORDS, advisory, record, write_feed, write_real_feed, zip_of
 from veln_hook.cli import feed_probes, probes
-from veln_hook.cli.__main__ import main
 from veln_hook.cli.probing import Machine
 
 SRC = Path(__file__).parents[3] / "src"
@@ -86,32 +85,17 @@ def server(tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    for name in [name for name in os.environ if name.startswith(("VELN_HOOK", "XDG_", "PIP_"))]:
-        monkeypatch.delenv(name)
+def no_proxies(own_home, monkeypatch):
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_RETRIES", "0")
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "state" / "veln-hook" / "feed.sqlite"
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*argv):
-        status = main([str(word) for word in argv])
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
 
 
 @pytest.fixture

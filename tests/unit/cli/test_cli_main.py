@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from veln_hook import paths
-from veln_hook.cli.__main__ import main
 from veln_hook.cli.dispatch import COMMANDS, load
 from veln_hook.cli.parsing import make_parser, release, span
 from veln_hook.cli.passing import FOREIGN
@@ -32,16 +31,7 @@ NOW = datetime.now(timezone.utc)
 SHA = "ab" * 32
 
 
-@pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
-    """Every test has a home, a store and a policy of its own."""
-    for name in [name for name in os.environ if name.startswith(("VELN_HOOK", "XDG_", "PIP_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture
@@ -49,16 +39,6 @@ def store():
     opened = open_store()
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def run(capsys):
-    def call(*argv):
-        status = main(list(argv))
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
 
 
 def write_policy(text):
