@@ -32,6 +32,7 @@ else:
 ROOT = Path(__file__).resolve().parents[2]
 """The project's own tree."""
 
+_MARKER = ".complete"
 _UNUSED_SECONDS = 2 * 3600
 """Builds of trees that no test has asked for in this time are removed."""
 
@@ -62,19 +63,27 @@ def making(directory: Path) -> Iterator[bool]:
     """Give ``True``, under a lock, if ``directory`` is to be made now; it counts as made when the block ends well.
 
     Virtualenvs can't be built elsewhere and renamed, because they know their
-    own path; so a marker inside tells a whole one from an interrupted one.
+    own path; so a marker inside tells a whole one from an interrupted one. It names
+    the directory: a copy that is being made has its source's marker for a while.
     """
-    marker = directory / ".complete"
-    if not marker.exists():
+    marker = directory / _MARKER
+    if not _is_whole(directory):
         with _locked("-".join(directory.relative_to(cache_directory()).parts)):
-            if not marker.exists():
+            if not _is_whole(directory):
                 shutil.rmtree(directory, ignore_errors=True)
                 directory.mkdir(parents=True)
                 yield True
-                marker.touch()
+                marker.write_text(str(directory))
                 return
     marker.touch()  # tells _remove_unused() that somebody still wants it
     yield False
+
+
+def _is_whole(directory: Path) -> bool:
+    try:
+        return (directory / _MARKER).read_text() == str(directory)
+    except FileNotFoundError:
+        return False
 
 
 def _remove_unused(siblings: Iterator[Path]) -> None:
@@ -82,7 +91,7 @@ def _remove_unused(siblings: Iterator[Path]) -> None:
     oldest = time.time() - _UNUSED_SECONDS
     for directory in siblings:
         with contextlib.suppress(FileNotFoundError):
-            if (directory / ".complete").stat().st_mtime < oldest:
+            if (directory / _MARKER).stat().st_mtime < oldest:
                 shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -275,7 +284,6 @@ def hooked_venv(pair: Pair) -> Path:
             _remove_unused(bare.parent.glob("hooked-*"))
             prefix.rmdir()
             copy_venv(bare, prefix)
-            (prefix / ".complete").unlink()
             pip = [str(prefix / "bin/python"), "-m", "pip"]
             wheels = [wheel, *dependency_wheels(pair.python)]
             run([*pip, "install", "--quiet", "--no-deps", *wheels], plain_environ(prefix))
@@ -292,7 +300,6 @@ def gated_venv(pair: Pair) -> Path:
             _remove_unused(hooked.parent.glob("gated-*"))
             prefix.rmdir()
             copy_venv(hooked, prefix)
-            (prefix / ".complete").unlink()
             install = [str(prefix / "bin/python"), "-m", "pip", "install", "--quiet", "--no-deps"]
             run([*install, *gate_wheels(pair.python)], plain_environ(prefix))
     return prefix
@@ -305,6 +312,7 @@ def copy_venv(source: Path, target: Path) -> None:
     a link would damage every later test's too. It is 18 MB in 1,400 files: 0.1 s on an idle machine.
     """
     run(["cp", "-a", "--reflink=auto", source, target], dict(os.environ))
+    (target / _MARKER).unlink(missing_ok=True)
     changed = {}
     for script in (target / "bin").iterdir():
         if script.is_symlink() or not script.is_file():

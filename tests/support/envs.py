@@ -298,7 +298,6 @@ def fresh_env(prefix: Path, pair: Pair, home: Home, *, hooked: bool = True, setu
         setuptools: Whether setuptools and wheel are, for ``--no-build-isolation`` and the oldest pips' legacy builds.
     """
     copy_venv(hooked_venv(pair) if hooked else bare_venv(pair), prefix)
-    (prefix / ".complete").unlink()
     env = Env(prefix, pair, home)
     if setuptools:
         env.run_pip("install", "--quiet", "--no-deps", *legacy_build_wheels(), protected=False, check=True)

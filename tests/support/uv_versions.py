@@ -59,7 +59,6 @@ def client_venv(name: str, requirements: list[str]) -> Path:
             if missing:
                 prefix.rmdir()
                 cache.copy_venv(bare, prefix)
-                (prefix / ".complete").unlink()
                 python = str(prefix / "bin/python")
                 cache.run([python, "-m", "pip", "install", "--quiet", *requirements], cache.machine_environ())
     except RuntimeError as error:
