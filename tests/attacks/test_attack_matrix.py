@@ -12,7 +12,7 @@ import pytest
 import run as _every_attack  # noqa: F401 - importing it fills the list
 from attack_table import COMPILED, EXPECTED_OPEN, MAY_BE_CLOSED
 
-from support.selection import everyday
+from support.selection import EVERYDAY_RUNGS, everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +24,12 @@ EACH = [
         rung,
         user,
         id=f"{rung}-{user.name}",
-        marks=() if user is USERS[-1] or rung == RUNGS[0] else pytest.mark.slow,
+        marks=() if user is USERS[-1] and rung in {RUNGS[0], *EVERYDAY_RUNGS} else pytest.mark.slow,
     )
     for rung in RUNGS
     for user in USERS
 ]
-"""Each rung for an ordinary user; root's of the others only in a full run."""
+"""For an ordinary user; root's, and the rung that adds least to the others, only in a full run."""
 GATE_WORKS = "gate_legit"
 
 

@@ -38,6 +38,7 @@ def _none_got_out(outcome: attack_columns.Outcome, races: tuple[str, ...], tries
     assert not outcome.opened, outcome.describe(sorted(outcome.opened))
 
 
+@pytest.mark.slow
 def test_without_the_sandbox_every_race_is_won(make_world: Callable[..., Any]):
     # One at a time: a race needs both processors.
     world = make_world(USERS[-1])
@@ -48,6 +49,7 @@ def test_without_the_sandbox_every_race_is_won(make_world: Callable[..., Any]):
         assert race in outcome.opened, outcome.describe([race])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("user", USERS[-1:], ids=lambda user: user.name)
 @pytest.mark.parametrize("rung", everyday(RUNGS[2:], RUNGS[3:]))
 def test_no_race_is_won_in_a_few_tries(make_world: Callable[..., Any], rung: str, user: attack_world.User):

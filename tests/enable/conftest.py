@@ -35,7 +35,7 @@ def served(index: IndexServer, tmp_path: Path) -> IndexServer:
     return index
 
 
-@pytest.fixture(params=everyday(PYTHONS, (PYTHONS[0], PYTHONS[-1])))
+@pytest.fixture(params=everyday(PYTHONS, PYTHONS[-1:]))
 def pair(request: pytest.FixtureRequest) -> Pair:
     """The newest pip on each Python here."""
     if find_python(request.param) is None:

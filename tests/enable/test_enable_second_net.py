@@ -73,6 +73,7 @@ def test_pip_is_held_by_the_gate_where_the_hook_is_hidden(netted: Image) -> None
     assert without.returncode == 0, "without the second net nothing holds it"
 
 
+@pytest.mark.slow
 def test_so_is_a_uv_past_its_shim(netted: Image) -> None:
     words = (
         "/usr/local/bin/uv",

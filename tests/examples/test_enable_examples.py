@@ -82,6 +82,7 @@ def github_steps() -> list[str]:
     return [step["run"] for step in workflow["jobs"]["tests"]["steps"] if "run" in step]
 
 
+@pytest.mark.slow
 def test_github_holds_what_is_young_and_goes_on(home: Home, served: IndexServer, tmp_path: Path) -> None:
     job = Job(home, served, tmp_path, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"))
     job.needs("# ours", "demo")
@@ -106,6 +107,7 @@ def test_github_fails_with_75_and_says_when_to_run_again(
     assert "run this job again" in job.summary.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wanted", "status"), everyday([("demo==2.0", 75), ("demo", 0)], 1))
 def test_gitlab(home: Home, served: IndexServer, tmp_path: Path, wanted: str, status: int) -> None:
     pipeline: Any = yaml.safe_load((EXAMPLES / "gitlab_ci/.gitlab-ci.yml").read_text())

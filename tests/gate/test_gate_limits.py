@@ -67,14 +67,14 @@ def test_a_connection_in_which_nothing_happens_ends(names, serve):
 
 def test_a_connection_in_which_something_happens_goes_on(names, serve):
     server = serve(keep, "allowed.test")
-    with World("allowed.test:8443", names=names, limits=Limits(idle_seconds=5)) as world:
+    with World("allowed.test:8443", names=names, limits=Limits(idle_seconds=2)) as world:
         _, _, sock = world.tunnel("allowed.test:8443")
         watch_seconds = 0
-        while watch_seconds < 8:  # longer than it may be idle
+        while watch_seconds < 3:  # longer than it may be idle
             sock.sendall(b"x")
-            threading.Event().wait(0.5)
-            watch_seconds += 0.5
-        wait_for(lambda: len(server.received) == 16)
+            threading.Event().wait(0.25)
+            watch_seconds += 0.25
+        wait_for(lambda: len(server.received) == 12)
 
 
 def test_a_server_that_does_not_answer_ends_the_request(names, serve):

@@ -23,15 +23,15 @@ _BUILDS_INSIDE = "26.2.1"
 """Starts the pip for build requirements inside the build environment."""
 _ENDS = (envs.DEFAULT_PAIRS[0].pip, envs.DEFAULT_PAIRS[-1].pip)
 _AT_THE_ENDS = (
-    *("test_builds", "test_check_locks", "test_cli", "test_code", "test_known_malware"),
+    *("test_check_locks", "test_cli", "test_code", "test_known_malware"),
     *("test_release_signals", "test_review_command"),
 )
 """Modules of what depends little on the pip: everyday runs have the oldest and the newest only."""
 _INSIDE = ("test_a_legacy_sdist", "test_what_a_build_requirement", "test_a_hostile_backend")
-"""Tests of ``test_builds`` that everyday runs have with the pip above, too."""
-_BETWEEN = ("test_a_young", "test_a_pinned", "test_an_archive", "test_a_held_sdist", "test_the_legacy")
+"""Tests of ``test_builds`` that everyday runs have with the oldest pip and the one above, too."""
+_BETWEEN = ("test_a_young_release", "test_a_held_sdist", "test_the_legacy")
 """Tests of ``test_matrix`` that everyday runs have with the pips in between."""
-_AT_THE_NEWEST = ("test_builds_endings", "test_builds_rungs", "test_builds_without_wall")
+_AT_THE_NEWEST = "test_builds"
 """Modules of what confines, which no pip changes: everyday runs have the newest only."""
 
 
@@ -50,10 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_everyday(module: str, test: str, pip: str) -> bool:
     if module == "test_matrix":
         return pip in _ENDS or (pip != _BUILDS_INSIDE and test.startswith(_BETWEEN))
-    if module in _AT_THE_NEWEST:
+    if module.startswith(_AT_THE_NEWEST):
+        if module == "test_builds" and test.startswith(_INSIDE):
+            return pip in {*_ENDS, _BUILDS_INSIDE}
         return pip == _ENDS[-1]
     if module.startswith(_AT_THE_ENDS):
-        return pip in _ENDS or (pip == _BUILDS_INSIDE and test.startswith(_INSIDE))
+        return pip in _ENDS
     return pip != _BUILDS_INSIDE
 
 

@@ -149,6 +149,7 @@ def oldest_python(env: Env, make_env: Callable[..., Env]) -> Env:
     return make_env(oldest, hooked=False)
 
 
+@pytest.mark.slow
 def test_an_older_interpreter_gets_dependencies_it_can_run(
     able: Env, oldest_python: Env, young: IndexServer, tmp_path: Path, target: Path
 ) -> None:

@@ -139,6 +139,7 @@ def test_a_grant_on_one_machine_counts_on_all_and_nobody_else_s_does(team: Team)
     team.machine("another").is_held()
 
 
+@pytest.mark.slow
 def test_where_two_people_have_to(team: Team) -> None:
     team.policy(TWO)
     developer, ada, bob = team.machine("developer"), team.approver("ada"), team.approver("bob")

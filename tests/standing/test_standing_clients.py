@@ -54,7 +54,7 @@ class Uv:
         return self.user.run([self.bin / "uv", *words], env={**variables, **env})
 
 
-@pytest.fixture(params=everyday(uv_versions.UVS, uv_versions.ENDS))
+@pytest.fixture(params=everyday(uv_versions.UVS, [uv_versions.NEWEST]))
 def uv(request, make_gate, demo, home, authority):
     try:
         bin_dir = uv_versions.uv_bin(request.param)

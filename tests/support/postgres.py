@@ -155,10 +155,15 @@ class Cluster:
 
     def suspend(self) -> list[int]:
         """Stop every process of the server where it is; give the answer to ``resume``."""
-        found = [self.postmaster, *_children(self.postmaster)]
-        for each in found:
-            os.kill(each, signal.SIGSTOP)
-        return found
+        # The postmaster first: it makes the others, so that the list is whole when it is read.
+        os.kill(self.postmaster, signal.SIGSTOP)
+        while _state(self.postmaster) != "T":
+            time.sleep(0.001)
+        children = _children(self.postmaster)
+        for each in children:
+            with contextlib.suppress(ProcessLookupError):  # a connection's that ended by itself
+                os.kill(each, signal.SIGSTOP)
+        return [self.postmaster, *children]
 
     def resume(self, processes: Iterable[int]) -> None:
         """Let the processes go on."""
@@ -234,8 +239,12 @@ def _children(parent: int) -> list[int]:
 
 
 def _alive(process: int) -> bool:
+    return _state(process) not in {"", "Z"}
+
+
+def _state(process: int) -> str:
+    """Return the letter of proc(5) for what a process does now, or "" where there is none."""
     try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
-    return state != "Z"
+        return ""

@@ -11,6 +11,7 @@ import pytest
 from support.builders import make_sdist, make_tree, make_wheel
 from support.gated import installed, releases, untouched, write_project
 from support.held import OLD, YOUNG
+from support.selection import everyday
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,9 +136,11 @@ def test_a_lock_is_what_it_is_without_us(uv: Uv, index: TlsIndex, tmp_path: Path
     assert uv.direct("sync", "--locked", index=index, cwd=project).returncode == 0
 
 
-@pytest.mark.parametrize("words", [("sync",), ("sync", "--frozen"), ("sync", "--locked")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", everyday([["sync"], ["sync", "--frozen"], ["sync", "--locked"]], 2), ids=" ".join
+)
 def test_a_lock_that_names_a_young_file_is_refused(
-    uv: Uv, demo: TlsIndex, project: Path, words: tuple[str, ...]
+    uv: Uv, demo: TlsIndex, project: Path, words: list[str]
 ) -> None:
     uv.direct("lock", index=demo, cwd=project, check=True)
     assert 'version = "2.0"' in _locked(project)

@@ -12,6 +12,7 @@ import pytest
 from support.builders import make_sdist, make_wheel
 from support.gated import installed, write_project
 from support.held import EVIL, OLD, YOUNG
+from support.selection import everyday
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,9 +63,11 @@ def test_a_held_archive_drops_its_candidate_the_next_time(
 
 
 @pytest.mark.parametrize(
-    "words", [("sync",), ("sync", "--frozen"), ("run", "python", "-c", "import evil")], ids=" ".join
+    "words",
+    everyday([["sync"], ["sync", "--frozen"], ["run", "python", "-c", "import evil"]], 1),
+    ids=" ".join,
 )
-def test_from_a_lock(newest: Uv, evil: TlsIndex, project: Path, words: tuple[str, ...]) -> None:
+def test_from_a_lock(newest: Uv, evil: TlsIndex, project: Path, words: list[str]) -> None:
     write_project(project, "alpha", "evil")
     newest.direct("lock", index=evil, cwd=project, check=True)
     result = newest.gated(*words, index=evil, cwd=project)

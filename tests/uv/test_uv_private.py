@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.gated import installed, releases, untouched, write_project
+from support.selection import everyday
 from support.tls_index import Fault
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _ways(private: TlsIndex, home: Home, way: str) -> tuple[str, dict[str, str]]
     return f"inner={private.url}", names
 
 
-@pytest.mark.parametrize("way", ["url", "netrc", "variables"])
+@pytest.mark.parametrize("way", everyday(["url", "netrc", "variables"], 2))
 def test_credentials_reach_their_index(target, private: TlsIndex, home: Home, way: str) -> None:
     index, env = _ways(private, home, way)
     held = target.install(index, "demo==2.0", env=env)

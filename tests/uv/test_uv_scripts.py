@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.gated import untouched, write_project
+from support.selection import everyday
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +97,7 @@ def test_a_script_from_a_url(newest: Uv, demo: TlsIndex) -> None:
     assert not demo.requests
 
 
-@pytest.mark.parametrize("name", ["HTTPS_PROXY", "SSL_CERT_FILE", "UV_INSECURE_HOST"])
+@pytest.mark.parametrize("name", everyday(["HTTPS_PROXY", "SSL_CERT_FILE", "UV_INSECURE_HOST"], 1))
 def test_variables_out_of_a_file(newest: Uv, demo: TlsIndex, project: Path, name: str) -> None:
     """They are for the program that runs, and lead uv itself nowhere."""
     write_project(project, "demo==2.0")

@@ -77,8 +77,8 @@ class Uv(User):
         return self.home.path / ".cache" / "uv"
 
 
-def some(table: dict[str, Any], count: int = 2) -> list[Any]:
-    """Return the parameters of a table, of which all but the first are ``slow``: unit tests have them all."""
+def some(table: dict[str, Any], count: int = 1) -> list[Any]:
+    """Return the parameters of a table, of which all but the first are ``slow``; unit tests have them all."""
     return [
         pytest.param(value, id=name, marks=() if number < count else pytest.mark.slow)
         for number, (name, value) in enumerate(table.items())
