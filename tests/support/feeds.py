@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from veln_hook.feed import Feed
 from veln_hook.feed.building import Origin, Outcome, build
 from veln_hook.feed.sources import Raw, raw_records
 
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
 RECORDS = Path(__file__).parents[1] / "unit" / "feed" / "records"
 NOW = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
+_opened: list[Feed] = []
+
+
+def open_feed(path: Path) -> Feed:
+    """Return the feed of a file, which `close_feeds` closes: one that is forgotten open warns on 3.13."""
+    _opened.append(Feed(path))
+    return _opened[-1]
+
+
+def close_feeds() -> None:
+    """Close what a test opened."""
+    while _opened:
+        _opened.pop().close()
 
 
 def record(name: str = "MAL-2026-1", project: str = "demo", *versions: str, **changes: Any) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from support.feeds import NOW, RECORDS, advisory, raw, record, write_feed, write_real_feed
+from support.feeds import NOW, RECORDS, advisory, open_feed, raw, record, write_feed, write_real_feed
 from veln_hook.errors import FeedError
-from veln_hook.feed import Feed
 from veln_hook.feed.building import Origin, build, confirm
 from veln_hook.feed.sources import Raw, raw_records
 
@@ -26,11 +25,7 @@ def path(tmp_path):
 
 
 def ids(path, project="demo"):
-    feed = Feed(path)
-    try:
-        return [each.id for each in feed.malware(project)]
-    finally:
-        feed.close()
+    return [each.id for each in open_feed(path).malware(project)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +44,7 @@ def ids(path, project="demo"):
 )
 def test_real_incidents_name_the_right_releases_and_no_others(path, project, bad, good):
     write_real_feed(path)
-    feed = Feed(path)
+    feed = open_feed(path)
     malware = feed.malware(project)
     assert [v for v in [*bad, *good] if any(each.affects(v) for each in malware)] == bad
     feed.close()
@@ -57,7 +52,7 @@ def test_real_incidents_name_the_right_releases_and_no_others(path, project, bad
 
 def test_real_advisories_name_real_repairs(path):
     write_real_feed(path)
-    feed = Feed(path)
+    feed = open_feed(path)
     (requests,) = feed.weaknesses("requests")
     assert requests.repairs("2.32.2", "2.31.0")
     assert not requests.repairs("2.32.3", "2.31.0")
@@ -70,7 +65,7 @@ def test_real_advisories_name_real_repairs(path):
 
 
 def test_there_may_be_no_feed(path):
-    feed = Feed(path)
+    feed = open_feed(path)
     assert feed.info() is None
     assert feed.malware("demo") == ()
     assert not path.parent.exists()
@@ -80,7 +75,7 @@ def test_a_record_that_is_replaced_leaves_no_repair(path):
     write_feed(path, advisory("GHSA-1", "demo", "2.0"))
     newer = {**advisory("GHSA-1", "demo", "3.0"), "modified": "2026-05-01T00:00:00Z"}
     build(path, raw(newer), SERVER, now=NOW, add=True)
-    feed = Feed(path)
+    feed = open_feed(path)
     assert feed.repaired("demo", "2.0") == ()
     assert [each.fixed() for each in feed.repaired("demo", "3.0.0")] == [("3.0",)]
     feed.close()
@@ -94,7 +89,7 @@ def test_what_is_known_of_it(path):
         advisory("GHSA-1", "demo", "2.0"),
         "no record",
     )
-    feed = Feed(path)
+    feed = open_feed(path)
     info = feed.info()
     assert info == outcome.info
     assert (info.records, info.malware, info.withdrawn, info.unreadable) == (3, 1, 1, 1)
@@ -131,7 +126,7 @@ def test_times_are_compared_not_texts(path):
         record("MAL-1", "demo", "2.0", modified="2026-04-30T10:00:00Z"),
         record("MAL-1", "demo", "3.0", modified="2026-04-30T11:00:00+02:00"),
     )
-    (found,) = Feed(path).malware("demo")
+    (found,) = open_feed(path).malware("demo")
     assert found.versions == ("2.0",)
 
 
@@ -181,7 +176,7 @@ def test_what_was_added_stays_when_the_feed_is_updated(path):
         path, raw(record("MAL-1", "demo", "1.0"), record("MAL-2", "demo", "2.0")), SERVER, now=later
     ).info
     assert ids(path) == ["MAL-0-acme", "MAL-1", "MAL-2"]
-    feed = Feed(path)
+    feed = open_feed(path)
     assert [each.id for each in feed.weaknesses("demo")] == ["ACME-2"], (
         "what the feed itself took back is gone"
     )
@@ -195,7 +190,9 @@ def test_what_was_added_stays_when_the_feed_is_updated(path):
         now=later,
         add=True,
     )
-    assert [each.versions for each in Feed(path).malware("demo") if each.id == "MAL-0-acme"] == [("9.1",)]
+    assert [each.versions for each in open_feed(path).malware("demo") if each.id == "MAL-0-acme"] == [
+        ("9.1",)
+    ]
     build(path, raw(record("MAL-1", "demo", "1.0")), SERVER, now=later, shrink=True)
     assert ids(path) == ["MAL-1"]
     assert ids(path, "acme-tools") == []
@@ -289,7 +286,7 @@ def test_what_others_could_have_written_is_no_feed(path, mode):
     path.chmod(mode)
     for ask in (lambda feed: feed.info(), lambda feed: feed.malware("demo")):
         with pytest.raises(FeedError, match="can be written by other users"):
-            ask(Feed(path))
+            ask(open_feed(path))
     with pytest.raises(FeedError, match="can be written by other users"):
         write_feed(path, record())
 
@@ -299,12 +296,12 @@ def test_a_link_is_no_feed(path, tmp_path):
     path.parent.mkdir(mode=0o700)
     path.symlink_to(tmp_path / "elsewhere.sqlite")
     with pytest.raises(FeedError, match="symbolic link"):
-        Feed(path).info()
+        open_feed(path).info()
 
 
 def test_rights_that_change_while_it_is_open_are_seen(path):
     write_feed(path, record("MAL-1"))
-    feed = Feed(path)
+    feed = open_feed(path)
     assert len(feed.malware("demo")) == 1
     path.chmod(0o666)
     with pytest.raises(FeedError, match="can be written"):
@@ -313,7 +310,7 @@ def test_rights_that_change_while_it_is_open_are_seen(path):
 
 def test_a_newer_one_is_seen_by_who_has_it_open(path):
     write_feed(path, record("MAL-1", "demo", "1.0"))
-    feed = Feed(path)
+    feed = open_feed(path)
     assert [each.id for each in feed.malware("demo")] == ["MAL-1"]
     write_feed(path, record("MAL-1", "demo", "1.0"), record("MAL-2", "demo", "2.0"))
     assert [each.id for each in feed.malware("demo")] == ["MAL-1", "MAL-2"]
@@ -324,7 +321,7 @@ def test_a_newer_one_is_seen_by_who_has_it_open(path):
 
 def test_a_server_that_has_nothing_newer_confirms_it(path):
     write_feed(path, record("MAL-1", "demo", "1.0"))
-    feed = Feed(path)
+    feed = open_feed(path)
     assert feed.info().as_of == NOW
     confirm(path, NOW + timedelta(days=2))
     assert feed.info().as_of == feed.info().checked_at == NOW + timedelta(days=2)
@@ -355,7 +352,7 @@ def test_a_server_that_has_nothing_newer_confirms_it(path):
 def test_damage_is_an_error_and_an_import_mends_it(path, damage):
     write_feed(path, record("MAL-1", "demo", "1.0"))
     damage(path)
-    feed = Feed(path)
+    feed = open_feed(path)
     with pytest.raises(FeedError):
         (feed.info(), feed.malware("demo"))
     write_feed(path, record("MAL-1", "demo", "1.0"))
@@ -397,7 +394,7 @@ def test_imports_at_once_leave_one_whole_feed(path):
     for thread in threads:
         thread.join()
     assert errors == []
-    feed = Feed(path)
+    feed = open_feed(path)
     found = feed.malware("demo")
     assert len(found) == 50
     assert len({each.versions for each in found}) == 1, "parts of two imports"

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from support.feeds import NOW, advisory, record, write_feed
-from veln_hook.feed import Feed
+from support.feeds import NOW, advisory, open_feed, record, write_feed
 from veln_hook.feed.state import feed_state, learned_since, rough
 from veln_hook.model import Observation
 from veln_hook.policy.settings import FeedPolicy, Policy
@@ -32,7 +31,7 @@ def store(tmp_path):
 
 
 def learned(path, store, **wanted):
-    return learned_since(Feed(path), store, Policy(feed=FeedPolicy(**wanted)), NOW)
+    return learned_since(open_feed(path), store, Policy(feed=FeedPolicy(**wanted)), NOW)
 
 
 def test_nothing_is_learned_without_a_feed(path, store):
@@ -94,5 +93,5 @@ def test_ages_are_told(age, text):
 
 def test_a_feed_of_the_future_is_not_old(path):
     write_feed(path, record(), now=NOW + timedelta(days=1))
-    info = Feed(path).info()
+    info = open_feed(path).info()
     assert not feed_state(info, Policy(feed=FeedPolicy(max_age=timedelta(hours=1))), NOW).unfit

@@ -14,5 +14,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def machine() -> Iterator[Machine]:
     store = SqliteStore(":memory:")
-    yield Machine(store)
+    made = Machine(store)
+    yield made
+    for guard in made.guards:
+        guard.close()
     store.close()

@@ -125,13 +125,15 @@ class Machine:
     says: Says = field(default_factory=Says)
     reader: Reader = field(default_factory=Reader)
     releases: Releases = field(default_factory=Releases)
+    guards: list[Guard] = field(default_factory=list)
+    """Those of its runs, for whoever closes them."""
 
     def guard(self, policy: Policy | None = None, **more: Any) -> Guard:
         """A new run."""
         signals = SignalManager()
         signals.register(self.says, "says")
         more.setdefault("feed", Feed(Path("/nowhere/feed.sqlite")))  # not that of whoever runs the tests
-        return Guard(
+        made = Guard(
             policy or self.policy,
             self.store,
             signals=signals,
@@ -141,3 +143,5 @@ class Machine:
             baselines=self.releases,
             **more,
         )
+        self.guards.append(made)
+        return made
