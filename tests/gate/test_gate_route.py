@@ -22,8 +22,22 @@ def fds() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+_elsewhere: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """Know the threads of gates that an earlier test of this process left behind."""
+    _elsewhere.clear()
+    _elsewhere.update(threading.enumerate())
+
+
 def threads() -> set[str]:
-    return {thread.name for thread in threading.enumerate() if thread.name.startswith("veln-hook-gate")}
+    return {
+        thread.name
+        for thread in threading.enumerate()
+        if thread.name.startswith("veln-hook-gate") and thread not in _elsewhere
+    }
 
 
 def tasks(world: World) -> set[object]:

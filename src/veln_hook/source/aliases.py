@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from veln_hook.source.modules import Module
 
 _ATTRIBUTE = re.compile(rb"\.([A-Za-z_][A-Za-z0-9_]*)")
-_ROUNDS = 5
-"""How many modules deep a name is followed."""
 _MAX = 400
 """Names of other modules that are known to one file."""
 
@@ -74,7 +72,8 @@ def aliases(
 def _known(modules: Sequence[Module], by_name: Mapping[str, int], tops: set[str]) -> list[dict[str, Alias]]:
     """Return of each module its names of what is elsewhere and matters."""
     known: list[dict[str, Alias]] = []
-    passed: list[tuple[int, str, int, str]] = []
+    takers: dict[int, list[tuple[int, str, str]]] = {}
+    """By module: who takes what out of it, and under which name."""
     for place, module in enumerate(modules):
         names = {name: Alias("", taints) for name, taints in module.facts.secrets}
         for name, dotted in module.facts.exports:
@@ -85,12 +84,14 @@ def _known(modules: Sequence[Module], by_name: Mapping[str, int], tops: set[str]
                 continue
             owner, last = _owner(module.absolute(dotted).rstrip("."), name, by_name)
             if owner is not None:
-                passed.append((place, name, owner, last))
+                takers.setdefault(owner, []).append((place, name, last))
         known.append(names)
-    for _ in range(_ROUNDS):
-        new = [_pass_on(known[place], name, known[owner], last) for place, name, owner, last in passed]
-        if not any(new):
-            break
+    waiting = [place for place, names in enumerate(known) if names]
+    while waiting:
+        owner = waiting.pop()
+        for place, name, last in takers.get(owner, ()):
+            if _pass_on(known[place], name, known[owner], last):
+                waiting.append(place)
     return known
 
 

@@ -67,33 +67,58 @@ class Node:
         self.reached = False
 
 
-def _closed(own: Sequence[int], edges: Sequence[Iterable[int]]) -> list[int]:
-    """Return the kinds of everything that each node reaches.
+def closed(own: Sequence[int], edges: Sequence[Iterable[int]]) -> list[int]:
+    """Return the bits of everything that each node reaches, its own among them.
+
+    Nodes that reach each other have the same; they are found as Tarjan's strongly connected components
+    ("Depth-first search and linear graph algorithms", 1972), so that each edge is looked at once.
 
     Args:
-        own: Of each node, the bits of its own kinds.
+        own: Of each node, its own bits.
         edges: Of each node, those that it leads to.
     """
-    callers: dict[int, list[int]] = {}
-    for place, targets in enumerate(edges):
-        for target in targets:
-            callers.setdefault(target, []).append(place)
     found = list(own)
-    waiting = [place for place, mask in enumerate(found) if mask]
-    while waiting:
-        place = waiting.pop()
-        mask = found[place]
-        for caller in callers.get(place, ()):
-            if mask & ~found[caller]:
-                found[caller] |= mask
-                waiting.append(caller)
+    done = len(found) + 1  # a place behind all others: what has it is in a component that is whole
+    places = [0] * len(found)
+    lowest = [0] * len(found)
+    stack: list[int] = []
+    count = 0
+    for root in range(len(found)):
+        if places[root]:
+            continue
+        count += 1
+        places[root] = lowest[root] = count
+        stack.append(root)
+        walk = [(root, iter(edges[root]))]
+        while walk:
+            node, targets = walk[-1]
+            for target in targets:
+                if not places[target]:
+                    count += 1
+                    places[target] = lowest[target] = count
+                    stack.append(target)
+                    walk.append((target, iter(edges[target])))
+                    break
+                found[node] |= found[target]
+                lowest[node] = min(lowest[node], lowest[target])
+            else:
+                walk.pop()
+                if lowest[node] == places[node]:
+                    member = -1
+                    while member != node:
+                        member = stack.pop()
+                        found[member], lowest[member] = found[node], done
+                if walk:
+                    caller = walk[-1][0]
+                    found[caller] |= found[node]
+                    lowest[caller] = min(lowest[caller], lowest[node])
     return found
 
 
 def able(nodes: Sequence[Node]) -> list[int]:
     """Return of every node the kinds of everything it reaches."""
     own = [sum({BITS[each.kind] for each in node.capabilities if each.kind in BITS}) for node in nodes]
-    return _closed(own, [[target for target, _ in node.edges] for node in nodes])
+    return closed(own, [[target for target, _ in node.edges] for node in nodes])
 
 
 def ties(nodes: Sequence[Node], placed: list[Placed], own: list[list[int]]) -> Iterable[Tie]:

@@ -63,6 +63,9 @@ class Linker:
         self._resolved_names: dict[tuple[int, str], list[int]] = {}
         self._defined: dict[int, set[str]] = {}
         self._below: dict[str, list[int]] | None = None
+        self._ours: dict[str, bool] = {}
+        self._packages: dict[str, list[int]] = {}
+        """By absolute name of what is imported: the modules whose bodies that runs."""
         self._callers: dict[int, set[int]] = {}
         """Nodes with calls that lead into a module of which only imports were read."""
         for place in range(len(self.modules)):
@@ -124,7 +127,12 @@ class Linker:
 
     def may_be_ours(self, name: str) -> bool:
         """Tell whether a name may be one of this archive."""
-        return name[:1] in ".:?@" or name.partition(".")[0].partition("(")[0] in self._tops
+        found = self._ours.get(name)
+        if found is None:
+            found = self._ours[name] = (
+                name[:1] in ".:?@" or name.partition(".")[0].partition("(")[0] in self._tops
+            )
+        return found
 
     def below(self, package: str) -> list[int]:
         """Return a module, and those of the package that it is."""
@@ -205,10 +213,9 @@ class Linker:
             place = self.by_name.get(self.modules[module].absolute(dotted).rstrip("."))
             if place is None or place == module:
                 continue
-            if self.modules[place].facts.light:  # what it defines is not known
-                return self.resolve(module, ".".join((dotted.rstrip("."), *rest)), depth + 1)
-            if rest[0] in self.exports[place] or rest[0] in self._firsts(place):
-                return self.resolve(module, ".".join((dotted.rstrip("."), *rest)), depth + 1)
+            known = rest[0] in self.exports[place] or rest[0] in self._firsts(place)
+            if known or self.modules[place].facts.light:  # of which is not known what it defines
+                return self.resolve(module, ".".join((self.modules[place].name, *rest)), depth + 1)
             found = self._starred(place, rest, depth + 1)
             if found:
                 return found
@@ -223,9 +230,14 @@ class Linker:
 
     def _imported(self, place: int, target: str) -> list[int]:
         """Return the module bodies that an import runs: those of the packages above, too."""
-        parts = self.modules[place].absolute(target).split(".")
-        names = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
-        modules = [self.by_name[name] for name in names if name in self.by_name]
+        if not self.may_be_ours(target):
+            return []
+        dotted = self.modules[place].absolute(target)
+        modules = self._packages.get(dotted)
+        if modules is None:
+            parts = dotted.split(".")
+            names = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+            modules = self._packages[dotted] = [self.by_name[name] for name in names if name in self.by_name]
         return [self.ids[module][""] for module in modules if module != place and "" in self.ids[module]]
 
     def _local(self, place: int, name: str, depth: int) -> list[int]:
@@ -295,38 +307,51 @@ class Linker:
     def _follow(self) -> None:
         # Only data that comes to something that can do anything is worth following.
         carrying = [
-            (node, target, taints)
+            self._flow(self.nodes[target].incoming, node, taints)
             for node in self.nodes
             for target, taints in node.edges
             if taints and self.nodes[target].mask
         ]
-        returning = [node for node in self.nodes if node.scope.returns]
+        returning = [
+            self._flow(node.returns, node, node.scope.returns) for node in self.nodes if node.scope.returns
+        ]
+        flows = [flow for flow in (*carrying, *returning) if flow is not None]
         for _ in range(_ROUNDS):
             changed = False
-            for node, target, taints in carrying:
-                known = self.nodes[target].incoming
-                before = len(known)
-                known |= self._resolved(node, taints)
-                changed = changed or len(known) != before
-            for node in returning:
-                before = len(node.returns)
-                node.returns |= self._resolved(node, node.scope.returns)
-                changed = changed or len(node.returns) != before
+            for into, arguments, returned in flows:
+                before = len(into)
+                into.update(*returned)
+                if arguments is not None:
+                    into.update(_less_sure(arguments))
+                changed = changed or len(into) != before
             if not changed:
                 return
 
-    def _resolved(self, node: Node, taints: Iterable[str]) -> set[str]:
-        known: set[str] = set()
+    def _flow(
+        self, into: set[str], node: Node, taints: Iterable[str]
+    ) -> tuple[set[str], set[str] | None, list[set[str]]] | None:
+        """Put into a set what data is made of; return from where more of that may come."""
+        fixed, arguments, returned = self._sources(node, taints)
+        into |= fixed
+        return (into, arguments, returned) if returned or arguments is not None else None
+
+    def _sources(self, node: Node, taints: Iterable[str]) -> tuple[set[str], set[str] | None, list[set[str]]]:
+        """Return what taints are by themselves; the arguments that count; what functions return."""
+        fixed: set[str] = set()
+        arguments = None
+        returned: list[set[str]] = []
         for taint in taints:
             if taint == "arg":
-                # Any caller's arguments, whichever parameter they were: that is less sure.
-                known |= {f"~{each.lstrip('~')}" for each in node.incoming}
+                arguments = node.incoming
             elif taint.startswith("ret:"):
-                for target in self.resolve(node.module, taint[4:]):
-                    known |= self.nodes[target].returns
+                returned += [self.nodes[target].returns for target in self.resolve(node.module, taint[4:])]
             else:
-                known.add(taint)
-        return known
+                fixed.add(taint)
+        return fixed, arguments, returned
+
+    def _resolved(self, node: Node, taints: Iterable[str]) -> set[str]:
+        fixed, arguments, returned = self._sources(node, taints)
+        return fixed.union(*returned, _less_sure(arguments) if arguments is not None else ())
 
     # --- what meets what ------------------------------------------------------------------------------
 
@@ -353,3 +378,8 @@ class Linker:
             capability.flags,
             node.scope.name,
         )
+
+
+def _less_sure(taints: Iterable[str]) -> set[str]:
+    """Return taints of any caller's arguments, whichever parameter they were."""
+    return {f"~{each.lstrip('~')}" for each in taints}

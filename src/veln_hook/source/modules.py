@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,11 +21,16 @@ class Module(NamedTuple):
 
     def absolute(self, target: str) -> str:
         """Return a dotted name without the leading dots that it has here."""
-        if not target.startswith("."):
+        if target[:1] != ".":
             return target
-        level = len(target) - len(target.lstrip("."))
-        package = self.name.split(".") if self.name else []
-        if not self.path.endswith("__init__.py"):
-            package = package[:-1]
-        kept = package[: len(package) - level + 1]
-        return ".".join(filter(None, (*kept, target.lstrip("."))))
+        return _absolute(self.name, self.path.endswith("__init__.py"), target)
+
+
+@lru_cache(maxsize=50_000)
+def _absolute(name: str, is_package: bool, target: str) -> str:
+    level = len(target) - len(target.lstrip("."))
+    package = name.split(".") if name else []
+    if not is_package:
+        package = package[:-1]
+    kept = package[: len(package) - level + 1]
+    return ".".join(filter(None, (*kept, target.lstrip("."))))
