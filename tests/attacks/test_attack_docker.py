@@ -44,6 +44,7 @@ def test_the_supervisor_is_the_rung_there(make_container: Callable[..., Any], us
     assert found.stdout.strip() == "Rung.SUPERVISOR", found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("user", everyday(USERS, USERS[-1:]), ids=lambda user: user.name)
 def test_no_attack_gets_through_there(
     make_container: Callable[..., Any], make_gate: Callable[..., Any], user: attack_world.User

@@ -111,6 +111,7 @@ def test_its_policy_is_one():
     assert validate_file(EXAMPLE / "policy.toml", SYSTEM) == []
 
 
+@pytest.mark.slow
 def test_clients_get_what_the_gate_gives():
     lines = [line for line in (EXAMPLE / "client.env").read_text().splitlines() if line and line[0] != "#"]
     variables = dict(line.split("=", 1) for line in lines)

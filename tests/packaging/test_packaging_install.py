@@ -98,6 +98,7 @@ def test_an_sdist_and_a_tree_through_pip_itself(make_env, sdist, tree, demo):
         env.run_pip("uninstall", "-y", "demo", check=True)
 
 
+@pytest.mark.slow
 def test_installing_twice_and_upgrading_in_place(make_env, wheel, hook_wheel, demo):
     env, before = bare(make_env, PYTHONS[-1])
     env.run_pip("install", "--no-index", wheel, check=True)

@@ -27,7 +27,7 @@ _AT_THE_ENDS = (
     *("test_release_signals", "test_review_command"),
 )
 """Modules of what depends little on the pip: everyday runs have the oldest and the newest only."""
-_INSIDE = ("test_a_legacy_sdist", "test_what_a_build_requirement", "test_a_hostile_backend")
+_INSIDE = ("test_a_legacy_sdist", "test_what_a_build_requirement")
 """Tests of ``test_builds`` that everyday runs have with the oldest pip and the one above, too."""
 _BETWEEN = ("test_a_young_release", "test_a_held_sdist", "test_the_legacy")
 """Tests of ``test_matrix`` that everyday runs have with the pips in between."""

@@ -51,6 +51,7 @@ def test_pip_replaces_a_dependency_of_ours_while_it_runs(
     assert held.returncode == 75, held
 
 
+@pytest.mark.slow
 def test_pip_upgrades_all_dependencies_of_ours_while_it_runs(
     newest_env: Env, young: IndexServer, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ def test_other_bytes_than_promised_are_refused(env, acme):
     assert "is not what its index promises" in result.stderr
 
 
+@pytest.mark.slow
 def test_mistakes_are_told_in_words(env, acme, tmp_path):
     for words in (
         ["acme==3.0"],

@@ -235,6 +235,7 @@ def two_uvs(index: TlsIndex, make_shimmed: Callable[..., Shimmed]) -> tuple[Shim
 @pytest.mark.parametrize(
     "command", everyday([["uv", "pip", "install"], ["python", "-m", "pip", "install"]], 1), ids=["uv", "pip"]
 )
+@pytest.mark.slow
 def test_an_upgrade_of_uv_leaves_the_shims_in_place(two_uvs, command, demo):
     shimmed, index = two_uvs
     before = (shimmed.home / "uv").read_bytes()
