@@ -349,7 +349,7 @@ class _Scan:
         for name in self._bytecode:
             directory, _, base = name.rpartition("/")
             stem = base.partition(".")[0]
-            beside = directory.removesuffix("/__pycache__")
+            beside = directory.removesuffix("__pycache__").rstrip("/")
             if f"{beside}/{stem}.py".lstrip("/") not in sources:
                 found.append(Placed(BYTECODE, IMPORT, name, 1, "without source"))
         return found

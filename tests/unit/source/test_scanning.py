@@ -172,6 +172,7 @@ def test_bytecode_with_its_source():
         scan({"acme/x.py": "", "acme/x.pyc": "\0", "acme/__pycache__/x.cpython-311.pyc": "\0"}).capabilities
         == ()
     )
+    assert scan({"x.py": "", "__pycache__/x.cpython-311.pyc": "\0"}).capabilities == ()  # a package by itself
     assert kinds(scan({"acme/__pycache__/x.cpython-311.pyc": "\0"})) == {(v.BYTECODE, "import")}
     assert kinds(scan({"x.py": "", "acme/x.pyc": "\0"})) == {(v.BYTECODE, "import")}
 
