@@ -349,7 +349,8 @@ class _Scan:
         for name in self._bytecode:
             directory, _, base = name.rpartition("/")
             stem = base.partition(".")[0]
-            beside = directory.removesuffix("__pycache__").rstrip("/")
+            parent, _, last = directory.rpartition("/")
+            beside = parent if last == "__pycache__" else directory
             if f"{beside}/{stem}.py".lstrip("/") not in sources:
                 found.append(Placed(BYTECODE, IMPORT, name, 1, "without source"))
         return found

@@ -175,6 +175,8 @@ def test_bytecode_with_its_source():
     assert scan({"x.py": "", "__pycache__/x.cpython-311.pyc": "\0"}).capabilities == ()  # a package by itself
     assert kinds(scan({"acme/__pycache__/x.cpython-311.pyc": "\0"})) == {(v.BYTECODE, "import")}
     assert kinds(scan({"x.py": "", "acme/x.pyc": "\0"})) == {(v.BYTECODE, "import")}
+    # A directory whose name only ends so is a package of its own.
+    assert kinds(scan({"acme/x.py": "", "acme__pycache__/x.pyc": "\0"})) == {(v.BYTECODE, "import")}
 
 
 def test_natives_are_told_by_their_first_bytes():
