@@ -12,8 +12,6 @@ import common
 import pytest
 import run as _every_attack  # noqa: F401 - importing it fills the list
 
-from support.selection import everyday
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -51,7 +49,7 @@ def test_without_the_sandbox_every_race_is_won(make_world: Callable[..., Any]):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("user", USERS[-1:], ids=lambda user: user.name)
-@pytest.mark.parametrize("rung", everyday(RUNGS[2:], RUNGS[3:]))
+@pytest.mark.parametrize("rung", RUNGS[2:])
 def test_no_race_is_won_in_a_few_tries(make_world: Callable[..., Any], rung: str, user: attack_world.User):
     outcome = _race(make_world(user, rung), rung, RACES, FEW)
     _none_got_out(outcome, RACES, FEW)

@@ -232,10 +232,10 @@ def two_uvs(index: TlsIndex, make_shimmed: Callable[..., Shimmed]) -> tuple[Shim
     return shimmed, index
 
 
-@pytest.mark.parametrize(
-    "command", everyday([["uv", "pip", "install"], ["python", "-m", "pip", "install"]], 1), ids=["uv", "pip"]
-)
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", [["uv", "pip", "install"], ["python", "-m", "pip", "install"]], ids=["uv", "pip"]
+)
 def test_an_upgrade_of_uv_leaves_the_shims_in_place(two_uvs, command, demo):
     shimmed, index = two_uvs
     before = (shimmed.home / "uv").read_bytes()

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from veln_hook.source.facts import BUILD, IMPORT, REACHES, STARTUP
-from veln_hook.source.graph import STRONG, able
+from veln_hook.source.graph import BITS, STRONG, able
 from veln_hook.source.meanings import ALL, Meanings
 from veln_hook.source.vocabulary import DNS, NET, PROC
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 BY_ITSELF = frozenset(REACHES.index(reach) for reach in (STARTUP, BUILD, IMPORT))
 _SENDS = frozenset((NET, DNS, PROC))
-_KINDS = 64
+_KINDS = len(BITS)
 """Bits of what is read that tell what it can do; those above are of files of which only imports were read."""
 
 

@@ -7,7 +7,7 @@ followed for a few rounds; two capabilities are tied where one scope reaches bot
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.source.facts import BUILD, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.graph import Node, able, ties
@@ -37,6 +37,21 @@ _COMMAND_BASES = (
     "bdist_egg", "install_lib", "easy_install", "build_clib", "build_scripts", "install_scripts",
     "editable_wheel", "test",
 )  # fmt: skip
+
+
+class _Sources(NamedTuple):
+    """Where the taints of some data come from; the nodes' own sets, which grow while data is followed."""
+
+    fixed: set[str]
+    arguments: set[str]
+    """What callers give, where that counts."""
+    returned: list[set[str]]
+    """What functions return."""
+
+    def taints(self) -> set[str]:
+        """Return all of them as known by now."""
+        # Any caller's arguments, whichever parameter they were: that is less sure.
+        return self.fixed.union(*self.returned, (f"~{each.lstrip('~')}" for each in self.arguments))
 
 
 class Linker:
@@ -214,7 +229,7 @@ class Linker:
             if place is None or place == module:
                 continue
             known = rest[0] in self.exports[place] or rest[0] in self._firsts(place)
-            if known or self.modules[place].facts.light:  # of which is not known what it defines
+            if known or self.modules[place].facts.light:  # what a light one defines nobody knows
                 return self.resolve(module, ".".join((self.modules[place].name, *rest)), depth + 1)
             found = self._starred(place, rest, depth + 1)
             if found:
@@ -307,38 +322,29 @@ class Linker:
     def _follow(self) -> None:
         # Only data that comes to something that can do anything is worth following.
         carrying = [
-            self._flow(self.nodes[target].incoming, node, taints)
+            (self.nodes[target].incoming, self._sources(node, taints))
             for node in self.nodes
             for target, taints in node.edges
             if taints and self.nodes[target].mask
         ]
         returning = [
-            self._flow(node.returns, node, node.scope.returns) for node in self.nodes if node.scope.returns
+            (node.returns, self._sources(node, node.scope.returns))
+            for node in self.nodes
+            if node.scope.returns
         ]
-        flows = [flow for flow in (*carrying, *returning) if flow is not None]
+        flows = carrying + returning
         for _ in range(_ROUNDS):
             changed = False
-            for into, arguments, returned in flows:
+            for into, sources in flows:
                 before = len(into)
-                into.update(*returned)
-                if arguments is not None:
-                    into.update(_less_sure(arguments))
+                into |= sources.taints()  # noqa: PLW2901 - the node's own set grows
                 changed = changed or len(into) != before
             if not changed:
                 return
 
-    def _flow(
-        self, into: set[str], node: Node, taints: Iterable[str]
-    ) -> tuple[set[str], set[str] | None, list[set[str]]] | None:
-        """Put into a set what data is made of; return from where more of that may come."""
-        fixed, arguments, returned = self._sources(node, taints)
-        into |= fixed
-        return (into, arguments, returned) if returned or arguments is not None else None
-
-    def _sources(self, node: Node, taints: Iterable[str]) -> tuple[set[str], set[str] | None, list[set[str]]]:
-        """Return what taints are by themselves; the arguments that count; what functions return."""
+    def _sources(self, node: Node, taints: Iterable[str]) -> _Sources:
         fixed: set[str] = set()
-        arguments = None
+        arguments: set[str] = set()
         returned: list[set[str]] = []
         for taint in taints:
             if taint == "arg":
@@ -347,11 +353,7 @@ class Linker:
                 returned += [self.nodes[target].returns for target in self.resolve(node.module, taint[4:])]
             else:
                 fixed.add(taint)
-        return fixed, arguments, returned
-
-    def _resolved(self, node: Node, taints: Iterable[str]) -> set[str]:
-        fixed, arguments, returned = self._sources(node, taints)
-        return fixed.union(*returned, _less_sure(arguments) if arguments is not None else ())
+        return _Sources(fixed, arguments, returned)
 
     # --- what meets what ------------------------------------------------------------------------------
 
@@ -374,12 +376,7 @@ class Linker:
             capability.line,
             capability.detail,
             capability.evidence,
-            tuple(sorted(self._resolved(node, capability.taints))),
+            tuple(sorted(self._sources(node, capability.taints).taints())),
             capability.flags,
             node.scope.name,
         )
-
-
-def _less_sure(taints: Iterable[str]) -> set[str]:
-    """Return taints of any caller's arguments, whichever parameter they were."""
-    return {f"~{each.lstrip('~')}" for each in taints}
