@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.source import vocabulary as v
 from veln_hook.source.facts import REACHES, Tie
@@ -67,8 +67,17 @@ class Node:
         self.reached = False
 
 
-def closed(own: Sequence[int], edges: Sequence[Iterable[int]]) -> list[int]:
-    """Return the bits of everything that each node reaches, its own among them.
+class Closure(NamedTuple):
+    """What the nodes of a graph reach."""
+
+    bits: list[int]
+    """Of each node, those of everything that it reaches, its own among them."""
+    components: list[int]
+    """Of each node, the number of the strongly connected component that it is in: nodes that reach each other."""
+
+
+def closed(own: Sequence[int], edges: Sequence[Iterable[int]]) -> Closure:
+    """Return what each node reaches.
 
     Nodes that reach each other have the same; they are found as Tarjan's strongly connected components
     ("Depth-first search and linear graph algorithms", 1972), so that each edge is looked at once.
@@ -81,6 +90,7 @@ def closed(own: Sequence[int], edges: Sequence[Iterable[int]]) -> list[int]:
     done = len(found) + 1  # a place behind all others: what has it is in a component that is whole
     places = [0] * len(found)
     lowest = [0] * len(found)
+    components = [0] * len(found)
     stack: list[int] = []
     count = 0
     for root in range(len(found)):
@@ -107,52 +117,80 @@ def closed(own: Sequence[int], edges: Sequence[Iterable[int]]) -> list[int]:
                     member = -1
                     while member != node:
                         member = stack.pop()
-                        found[member], lowest[member] = found[node], done
+                        found[member], lowest[member], components[member] = found[node], done, node
                 if walk:
                     caller = walk[-1][0]
                     found[caller] |= found[node]
                     lowest[caller] = min(lowest[caller], lowest[node])
-    return found
+    return Closure(found, components)
 
 
-def able(nodes: Sequence[Node]) -> list[int]:
-    """Return of every node the kinds of everything it reaches."""
-    own = [sum({BITS[each.kind] for each in node.capabilities if each.kind in BITS}) for node in nodes]
-    return closed(own, [[target for target, _ in node.edges] for node in nodes])
+def able(nodes: Sequence[Node]) -> Closure:
+    """Return of every node the kinds of everything it reaches, as ``BITS``."""
+    return closed([_own(node) for node in nodes], [[target for target, _ in node.edges] for node in nodes])
 
 
-def ties(nodes: Sequence[Node], placed: list[Placed], own: list[list[int]]) -> Iterable[Tie]:
+def _own(node: Node) -> int:
+    return sum({BITS[each.kind] for each in node.capabilities if each.kind in BITS})
+
+
+def ties(
+    nodes: Sequence[Node], components: Sequence[int], placed: list[Placed], own: list[list[int]]
+) -> Iterable[Tie]:
     """Return which capabilities one scope reaches both of, where they mean more together than alone.
 
     Args:
         nodes: Closed ones.
+        components: Of each node, its component, as ``closed`` tells.
         placed: All capabilities.
         own: Of each node, the places of its capabilities.
     """
-    pairs = [(first, second, BITS[first] | BITS[second]) for first, second in _PAIRS]
     found: dict[tuple[int, int], Tie] = {}
+    meetings = _meetings(nodes, components)
     # The worst reach first, so that a pair is told where it is worst.
-    for place in sorted(range(len(nodes)), key=lambda place: nodes[place].reach):
-        node = nodes[place]
-        wanted = [
-            (first, second, both)
-            for first, second, both in pairs
-            if node.mask & both == both
-            and not any(
-                nodes[target].mask & both == both and nodes[target].reach <= node.reach
-                for target, _ in node.edges
-            )
-        ]
-        if not wanted:
-            continue
+    for place in sorted(meetings, key=lambda place: (nodes[place].reach, place)):
         closure = _closure(nodes, place, placed, own)
-        for first, second, _ in wanted:
+        for first, second in meetings[place]:
             for one in closure.get(first, ())[:_PER_KIND]:
                 for other in closure.get(second, ())[:_PER_KIND]:
                     if (one, other) not in found and len(found) < _MAX_TIES:
                         near = placed[one].path == placed[other].path
-                        found[one, other] = Tie(one, other, REACHES[node.reach], near)
+                        found[one, other] = Tie(one, other, REACHES[nodes[place].reach], near)
     return found.values()
+
+
+def _meetings(nodes: Sequence[Node], components: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
+    """Return the scopes at which kinds meet: no other that they lead to reaches both as easily.
+
+    Where scopes lead to each other, as packages whose modules import each other do, all of them reach the
+    same. There the kinds meet at each scope that reaches both without going round, or at one of them.
+    """
+    pairs = [(first, second, BITS[first] | BITS[second]) for first, second in _PAIRS]
+    found: dict[int, list[tuple[str, str]]] = {}
+    around: dict[tuple[int, str, str], int] = {}
+    """Pairs by component: -1 where they met, else a scope that reaches both by going round."""
+    for place, node in enumerate(nodes):
+        if not node.mask:
+            continue
+        outside = [nodes[target] for target, _ in node.edges if components[target] != components[place]]
+        straight = _own(node)
+        for target in outside:
+            straight |= target.mask
+        for first, second, both in pairs:
+            if node.mask & both != both:
+                continue
+            key = (components[place], first, second)
+            if any(target.mask & both == both and target.reach <= node.reach for target in outside):
+                around[key] = -1
+            elif straight & both == both:
+                around[key] = -1
+                found.setdefault(place, []).append((first, second))
+            else:
+                around.setdefault(key, place)
+    for (_, first, second), place in around.items():
+        if place >= 0:
+            found.setdefault(place, []).append((first, second))
+    return found
 
 
 def _closure(

@@ -48,7 +48,7 @@ class Leads:
         """Return the files that must be read whole; those of which only imports were read so far."""
         linker = self._linker
         light = [place for place, module in enumerate(linker.modules) if module.facts.light]
-        masks = able(linker.nodes) if light else []
+        masks = able(linker.nodes).bits if light else []
         if not any(mask & STRONG for mask in masks):
             return set()
         reached = self._reached(light, masks)

@@ -133,10 +133,11 @@ class Linker:
 
     def result(self) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
         """Return all capabilities, and which of them belong together."""
-        for node, mask in zip(self.nodes, able(self.nodes)):
+        reached = able(self.nodes)
+        for node, mask in zip(self.nodes, reached.bits):
             node.mask = mask
         self._follow()
-        return self._result()
+        return self._result(reached.components)
 
     # --- names ----------------------------------------------------------------------------------------
 
@@ -357,7 +358,7 @@ class Linker:
 
     # --- what meets what ------------------------------------------------------------------------------
 
-    def _result(self) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
+    def _result(self, components: Sequence[int]) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
         placed: list[Placed] = []
         own: list[list[int]] = []
         for node in self.nodes:
@@ -366,7 +367,7 @@ class Linker:
                 here.append(len(placed))
                 placed.append(self._place(node, capability))
             own.append(here)
-        return tuple(placed), tuple(ties(self.nodes, placed, own))
+        return tuple(placed), tuple(ties(self.nodes, components, placed, own))
 
     def _place(self, node: Node, capability: Capability) -> Placed:
         return Placed(

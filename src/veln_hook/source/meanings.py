@@ -58,7 +58,7 @@ class Meanings:
             edges = self._below(done, name) if module == _PACKAGE else self._within(done, module, name)
             self._edges.append(edges)
             done += 1
-        return closed(self._own, self._edges)
+        return closed(self._own, self._edges).bits
 
     def _ask(self, module: int, name: str) -> int:
         key = (module, name)

@@ -34,13 +34,26 @@ def test_everything_that_is_reached_counts(seed):
     count = dice.randrange(1, 25)
     own = [1 << number if dice.random() < 0.5 else 0 for number in range(count)]
     edges = [[dice.randrange(count) for _ in range(dice.randrange(4))] for _ in range(count)]
-    assert closed(own, edges) == [_reached(own, edges, node) for node in range(count)]
+    assert closed(own, edges).bits == [_reached(own, edges, node) for node in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nodes_that_reach_each_other_are_one_component(seed):
+    dice = random.Random(seed)
+    count = dice.randrange(1, 25)
+    edges = [[dice.randrange(count) for _ in range(dice.randrange(3))] for _ in range(count)]
+    reached = [_reached([1 << number for number in range(count)], edges, node) for node in range(count)]
+    components = closed([0] * count, edges).components
+    for one in range(count):
+        for other in range(count):
+            each_other = reached[one] >> other & 1 and reached[other] >> one & 1
+            assert (components[one] == components[other]) == bool(each_other)
 
 
 def test_a_long_chain_needs_no_deep_recursion():
     count = 50_000
     edges = [[place + 1] for place in range(count - 1)] + [[]]
-    assert set(closed([0] * (count - 1) + [1], edges)) == {1}
+    assert set(closed([0] * (count - 1) + [1], edges).bits) == {1}
 
 
 # Each file but the last two only imports, so that it is read because of where that leads.

