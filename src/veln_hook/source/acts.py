@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from veln_hook.source import values, vocabulary
+from veln_hook.source import commands, values, vocabulary
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
 from veln_hook.source.vocabulary import (
     DECODE,
@@ -14,20 +15,24 @@ from veln_hook.source.vocabulary import (
     LOAD,
     NATIVE,
     NET,
+    PERSIST,
     PROC,
     SPY,
     WRITE,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from veln_hook.source.strings import Strings
 
 _SILENT = ("creationflags", "start_new_session", "preexec_fn", "startupinfo")
 _SENDS = frozenset(("data", "json", "files", "params"))
+_LOADS = re.compile(r"\b(?:exec|eval|loads|b64decode|urlopen)\(")
+"""Of code that is written down: it runs what it decodes or fetches."""
 _LITTLE_CODE = 40
 """Characters of executed code that tell nothing: ``eval("1")``."""
 _LITTLE_DATA = 8
-_OPENERS = ("startfile", "ShellExecute")
 _MAX_HOST = 100
 
 
@@ -74,7 +79,23 @@ class Acts:
         self._note(HOST, call.line, vocabulary._HOST[call.name])  # noqa: SLF001 - the table's own second column
         return Value(name=f"{call.name}()", taints=frozenset(("host",)))
 
+    def written(self, path: str, line: int, data: Iterable[Value] = ()) -> None:
+        """Note that something is written where it is run again.
+
+        Args:
+            path: Where, as far as it is known.
+            line: Of the call.
+            data: What, if that is known.
+        """
+        lowered = path.lower()
+        place = next((what for part, what in vocabulary.STARTUP_PATHS if part in lowered), "")
+        if place and place != vocabulary.INTERPRETER:
+            fetches = any(commands.DOWNLOAD.search(value.text) or _LOADS.search(value.text) for value in data)
+            self._note(PERSIST, line, place, NOTHING, "written", *(("download",) if fetches else ()))
+
     def _write(self, call: Known) -> Value:
+        if len(call.arguments) > 1:
+            self.written(call.arguments[1].text, call.line)
         if call.taints & {"decoded", "remote"}:
             self._note(WRITE, call.line, "", call.taints)
         return Value(taints=call.taints)
@@ -98,25 +119,14 @@ class Acts:
     def _process(self, call: Known) -> Value:
         command = " ".join(value.text for value in call.arguments if value.text)
         command = f"{command} {call.options['args'].text}" if "args" in call.options else command
-        flags = []
-        if vocabulary.COMMAND_PIP.search(command) or call.name.startswith("pip."):
-            flags.append("pip")
-        elif vocabulary.COMMAND_DOWNLOAD.search(command):
-            flags.append("download")
-        if vocabulary.COMMAND_POWERSHELL.search(command):
-            flags.append("powershell")
-        if "sys.executable" in command or "python" in command.lower():
-            flags.append("python")
-            self._walk.read_again(command.partition(" -c ")[2], call.line)
+        flags = commands.flags(command, call.name)
+        if commands.runs_python(command):
+            self._walk.read_again(commands.inline_code(command), call.line)
         if _is_silent(command, call.options):
             flags.append("silent")
-        words = command.split()
-        if call.name.rpartition(".")[2].startswith(_OPENERS) or words[:1] == ["start"]:
-            flags.append("opens")
-        program = words[0].replace("\\", "/").rpartition("/")[2] if words else ""
         if "decoded" in call.taints:
             self._strings.text(command, 0)
-        self._note(PROC, call.line, program or call.name, call.taints, *flags)
+        self._note(PROC, call.line, commands.program_of(command) or call.name, call.taints, *flags)
         return Value(name=f"{call.name}()", taints=frozenset(("output",)))
 
     def _execute(self, call: Known) -> Value:
@@ -196,7 +206,12 @@ def _is_silent(command: str, options: dict[str, Value]) -> bool:
     if len(streams) == 2 and all("DEVNULL" in name or "open()" in name for name in streams):  # noqa: PLR2004 - both
         return True
     joined = command.replace(" ", "")
-    return ">/dev/null" in joined or ">nul" in joined.lower() or "nohup" in command
+    return (
+        ">/dev/null" in joined
+        or ">nul" in joined.lower()
+        or "nohup" in command
+        or commands.has_no_window(command)
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 MAX_PARSED = 8 << 20
 """Bytes of a file that is parsed; a syntax tree takes a hundred times as much memory."""
+_PYTHON_2 = (
+    "Missing parentheses in call to 'print'",
+    "Missing parentheses in call to 'exec'",
+    "leading zeros in decimal integer literals",
+    "inconsistent use of tabs",
+)
+"""How the parser's messages begin about what no Python 3 ever compiles, whatever else stands in the file."""
 _RISKY = (
     b"exec",
     b"eval",
@@ -89,6 +96,8 @@ def _light(odd: tuple[Capability, ...], data: bytes, imports: list[Import]) -> F
 
 def _unparsed(odd: tuple[Capability, ...], data: bytes, problem: str) -> FileFacts:
     """Say that a file can't be parsed, and whether it holds what matters."""
+    if any(told in problem for told in _PYTHON_2):
+        return FileFacts((Scope("", 1, odd),), problem=f"written for Python 2: {problem}"[:200])
     names = _names(data)
     risky = [token.decode() for token in _RISKY if token.decode().rpartition(".")[2] in names]
     if risky:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from veln_hook.source import values, vocabulary
+from veln_hook.source import commands, values, vocabulary
 from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
 from veln_hook.source.standard import STANDARD
@@ -95,7 +95,18 @@ _ATTRIBUTE_MAKERS = ("operator.attrgetter", "operator.methodcaller")
 _WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
 _HINTING = ("Request", "join", "format", "expanduser")
 """Methods whose arguments tell of their results."""
+_PASSING = frozenset(("xor",))
+"""Taints that mean something only until they come to a call that makes another of them."""
+_PASSING_BUT_NET = frozenset(("xor", "key"))
+_KEEPS = frozenset([
+    "dumps", "str", "dict", "list", "tuple", "bytes", "encode", "decode", "strip", "join", "format",
+    "quote", "quote_plus", "urlencode", "b64encode", "urlsafe_b64encode", "hex", "hexlify", "lower", "split",
+    "replace", "get", "append", "Request",
+])  # fmt: skip
+"""Calls whose result still has the key in it that they are given; what signs or derives has not."""
 _MAX_DETAIL = 80
+_MAX_PARTS = 12
+"""Of a path that is joined."""
 _MAX_TAINTS = 16
 _MAX_NAME = 100
 _MODULES_THAT_MATTER = (
@@ -138,6 +149,7 @@ class Calls:
         line = line or walk.line
         if walk.swallowed:
             flags = (*flags, "quiet")
+        taints -= _PASSING if kind == NET else _PASSING_BUT_NET
         walk.scope.note(
             Capability(kind, line, detail[:_MAX_DETAIL], walk.evidence(line), tuple(sorted(taints)), flags)
         )
@@ -232,10 +244,8 @@ class Calls:
         kind = CALLS.get(name)
         if kind is not None:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
-        if method in _WRITES and taints & {"decoded", "remote"}:
-            self.note(WRITE, line, "", taints | receiver.taints)
-        if method == "extractall" and "remote" in receiver.taints:
-            self.note(WRITE, line, "", receiver.taints)
+        if method in _WRITES or method == "extractall":
+            self._writes(method, receiver, arguments, taints, line)
         self._calls_others(name, method, everything, taints)
         if not options or name in ("bytes", "str"):
             constants = [value.const for value in arguments]
@@ -245,6 +255,18 @@ class Calls:
             if folded is not UNKNOWN:
                 return self._folded(folded, name, method, line, taints | receiver.taints)
         return _unknown(name, method, receiver, arguments, taints | receiver.taints)
+
+    def _writes(
+        self, method: str, receiver: Value, arguments: list[Value], taints: frozenset[str], line: int
+    ) -> None:
+        if method == "extractall":
+            if "remote" in receiver.taints:
+                self.note(WRITE, line, "", receiver.taints)
+            return
+        if taints & {"decoded", "remote"}:
+            self.note(WRITE, line, "", taints | receiver.taints)
+        if receiver.hint:
+            self._acts.written(receiver.hint, line, arguments)
 
     def _folded(self, folded: Any, name: str, method: str, line: int, taints: frozenset[str]) -> Value:
         if isinstance(folded, str) and (
@@ -275,7 +297,7 @@ class Calls:
         """Note what a known function does that is passed to be run: ``Thread(target=os.system)``."""
         kind = CALLS.get(name)
         if kind in (NET, PROC, EXEC):
-            self.note(kind, 0, "", NOTHING, "indirect")
+            self.note(kind, 0, "", NOTHING, "indirect", *(("opens",) if commands.opens(name) else ()))
 
     def _getenv(self, arguments: list[Value], options: dict[str, Value], line: int) -> Value:
         key = arguments[0] if arguments else options.get("key", NONE)
@@ -331,12 +353,20 @@ class Calls:
     def _partial(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         return Value(name=arguments[0].name, taints=arguments[0].taints) if arguments else None
 
+    def _join(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
+        if all(value.const is not UNKNOWN for value in arguments):
+            return None
+        path = "/".join(value.text.strip("/") or "{}" for value in arguments[:_MAX_PARTS])
+        taints = NOTHING.union(*(value.taints for value in arguments))
+        return Value(name="os.path.join()", taints=taints | self.text(path, line), hint=path[:500])
+
     def _open(self, line: int, arguments: list[Value], options: dict[str, Value]) -> Value | None:
         if not arguments:
             return None
         mode = arguments[1] if len(arguments) > 1 else options.get("mode", NONE)
         path = arguments[0]
-        if "w" in mode.text or "a" in mode.text:
+        if mode.text[:1] in ("w", "a", "x"):
+            self._acts.written(path.text, line)
             lowered = path.text.lower()
             if any(part in lowered for part in ("sitecustomize", "usercustomize")) or lowered.rstrip(
                 "{}"
@@ -352,6 +382,7 @@ _SPECIAL: dict[str, Any] = {
     "__import__": Calls._dunder_import,  # noqa: SLF001
     "getattr": Calls._getattr,  # noqa: SLF001
     "vars": Calls._vars,  # noqa: SLF001
+    "os.path.join": Calls._join,  # noqa: SLF001
     "functools.partial": Calls._partial,  # noqa: SLF001
     "open": Calls._open,  # noqa: SLF001
     "io.open": Calls._open,  # noqa: SLF001
@@ -368,6 +399,10 @@ def _unknown(
 ) -> Value:
     """Return what a call gives whose result can't be told."""
     hint = ""
+    if "key" in taints and (method or name.rpartition(".")[2]) not in _KEEPS:
+        taints -= {"key"}
+    if "xor" in taints and name in ("chr", "bytes", "bytearray"):
+        taints |= {"decoded", "unmasked"}
     if method in _HINTING or name.endswith((".Request", ".join", "Path")):
         hint = " ".join(filter(None, (value.text for value in (receiver, *arguments[:3]))))[:500]
     if name.startswith((":", ".")) or ("." in name and not _is_standard(name)):

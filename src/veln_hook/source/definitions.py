@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.source.facts import METACLASS
@@ -12,6 +13,12 @@ if TYPE_CHECKING:
     import ast
 
 _ARGUMENT = Value(taints=frozenset(("arg",)))
+_KEY = Value(taints=frozenset(("arg", "key")))
+_KEY_NAME = re.compile(
+    r"(?:wallet_?|secret_?)?(?:priv(?:ate)?_?keys?|mnemonics?(?:_?phrase)?|(?:seed|recovery|secret)_?phrases?)",
+    re.IGNORECASE,
+)
+"""Parameters for what opens a wallet: honest code signs with it, and sends the signature."""
 _RUNS_NOW = frozenset(("atexit.register", "threading.Thread", "functools.singledispatch"))
 
 
@@ -43,7 +50,7 @@ def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
 def _bind_arguments(draft: Draft, arguments: ast.arguments, class_name: str) -> None:
     names = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     for argument in names:
-        draft.names[argument.arg] = _ARGUMENT
+        draft.names[argument.arg] = _KEY if _KEY_NAME.fullmatch(argument.arg) else _ARGUMENT
     for extra in (arguments.vararg, arguments.kwarg):
         if extra is not None:
             draft.names[extra.arg] = _ARGUMENT

@@ -154,6 +154,8 @@ class Evaluator:
                 const = values.arithmetic(type(operator).__name__, left.const, right.const)
         taints = left.taints | right.taints
         if const is UNKNOWN:
+            if isinstance(operator, ast.BitXor):
+                taints |= {"xor"}
             # The known beginning of a text is where a URL has its host.
             hint = ""
             if isinstance(operator, (ast.Add, ast.Mod)):

@@ -73,7 +73,7 @@ class Closure(NamedTuple):
     bits: list[int]
     """Of each node, those of everything that it reaches, its own among them."""
     components: list[int]
-    """Of each node, the number of the strongly connected component that it is in: nodes that reach each other."""
+    """Of each node, the number of its strongly connected component: of the nodes that reach each other."""
 
 
 def closed(own: Sequence[int], edges: Sequence[Iterable[int]]) -> Closure:

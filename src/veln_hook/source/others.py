@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from veln_hook.source import vocabulary
+from veln_hook.source import commands, vocabulary
 from veln_hook.source.facts import CALL, Placed
 
 NATIVE_SUFFIXES = (".so", ".pyd", ".dll", ".dylib", ".exe", ".node", ".bin")
@@ -49,7 +49,7 @@ def examine_shell(name: str, data: bytes) -> list[Placed]:
     """Tell what a shell script fetches and runs."""
     text = data.decode("utf-8", "replace")
     found = []
-    match = _PIPED.search(text) or vocabulary.COMMAND_DOWNLOAD.search(text)
+    match = _PIPED.search(text) or commands.DOWNLOAD.search(text)
     if match:
         flags = ("download", "piped") if _PIPED.search(text) else ("download",)
         line = text.count("\n", 0, match.start()) + 1

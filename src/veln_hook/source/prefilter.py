@@ -58,7 +58,11 @@ _WITH_VERBS: dict[str, tuple[str, ...]] = {
     "PIL": ("ImageGrab",),
     "os": ("system", "popen", "startfile", "execl", "execv", "spawnl", "spawnv", "posix_spawn"),
     "builtins": ("exec", "eval", "getattr"),
-    "ssl": ("wrap_socket", "create_default_context"),
+    "ssl": ("wrap_socket", "SSLContext", "create_default_context", "_create_"),
+    "webbrowser": ("open", "open_new", "get"),
+    "git": ("Repo", "Git"),
+    "pygit2": ("clone_repository",),
+    "dulwich": ("porcelain",),
     "pip": ("main", "_internal", "_vendor"),
     "code": ("InteractiveInterpreter", "InteractiveConsole"),
     "timeit": ("timeit",),
@@ -77,7 +81,7 @@ TOKENS = tuple(
     token.encode()
     for token in (
         "__import__", "__builtins__", "globals()[", "locals()[", "vars()[", "sitecustomize", "usercustomize",
-        ".pth", "pyarm{}".format("or"),
+        ".pth", "pyarm{}".format("or"), "Start Menu", ".bashrc", ".zshrc", "LaunchAgents", "autostart",
     )
 )  # fmt: skip
 """Literals, each of them in the source of something that needs no import of its own."""

@@ -71,8 +71,13 @@ _NET = [
     *_each("pip._vendor.urllib3", "PoolManager().request PoolManager().urlopen"),
     *_each("socket.socket()", "connect connect_ex sendto"),
     *_each("socket", "create_connection"),
-    *_each("ssl.create_default_context().wrap_socket()", "connect"),
-    *_each("ssl.wrap_socket()", "connect"),
+    *(
+        f"ssl.{maker}wrap_socket().connect"
+        for maker in (
+            "", "SSLContext().", "create_default_context().", "_create_unverified_context().",
+            "_create_default_https_context().",
+        )
+    ),
     *_each("asyncio", "open_connection"),
     *_each("smtplib", "SMTP SMTP_SSL"),
     *_each("ftplib", "FTP FTP_TLS"),
@@ -97,6 +102,9 @@ _NET = [
     *_each("zmq.Context().socket()", "connect"),
     *_each("paho.mqtt.client.Client()", "connect"),
     *_each("pusher.Pusher()", "trigger"),
+    *_each("git", "Repo.clone_from Git().clone"),
+    *_each("pygit2", "clone_repository"),
+    *_each("dulwich.porcelain", "clone"),
 ]  # fmt: skip
 
 _DNS = [
@@ -127,6 +135,7 @@ _PROC = [
     *_each("pip._internal.cli.main", "main"),
     *_each("distutils.spawn", "spawn"),
     *_each("setuptools.distutils.spawn", "spawn"),
+    *_each("webbrowser", "open open_new open_new_tab get().open get().open_new get().open_new_tab"),
 ]
 
 _EXEC = [
@@ -320,9 +329,10 @@ CREDENTIAL_PATHS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """Parts of paths, in lower case, where secrets lie, and what lies there."""
 
+INTERPRETER = "an interpreter start-up file"
 STARTUP_PATHS: tuple[tuple[str, str], ...] = (
-    ("sitecustomize", "an interpreter start-up file"), ("usercustomize", "an interpreter start-up file"),
-    (".pth", "an interpreter start-up file"), (".bashrc", "a shell start-up file"),
+    ("sitecustomize", INTERPRETER), ("usercustomize", INTERPRETER), (".pth", INTERPRETER),
+    (".bashrc", "a shell start-up file"),
     (".zshrc", "a shell start-up file"), (".bash_profile", "a shell start-up file"),
     (".profile", "a shell start-up file"), ("start menu\\programs\\startup", "the Startup folder"),
     ("start menu/programs/startup", "the Startup folder"), ("programs\\startup", "the Startup folder"),
@@ -364,14 +374,6 @@ MILD_HOSTS = frozenset((
 ))  # fmt: skip
 """Of those, the ones that honest packages name too."""
 
-COMMAND_DOWNLOAD = re.compile(
-    r"\b(?:curl|wget|iwr|Invoke-WebRequest|Invoke-RestMethod|Invoke-Expression|iex|DownloadString|"
-    r"DownloadFile|Start-BitsTransfer|bitsadmin|certutil)\b|/dev/tcp/|\bnc(?:at)?\s+-\w*e|\bmshta\b|"
-    r"-enc(?:odedcommand)?\b|-w(?:indowstyle)?\s+h(?:idden)?\b|-ex(?:ecutionpolicy)?\s+bypass",
-    re.IGNORECASE,
-)
-COMMAND_POWERSHELL = re.compile(r"\bpowershell(?:\.exe)?\b|\bpwsh\b", re.IGNORECASE)
-COMMAND_PIP = re.compile(r"\bpip[0-9.]*['\", ]+install\b|-m['\", ]+pip['\", ]+install", re.IGNORECASE)
 PUBLIC_IP_URL = re.compile(r"(?:https?|ftp|wss?|tcp)://(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})", re.IGNORECASE)
 URL_HOST = re.compile(r"(?:https?|wss?|ftp)://([^/\s'\"<>{}$\\?#@:]+)", re.IGNORECASE)
 

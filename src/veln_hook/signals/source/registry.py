@@ -32,6 +32,7 @@ from veln_hook.signals.source.rules import (
     process_at_import,
     raw_address,
     remote_execution,
+    remote_shell,
     shell_download,
     silent_process,
     spying,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 RULES: tuple[Rule, ...] = tuple(
     module.RULE
     for module in (
-        start_up_code, start_up_module, decoded_execution, remote_execution, dropped_execution,
+        start_up_code, start_up_module, decoded_execution, remote_execution, remote_shell, dropped_execution,
         download_execution, command_download, credential_exfiltration, environment_exfiltration,
         dns_exfiltration, host_facts_exfiltration, spying, exfiltration_host, raw_address, network_at_build,
         network_at_import, installs_packages, persistence, native_payload, hidden_code, obfuscated_code,

@@ -29,6 +29,8 @@ HOLD_NEW = Grade(Severity.HIGH, Confidence.MEDIUM)
 """What a review grade becomes when the release before did not have it: held as well."""
 REVIEW = Grade(Severity.MEDIUM, Confidence.HIGH)
 """Shown, and let through."""
+SUSPECT = Grade(Severity.MEDIUM, Confidence.MEDIUM)
+"""Shown, and let through, even if it is new."""
 INFO = Grade(Severity.LOW, Confidence.HIGH)
 """Kept with the verdict."""
 

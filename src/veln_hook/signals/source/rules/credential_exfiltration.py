@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import BY_ITSELF, HOLD, REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import BY_ITSELF, HOLD, REVIEW, SUSPECT, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _THEFT = ("browser", "wallets", "chat tokens", "cookies")
 """What lies in such files is nobody's to read but their programs'."""
+_NOBODYS = ("ssh keys", "gpg keys", "shell history", "accounts")
+"""What no service is ever sent: it proves who one is by a signature, or tells of other things altogether."""
 
 
 def _find(view: View) -> Iterator[Hit]:
@@ -33,12 +35,16 @@ def _find(view: View) -> Iterator[Hit]:
                 f"it reads {_named(secret)} and reaches {net.detail or 'the network'}", (secret, net), HOLD
             )
         elif near and secret.kind == v.CRED_FILE and flows:
-            yield Hit(f"{_named(secret)} go to {net.detail or 'the network'}", (secret, net), REVIEW)
+            # A tool logs in with them somewhere; it doesn't put them into a request to a host of its own.
+            posted = "sends" in net.flags or "." in net.detail
+            grade = HOLD if posted and secret.detail in _NOBODYS else REVIEW
+            yield Hit(f"{_named(secret)} go to {net.detail or 'the network'}", (secret, net), grade)
         elif itself:
+            # A new setting in a package that asks for its prices; what a secret flows to is told above.
             yield Hit(
                 f"what is imported together reads {_named(secret)} and reaches {net.detail or 'the network'}",
                 (secret, net),
-                REVIEW,
+                SUSPECT,
             )
     for secret, command, _, near in view.pairs((v.CRED, v.CRED_FILE), (v.PROC,), by_itself=True):
         if near and ({"download", "powershell"} & set(command.flags) or "cred" in command.taints):

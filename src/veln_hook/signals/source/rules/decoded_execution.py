@@ -17,9 +17,11 @@ def _find(view: View) -> Iterator[Hit]:
     decoding = {decode.path for decode in view.of(v.DECODE, by_itself=True) if "constant" in decode.flags}
     for code in view.of(v.EXEC, v.PROC):
         handed = "~decoded" in code.taints and code.kind == v.EXEC and code.path in decoding
+        unmasked = {"unmasked", "~unmasked"} & set(code.taints)
         hidden = "decoded" in code.taints or (code.kind == v.EXEC and "spelled" in code.taints)
-        if (not handed and not hidden) or (
+        if (not handed and not hidden and not unmasked) or (
             not handed
+            and not unmasked
             and ("constant" not in code.flags and code.kind == v.EXEC and code.reach not in BY_ITSELF)
         ):
             continue
@@ -36,7 +38,7 @@ def _find(view: View) -> Iterator[Hit]:
             yield Hit(
                 f"{what} as soon as the code is {_WHEN[code.reach]}",
                 (code,),
-                HOLD if itself and sure else REVIEW,
+                HOLD if (itself and sure) or unmasked else REVIEW,
             )
 
 

@@ -21,6 +21,10 @@ def _find(view: View) -> Iterator[Hit]:
                 (place, act),
                 HOLD if reach == "build" or place.kind == v.STARTUP_FILE else INFO,
             )
+    for place in view.of(v.PERSIST):
+        if "written" in place.flags and ("download" in place.flags or place.reach in BY_ITSELF):
+            what = "what fetches or decodes more" if "download" in place.flags else "something"
+            yield Hit(f"it writes {what} into {place.detail}", (place,), HOLD)
     for place in view.of(v.STARTUP_FILE):
         if place.reach in BY_ITSELF and place.reach != "startup":
             yield Hit(f"it writes {place.detail}, which every interpreter reads", (place,), HOLD)
@@ -32,7 +36,7 @@ RULE = Rule(
     name="persistence",
     description=(
         "Code that runs by itself names a start-up file, a service or a scheduler, and writes or starts "
-        "something."
+        "something; or any code writes there what fetches more."
     ),
     grade=HOLD,
     find=_find,

@@ -22,6 +22,8 @@ def _find(view: View) -> Iterator[Hit]:
             yield Hit(
                 f"it starts {process.detail or 'a process'} unseen: no output, or a session of its own",
                 (process,),
+                # Python behind Python, as soon as it is imported: its own code, or what stands beside it.
+                HOLD if "python" in process.flags and process.reach in ("import", "startup") else None,
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -17,7 +17,13 @@ def _find(view: View) -> Iterator[Hit]:
     for act in view.of(v.NET, v.PROC, by_itself=True):
         if "quiet" in act.flags and (act.kind == v.NET or "silent" in act.flags or "python" in act.flags):
             what = "a network request" if act.kind == v.NET else "a process"
-            yield Hit(f"it makes {what} when it is loaded and swallows whatever goes wrong", (act,))
+            # A package asks nobody to start Python for it while it is imported, least of all unnoticed.
+            starts = act.kind == v.PROC and "python" in act.flags and act.reach in ("import", "startup")
+            yield Hit(
+                f"it makes {what} when it is loaded and swallows whatever goes wrong",
+                (act,),
+                HOLD if starts else None,
+            )
 
 
 RULE = Rule(

@@ -1,0 +1,85 @@
+"""What the words of a command line tell: what it fetches, installs, opens or gives away."""
+
+from __future__ import annotations
+
+import re
+
+DOWNLOAD = re.compile(
+    r"\b(?:curl|wget|iwr|Invoke-WebRequest|Invoke-RestMethod|Invoke-Expression|iex|DownloadString|"
+    r"DownloadFile|Start-BitsTransfer|bitsadmin|certutil)\b|/dev/tcp/|\bnc(?:at)?\s+-\w*e|\bmshta\b|"
+    r"-enc(?:odedcommand)?\b|-w(?:indowstyle)?\s+h(?:idden)?\b|-ex(?:ecutionpolicy)?\s+bypass",
+    re.IGNORECASE,
+)
+_POWERSHELL = re.compile(r"\bpowershell(?:\.exe)?\b|\bpwsh\b", re.IGNORECASE)
+_PIP = re.compile(r"\bpip[0-9.]*['\", ]+install\b|-m['\", ]+pip['\", ]+install", re.IGNORECASE)
+_REMOTE_SHELL = re.compile(
+    r"/dev/tcp/|\bnc(?:at)?\b[^|;&]*\s-\w*e\b|\bmkfifo\b.*\bnc(?:at)?\b|\bsocat\b.*\bexec:|"
+    r"\bsocket\b.*(?:\bdup2\b|\bpty\.spawn\b|/bin/(?:ba|z|da)?sh\b|\bcmd\.exe\b)|"
+    r"\bTCPClient\b.*(?:\biex\b|\bInvoke-Expression\b|\bcmd\.exe\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A shell whose input and output are somebody else's."""
+_DEVELOPER = re.compile(
+    r"(?:sys\.executable|python[0-9.]*)?\s*(?:-m\s+)?(?:\./)?"
+    r"(?:setup\.py\s+(?:-\w+\s+)?(?:sdist|bdist|register|upload|test|check|clean)|twine\s+(?:upload|check))\b"
+)
+"""What an author's own setup.py runs to publish or to test: itself, or what uploads."""
+_OPENERS = ("startfile", "ShellExecute")
+_BROWSER = "webbrowser."
+
+
+def flags(command: str, program: str) -> list[str]:
+    """Return what is special about a process.
+
+    Args:
+        command: Its words as far as they are known, ``sys.executable`` for this Python.
+        program: Dotted name of the function that starts it.
+
+    Returns:
+        Some of ``pip`` (installs packages), ``download``, ``powershell``, ``python`` (an interpreter),
+        ``remote-shell`` and ``opens`` (as a double click does).
+    """
+    found = []
+    if _PIP.search(command) or program.startswith("pip."):
+        found.append("pip")
+    elif DOWNLOAD.search(command):
+        found.append("download")
+    if _POWERSHELL.search(command):
+        found.append("powershell")
+    if runs_python(command) and not _DEVELOPER.match(command.strip()):
+        found.append("python")
+    if _REMOTE_SHELL.search(command):
+        found.append("remote-shell")
+    if opens(program) or command.split()[:1] == ["start"]:
+        found.append("opens")
+    return found
+
+
+def opens(program: str) -> bool:
+    """Tell whether a function opens a file or a page the way a double click does."""
+    return program.rpartition(".")[2].startswith(_OPENERS) or program.startswith(_BROWSER)
+
+
+def runs_python(command: str) -> bool:
+    """Tell whether a command names an interpreter."""
+    return "sys.executable" in command or "python" in command.lower()
+
+
+def has_no_window(command: str) -> bool:
+    """Tell whether a command is run by the Python that shows nothing on Windows."""
+    return program_of(command).lower().startswith("pythonw")
+
+
+def inline_code(command: str) -> str:
+    """Return the code that ``python -c`` is given, without the quotes of a shell; empty if there is none."""
+    code = command.partition(" -c ")[2].strip()
+    quote = code[:1]
+    if quote in ("'", '"') and code.find(quote, 1) > 0:
+        return code[1 : code.rfind(quote)]
+    return code
+
+
+def program_of(command: str) -> str:
+    """Return the name of the program that a command runs; empty if it is not known."""
+    words = command.split()
+    return words[0].replace("\\", "/").rpartition("/")[2] if words else ""
