@@ -9,7 +9,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIXTURES = ("guarddog-malicious", "guarddog-benign", "hexora")
-NAMES = ("malware-odd", "holdout", "tuning", "sdists", "clones", "malware-even", "pairs", "fixtures")
+NAMES = (
+    "malware-odd",
+    "obscure-0",
+    "obscure-1",
+    "holdout",
+    "tuning",
+    "sdists",
+    "clones",
+    "malware-even",
+    "pairs",
+    "fixtures",
+)
 
 
 def entries(corpus: Path, name: str) -> list[dict[str, Any]]:
