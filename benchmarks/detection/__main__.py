@@ -39,6 +39,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
 _SECONDS = 120
 _Z = 1.96
+_HARMLESS = ("holdout", "random-odd", "tuning", "sdists", "random-even")
 _STOPPED = {"block", "hold"}
 _NOTICED = {"block", "hold", "warn"}
 Job = tuple[str, Optional[str]]
@@ -236,7 +237,7 @@ def main() -> int:
     tools = arms(corpus, known)
     print(f"{datetime.now(timezone.utc).date()}, veln-hook's sources {_sources()}, {os.cpu_count()} CPUs\n")
     malicious = {name: by_set[name] for name in ("malware-odd", "malware-even") if name in by_set}
-    harmless = {name: by_set[name] for name in ("holdout", "tuning", "sdists") if name in by_set}
+    harmless = {name: by_set[name] for name in _HARMLESS if name in by_set}
     if malicious:
         print(compare("Malicious archives flagged, one per cluster", malicious, tools))
     if harmless:

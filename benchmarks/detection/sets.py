@@ -10,17 +10,9 @@ if TYPE_CHECKING:
 
 FIXTURES = ("guarddog-malicious", "guarddog-benign", "hexora")
 NAMES = (
-    "malware-odd",
-    "obscure-0",
-    "obscure-1",
-    "holdout",
-    "tuning",
-    "sdists",
-    "clones",
-    "malware-even",
-    "pairs",
-    "fixtures",
-)
+    "malware-odd", "random-odd", "holdout", "tuning", "sdists", "clones", "malware-even", "random-even",
+    "pairs", "fixtures",
+)  # fmt: skip
 
 
 def entries(corpus: Path, name: str) -> list[dict[str, Any]]:
