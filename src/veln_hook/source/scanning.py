@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from veln_hook.archive.members import iter_members
 from veln_hook.errors import ArchiveError
 from veln_hook.source import metadata
-from veln_hook.source.aliases import aliases
+from veln_hook.source.aliases import Aliases
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.facts import (
     BUILD,
@@ -253,7 +253,8 @@ class _Scan:
         self, modules: list[Module], entry_points: Sequence[tuple[str, str]]
     ) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
         """Link; read again what takes something from another file, and whole what may lead to something."""
-        while self._take_over(modules):
+        aliases = Aliases(modules, self._data)
+        while self._take_over(modules, aliases):
             pass  # what was read again may have something for a third
         while True:
             linker = Linker(modules, entry_points)
@@ -265,7 +266,7 @@ class _Scan:
                 self._sources.update(read)
                 linker.read(read)
                 more = True
-            if not more or not self._take_over(linker.modules, senders(linker)):
+            if not more or not self._take_over(linker.modules, aliases, senders(linker)):
                 return linker.result()
             modules = linker.modules
 
@@ -273,10 +274,10 @@ class _Scan:
         data = self._data.get(name)
         return data is None or has_parts(data, self._sources[name].imports)
 
-    def _take_over(self, modules: list[Module], senders: Container[int] = ()) -> bool:
+    def _take_over(self, modules: list[Module], aliases: Aliases, senders: Container[int] = ()) -> bool:
         """Read again what takes something that matters from another file; tell whether anything does now."""
         taken = {}
-        for place, names in aliases(modules, self._data, senders).items():
+        for place, names in aliases.taken(modules, senders).items():
             path = modules[place].path
             before = self._taken.get(path, {})
             if names.keys() - before.keys():
