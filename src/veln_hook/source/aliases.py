@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
     from veln_hook.source.facts import FileFacts
-    from veln_hook.source.modules import Module
+    from veln_hook.source.modules import Module, Names
 
 _ATTRIBUTE = re.compile(rb"\.([A-Za-z_][A-Za-z0-9_]*)")
 _MAX = 400
@@ -40,12 +40,12 @@ class Aliases:
 
     Args:
         modules: Files of source; nothing but their facts may be others when it is asked.
+        names: Theirs.
         sources: Their bytes by path; what is not here is not asked about.
     """
 
-    def __init__(self, modules: Sequence[Module], sources: Mapping[str, bytes]) -> None:
-        self._by_name = {module.name: place for place, module in enumerate(modules) if module.name}
-        self._tops = {name.partition(".")[0] for name in self._by_name}
+    def __init__(self, modules: Sequence[Module], names: Names, sources: Mapping[str, bytes]) -> None:
+        self._names = names
         self._files = [_File(sources.get(module.path)) for module in modules]
 
     def taken(self, modules: Sequence[Module], senders: Container[int] = ()) -> dict[int, dict[str, Alias]]:
@@ -60,7 +60,7 @@ class Aliases:
         """
         for file, module in zip(self._files, modules):
             if module.facts is not file.facts:
-                file.read(module, self._by_name, self._tops)
+                file.read(module, self._names)
         known = self._known()
         if not any(known):
             return {}
@@ -122,22 +122,23 @@ class _File:
         self._attributes: set[str] | None = None
         self._uses: dict[tuple[str, str], bool] = {}
 
-    def read(self, module: Module, by_name: Mapping[str, int], tops: set[str]) -> None:
+    def read(self, module: Module, names: Names) -> None:
         """Take what is known of the file now."""
         self.facts = facts = module.facts
         self._is_light, self._uses = facts.light, {}
+        by_name = names.by_name
         self.own, self.takes = {name: Alias("", taints) for name, taints in facts.secrets}, []
         for name, dotted in facts.exports:
             if dotted in MATTER:
                 self.own[name] = Alias(dotted)
-            elif _is_ours(dotted, tops):
+            elif names.may_be_ours(dotted):
                 owner, last = _owner(module.absolute(dotted).rstrip("."), name, by_name)
                 if owner is not None:
                     self.takes.append((owner, name, last))
         stars = {name[1:].rstrip(".") for name, _ in facts.exports if name[:1] == "*"}
         self._references = []
         for spelled in _references(facts) if self._is_asked_about else ():
-            if not _is_ours(spelled, tops):
+            if not names.may_be_ours(spelled):
                 continue
             absolute = module.absolute(spelled).rstrip(".")
             package, _, last = absolute.rpartition(".")
@@ -186,11 +187,6 @@ class _File:
         if self._attributes is None:
             self._attributes = {name.decode() for name in _ATTRIBUTE.findall(self._data)}
         return self._attributes
-
-
-def _is_ours(dotted: str, tops: set[str]) -> bool:
-    """Tell whether a name may be one of this archive; most are another project's."""
-    return dotted[:1] == "." or dotted.partition(".")[0] in tops
 
 
 def _owner(absolute: str, name: str, by_name: Mapping[str, int]) -> tuple[int | None, str]:

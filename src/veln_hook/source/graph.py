@@ -43,22 +43,30 @@ class Node:
 
     __slots__ = (
         "capabilities",
-        "edges",
+        "given",
         "incoming",
+        "kinds",
         "mask",
         "module",
         "reach",
         "reached",
         "returns",
         "scope",
+        "targets",
     )
 
     def __init__(self, module: int, scope: Scope) -> None:
         self.module = module
         self.scope = scope
-        self.edges: list[tuple[int, tuple[str, ...]]] = []
+        self.targets: list[int] = []
+        """Whom it calls."""
+        self.given: list[tuple[int, set[str]]] = []
+        """Of those, the ones whose arguments carry something, and what that is."""
         self.reach = len(REACHES) - 1
+        self.kinds = sum({BITS[each.kind] for each in scope.capabilities if each.kind in BITS})
+        """Bits of what it can do by itself."""
         self.mask = 0
+        """Bits of everything that it reaches."""
         self.incoming: set[str] = set()
         self.returns: set[str] = {
             taint for taint in scope.returns if not taint.startswith("ret:") and taint != "arg"
@@ -117,8 +125,7 @@ def closed(own: Sequence[int], edges: Sequence[Iterable[int]]) -> list[int]:
 
 def able(nodes: Sequence[Node]) -> list[int]:
     """Return of every node the kinds of everything it reaches."""
-    own = [sum({BITS[each.kind] for each in node.capabilities if each.kind in BITS}) for node in nodes]
-    return closed(own, [[target for target, _ in node.edges] for node in nodes])
+    return closed([node.kinds for node in nodes], [node.targets for node in nodes])
 
 
 def ties(nodes: Sequence[Node], placed: list[Placed], own: list[list[int]]) -> Iterable[Tie]:
@@ -129,6 +136,7 @@ def ties(nodes: Sequence[Node], placed: list[Placed], own: list[list[int]]) -> I
         placed: All capabilities.
         own: Of each node, the places of its capabilities.
     """
+    details = [f"{known.detail} {known.flags} {known.taints}" for known in placed]
     pairs = [(first, second, BITS[first] | BITS[second]) for first, second in _PAIRS]
     found: dict[tuple[int, int], Tie] = {}
     # The worst reach first, so that a pair is told where it is worst.
@@ -140,12 +148,12 @@ def ties(nodes: Sequence[Node], placed: list[Placed], own: list[list[int]]) -> I
             if node.mask & both == both
             and not any(
                 nodes[target].mask & both == both and nodes[target].reach <= node.reach
-                for target, _ in node.edges
+                for target in node.targets
             )
         ]
         if not wanted:
             continue
-        closure = _closure(nodes, place, placed, own)
+        closure = _closure(nodes, place, placed, details, own)
         for first, second, _ in wanted:
             for one in closure.get(first, ())[:_PER_KIND]:
                 for other in closure.get(second, ())[:_PER_KIND]:
@@ -156,7 +164,7 @@ def ties(nodes: Sequence[Node], placed: list[Placed], own: list[list[int]]) -> I
 
 
 def _closure(
-    nodes: Sequence[Node], place: int, placed: list[Placed], own: list[list[int]]
+    nodes: Sequence[Node], place: int, placed: list[Placed], details: list[str], own: list[list[int]]
 ) -> Mapping[str, list[int]]:
     """Return the capabilities that a scope reaches, by kind, the nearest first, one of each detail."""
     seen = {place}
@@ -164,12 +172,9 @@ def _closure(
     found: dict[str, dict[str, int]] = {}
     for current in waiting:  # it grows while it is walked
         for capability in own[current]:
-            known = placed[capability]
-            found.setdefault(known.kind, {}).setdefault(
-                f"{known.detail} {known.flags} {known.taints}", capability
-            )
-        for target, _ in nodes[current].edges:
+            found.setdefault(placed[capability].kind, {}).setdefault(details[capability], capability)
+        for target in nodes[current].targets:
             if target not in seen and nodes[target].mask:
                 seen.add(target)
                 waiting.append(target)
-    return {kind: list(details.values()) for kind, details in found.items()}
+    return {kind: list(alike.values()) for kind, alike in found.items()}

@@ -27,7 +27,7 @@ from veln_hook.source.facts import (
 from veln_hook.source.layout import common_root, is_aside, module_name, place_of, roots_of
 from veln_hook.source.leading import Leads, senders
 from veln_hook.source.linking import Linker
-from veln_hook.source.modules import Module
+from veln_hook.source.modules import Module, Names
 from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
 from veln_hook.source.prefilter import has_parts
 from veln_hook.source.startup import pth_code, start_targets
@@ -253,11 +253,12 @@ class _Scan:
         self, modules: list[Module], entry_points: Sequence[tuple[str, str]]
     ) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
         """Link; read again what takes something from another file, and whole what may lead to something."""
-        aliases = Aliases(modules, self._data)
+        names = Names(modules)
+        aliases = Aliases(modules, names, self._data)
         while self._take_over(modules, aliases):
             pass  # what was read again may have something for a third
         while True:
-            linker = Linker(modules, entry_points)
+            linker = Linker(modules, entry_points, names)
             leads = Leads(linker, self._has_parts)
             more = any(module.facts.secrets for module in modules)
             while files := leads.unread() & self._light:
