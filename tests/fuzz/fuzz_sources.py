@@ -17,12 +17,12 @@ with instrumented(__name__):
     from veln_hook.errors import ArchiveError
     from veln_hook.signals.source.judging import judge, would_hold_if_new
     from veln_hook.source import scanning
-    from veln_hook.source.aliases import aliases
+    from veln_hook.source.aliases import Aliases
     from veln_hook.source.analysis import analyse_python
     from veln_hook.source.facts import file_from_plain, from_plain
     from veln_hook.source.leading import Leads, senders
     from veln_hook.source.linking import Linker
-    from veln_hook.source.modules import Module
+    from veln_hook.source.modules import Module, Names
 
 if TYPE_CHECKING:
     import random
@@ -133,7 +133,7 @@ def _check(files: list[tuple[str, bytes]]) -> None:
             reach = (("import",), ("build",), ("startup",), ("script",), ())[place % 5]
             modules.append(Module(f"{always}/{name}", f"{'a.' * always}{dotted}", facts, reach))
     by_path = {f"{always}/{name}": data for always in (False, True) for name, data in files}
-    for place, names in aliases(modules, by_path, range(len(modules))).items():
+    for place, names in Aliases(modules, Names(modules), by_path).taken(modules, range(len(modules))).items():
         facts = analyse_python(by_path[modules[place].path], always=True, aliases=names)
         modules[place] = modules[place]._replace(facts=facts)
     linker = Linker(modules, [("demo.core.main", "script"), ("", "build"), ("..", "startup")])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
     from veln_hook.source.facts import FileFacts
-    from veln_hook.source.modules import Module
+    from veln_hook.source.modules import Module, Names
 
 _ATTRIBUTE = re.compile(rb"\.([A-Za-z_][A-Za-z0-9_]*)")
 _MAX = 400
@@ -35,69 +35,158 @@ class Alias(NamedTuple):
     """What it was made of."""
 
 
-def aliases(
-    modules: Sequence[Module], sources: Mapping[str, bytes], senders: Container[int] = ()
-) -> dict[int, dict[str, Alias]]:
-    """Return what files take from other files of the archive, and what that is.
+class Aliases:
+    """Tells what files take from other files of the archive, again whenever more of them has been read.
 
     Args:
-        modules: Files of source.
+        modules: Files of source; nothing but their facts may be others when it is asked.
+        names: Theirs.
         sources: Their bytes by path; what is not here is not asked about.
-        senders: Places of those that may send secrets somewhere; for others these don't matter.
-
-    Returns:
-        By place in ``modules``: names as the file spells them, dots and all, and what they are.
     """
-    by_name = {module.name: place for place, module in enumerate(modules) if module.name}
-    tops = {name.partition(".")[0] for name in by_name}
-    known = _known(modules, by_name, tops)
-    if not any(known):
-        return {}
-    found: dict[int, dict[str, Alias]] = {}
-    for place, module in enumerate(modules):
-        data = sources.get(module.path)
-        if data is None:
-            continue
-        taken = _Taken(module, data, by_name, known, sends=place in senders)
-        for reference in _references(module.facts):
-            if _is_ours(reference, tops):
-                taken.look(reference)
-            if len(taken.found) >= _MAX:
-                break
-        if taken.found:
-            found[place] = taken.found
-    return found
 
+    def __init__(self, modules: Sequence[Module], names: Names, sources: Mapping[str, bytes]) -> None:
+        self._names = names
+        self._files = [_File(sources.get(module.path)) for module in modules]
 
-def _known(modules: Sequence[Module], by_name: Mapping[str, int], tops: set[str]) -> list[dict[str, Alias]]:
-    """Return of each module its names of what is elsewhere and matters."""
-    known: list[dict[str, Alias]] = []
-    takers: dict[int, list[tuple[int, str, str]]] = {}
-    """By module: who takes what out of it, and under which name."""
-    for place, module in enumerate(modules):
-        names = {name: Alias("", taints) for name, taints in module.facts.secrets}
-        for name, dotted in module.facts.exports:
-            if dotted in MATTER:
-                names[name] = Alias(dotted)
-                continue
-            if not _is_ours(dotted, tops):
-                continue
-            owner, last = _owner(module.absolute(dotted).rstrip("."), name, by_name)
-            if owner is not None:
+    def taken(self, modules: Sequence[Module], senders: Container[int] = ()) -> dict[int, dict[str, Alias]]:
+        """Return what files take from others, and what that is.
+
+        Args:
+            modules: The files, with what is known of them by now.
+            senders: Places of those that may send secrets somewhere; for others these don't matter.
+
+        Returns:
+            By place in ``modules``: names as the file spells them, dots and all, and what they are.
+        """
+        for file, module in zip(self._files, modules):
+            if module.facts is not file.facts:
+                file.read(module, self._names)
+        known = self._known()
+        if not any(known):
+            return {}
+        found = {}
+        for place, file in enumerate(self._files):
+            taken = file.taken(known, sends=place in senders)
+            if taken:
+                found[place] = taken
+        return found
+
+    def _known(self) -> list[dict[str, Alias]]:
+        """Return of each module its names of what is elsewhere and matters."""
+        known = [dict(file.own) for file in self._files]
+        takers: dict[int, list[tuple[int, str, str]]] = {}
+        """By module: who takes what out of it, and under which name."""
+        for place, file in enumerate(self._files):
+            for owner, name, last in file.takes:
                 takers.setdefault(owner, []).append((place, name, last))
-        known.append(names)
-    waiting = [place for place, names in enumerate(known) if names]
-    while waiting:
-        owner = waiting.pop()
-        for place, name, last in takers.get(owner, ()):
-            if _pass_on(known[place], name, known[owner], last):
-                waiting.append(place)
-    return known
+        waiting = [place for place, names in enumerate(known) if names]
+        while waiting:
+            owner = waiting.pop()
+            for place, name, last in takers.get(owner, ()):
+                if _pass_on(known[place], name, known[owner], last):
+                    waiting.append(place)
+        return known
 
 
-def _is_ours(dotted: str, tops: set[str]) -> bool:
-    """Tell whether a name may be one of this archive; most are another project's."""
-    return dotted[:1] == "." or dotted.partition(".")[0] in tops
+class _Reference(NamedTuple):
+    """What one import of a file names, in the archive."""
+
+    spelled: str
+    owner: int | None
+    """The module that it may be a name of, if there is one."""
+    last: str
+    """Its name there."""
+    module: int | None
+    """The module that it may be itself."""
+    whole: bool
+    """Whether all names of that one are taken over."""
+
+
+class _File:
+    """What aliases need of one file: it is worked out once for what is known of the file.
+
+    Args:
+        data: Its bytes; ``None`` if it isn't to be asked about.
+    """
+
+    def __init__(self, data: bytes | None) -> None:
+        self._data = data or b""
+        self._is_asked_about = data is not None
+        self._is_light = False
+        self.facts: FileFacts | None = None
+        self.own: dict[str, Alias] = {}
+        """Names of what matters, which it has by itself."""
+        self.takes: list[tuple[int, str, str]] = []
+        """The modules that it has names from, its name for each, and that one's name."""
+        self._references: list[_Reference] = []
+        self._attributes: set[str] | None = None
+        self._uses: dict[tuple[str, str], bool] = {}
+
+    def read(self, module: Module, names: Names) -> None:
+        """Take what is known of the file now."""
+        self.facts = facts = module.facts
+        self._is_light, self._uses = facts.light, {}
+        by_name = names.by_name
+        self.own, self.takes = {name: Alias("", taints) for name, taints in facts.secrets}, []
+        for name, dotted in facts.exports:
+            if dotted in MATTER:
+                self.own[name] = Alias(dotted)
+            elif names.may_be_ours(dotted):
+                owner, last = _owner(module.absolute(dotted).rstrip("."), name, by_name)
+                if owner is not None:
+                    self.takes.append((owner, name, last))
+        stars = {name[1:].rstrip(".") for name, _ in facts.exports if name[:1] == "*"}
+        self._references = []
+        for spelled in _references(facts) if self._is_asked_about else ():
+            if not names.may_be_ours(spelled):
+                continue
+            absolute = module.absolute(spelled).rstrip(".")
+            package, _, last = absolute.rpartition(".")
+            owner, inner = by_name.get(package), by_name.get(absolute)
+            if module.name == absolute:
+                inner = None
+            if owner is not None or inner is not None:
+                self._references.append(_Reference(spelled, owner, last, inner, spelled.rstrip(".") in stars))
+
+    def taken(self, known: Sequence[Mapping[str, Alias]], *, sends: bool) -> dict[str, Alias]:
+        """Return what the file takes from others.
+
+        Args:
+            known: Of each module its names of what is elsewhere and matters.
+            sends: Whether it may send secrets somewhere.
+        """
+        found: dict[str, Alias] = {}
+        for spelled, owner, last, module, whole in self._references:
+            if owner is not None and last in known[owner]:
+                taken = {spelled: (last, known[owner][last])}
+            elif module is not None and known[module]:
+                names = known[module] if whole else known[module].keys() & self._taken_as_attributes()
+                taken = {join(spelled, name): (name, known[module][name]) for name in sorted(names)}
+            else:
+                continue
+            for dotted, (name, alias) in taken.items():
+                if self._matters(alias, name, sends=sends):
+                    found[dotted] = alias
+            if len(found) >= _MAX:
+                break
+        return found
+
+    def _matters(self, alias: Alias, name: str, *, sends: bool) -> bool:
+        if alias.taints or alias.name in ENVIRONMENTS:
+            return sends
+        used = self._uses.get((alias.name, name))
+        if used is None:
+            used = self._uses[alias.name, name] = self._may_use(alias.name, name)
+        return used
+
+    def _may_use(self, dotted: str, name: str) -> bool:
+        # Secrets and the like count where something else does that can be seen.
+        return may_use(self._data, dotted, name) or (not self._is_light and has_part_of(self._data, dotted))
+
+    def _taken_as_attributes(self) -> set[str]:
+        if self._attributes is None:
+            self._attributes = {name.decode() for name in _ATTRIBUTE.findall(self._data)}
+        return self._attributes
 
 
 def _owner(absolute: str, name: str, by_name: Mapping[str, int]) -> tuple[int | None, str]:
@@ -127,58 +216,3 @@ def _references(facts: FileFacts) -> dict[str, None]:
     stars = {name[1:] for name, _ in facts.exports if name[:1] == "*"}
     bases = {name.rpartition(".")[0] for name in imports} - stars
     return dict.fromkeys(name for name in imports if name not in bases and name.strip("."))
-
-
-class _Taken:
-    """What one file takes out of others."""
-
-    def __init__(
-        self,
-        module: Module,
-        data: bytes,
-        by_name: Mapping[str, int],
-        known: Sequence[Mapping[str, Alias]],
-        *,
-        sends: bool,
-    ) -> None:
-        self.found: dict[str, Alias] = {}
-        self._module = module
-        self._data = data
-        self._by_name = by_name
-        self._known = known
-        self._sends = sends
-        self._stars = {name[1:].rstrip(".") for name, _ in module.facts.exports if name[:1] == "*"}
-        self._attributes: set[str] | None = None
-
-    def look(self, reference: str) -> None:
-        """Look at what may be taken out of what an import names."""
-        absolute = self._module.absolute(reference).rstrip(".")
-        owner, _, last = absolute.rpartition(".")
-        place = self._by_name.get(owner)
-        if place is not None and last in self._known[place]:
-            self._add(reference, self._known[place][last], last)
-            return
-        place = self._by_name.get(absolute)
-        if place is None or self._module.name == absolute:
-            return
-        names = set(self._known[place])
-        if reference.rstrip(".") not in self._stars:
-            names &= self._taken_as_attributes()
-        for name in sorted(names):
-            self._add(join(reference, name), self._known[place][name], name)
-
-    def _add(self, spelled: str, alias: Alias, name: str) -> None:
-        if alias.taints or alias.name in ENVIRONMENTS:
-            matters = self._sends
-        else:
-            # Secrets and the like count where something else does that can be seen.
-            matters = may_use(self._data, alias.name, name) or (
-                not self._module.facts.light and has_part_of(self._data, alias.name)
-            )
-        if matters:
-            self.found[spelled] = alias
-
-    def _taken_as_attributes(self) -> set[str]:
-        if self._attributes is None:
-            self._attributes = {name.decode() for name in _ATTRIBUTE.findall(self._data)}
-        return self._attributes

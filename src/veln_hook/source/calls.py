@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.source import commands, values, vocabulary
@@ -9,7 +10,7 @@ from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
 from veln_hook.source.standard import STANDARD
 from veln_hook.source.strings import Strings
-from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
+from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import (
     CALLS,
     CRED,
@@ -222,8 +223,8 @@ class Calls:
     ) -> Value:
         """Note what a call does; return what is known of its result."""
         name = function.name
-        everything = [*arguments, *options.values()]
-        taints = NOTHING.union(*(value.taints for value in everything)) if everything else NOTHING
+        everything = [*arguments, *options.values()] if options else arguments
+        taints = taints_of(everything)
         special = _SPECIAL.get(name)
         if special is not None:
             found: Value | None = special(self, line, arguments, options)
@@ -279,7 +280,7 @@ class Calls:
 
     def _calls_others(self, name: str, method: str, everything: list[Value], taints: frozenset[str]) -> None:
         scope = self._walk.scope
-        carried = tuple(sorted(taints))
+        carried = tuple(sorted(taints)) if taints else ()
         if name.startswith(":") or ("." in name and not _is_standard(name)):
             scope.call(name, carried)
         elif not name and method and not method.startswith("__"):
@@ -311,7 +312,9 @@ class Calls:
     def handed_on(self, values_: Iterable[Value], line: int) -> None:
         """Note functions that are put into a container or passed on: whoever gets them calls them."""
         for value in values_:
-            kind = CALLS.get(value.name) if value.name else None
+            if not value.name:
+                continue
+            kind = CALLS.get(value.name)
             # The type of functions is passed to ask about it.
             if kind in (PROC, EXEC) and value.name != "types.FunctionType":
                 self.note(kind, line, value.name, NOTHING, "indirect")
@@ -390,6 +393,7 @@ _SPECIAL: dict[str, Any] = {
 }
 
 
+@lru_cache(maxsize=20_000)
 def _is_standard(name: str) -> bool:
     return name.partition(".")[0].partition("(")[0] in STANDARD
 

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any, Callable
 
 from veln_hook.source import values
-from veln_hook.source.values import MAX_ITEMS, NONE, NOTHING, UNKNOWN, Value
+from veln_hook.source.values import MAX_ITEMS, NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import CREDENTIAL_WORDS, is_credential_name
 
 if TYPE_CHECKING:
@@ -28,11 +28,15 @@ class Evaluator:
     def __init__(self, walk: Any, calls: Calls) -> None:
         self._walk = walk
         self._calls = calls
+        self._look_up: Callable[[str], Value] = walk.look_up
         self._left = MAX_COMPREHENSION
 
     def value(self, node: ast.expr) -> Value:
         """Evaluate an expression."""
-        handler = _EXPRESSIONS.get(type(node))
+        kind = type(node)
+        if kind is ast.Name:  # as most are
+            return self._look_up(node.id)  # type: ignore[attr-defined]
+        handler = _EXPRESSIONS.get(kind)
         if handler is not None:
             return handler(self, node)
         return self._all(node)
@@ -51,9 +55,6 @@ class Evaluator:
         if isinstance(const, str):
             return Value(const, "", self._calls.text(const, node.lineno))
         return Value(const)
-
-    def _name(self, node: ast.Name) -> Value:
-        return self._walk.look_up(node.id)  # type: ignore[no-any-return]
 
     def _attribute(self, node: ast.Attribute) -> Value:
         return self.attribute(self.value(node.value), node.attr)
@@ -94,9 +95,10 @@ class Evaluator:
             self.value(argument.value if isinstance(argument, ast.Starred) else argument)
             for argument in node.args
         ]
-        named = {keyword.arg or "**": self.value(keyword.value) for keyword in node.keywords}
+        keywords = node.keywords
+        named = {each.arg or "**": self.value(each.value) for each in keywords} if keywords else {}
         if method in _ADDS and isinstance(callee, ast.Attribute) and isinstance(callee.value, ast.Name):
-            added = receiver.taints.union(*(value.taints for value in (*arguments, *named.values())))
+            added = taints_of((receiver, *arguments, *named.values()))
             # What it holds is no longer what was bound.
             if receiver.const is not UNKNOWN or added != receiver.taints:
                 self._walk.bind(callee.value.id, Value(UNKNOWN, receiver.name, added))
@@ -189,7 +191,7 @@ class Evaluator:
 
     def _sequence(self, node: ast.Tuple | ast.List | ast.Set) -> Value:
         items = [self.value(item) for item in node.elts]
-        taints = NOTHING.union(*(item.taints for item in items)) if items else NOTHING
+        taints = taints_of(items)
         self._calls.handed_on(items, node.lineno)
         if len(items) <= MAX_ITEMS and all(item.const is not UNKNOWN for item in items):
             return Value(tuple(item.const for item in items), "", taints)
@@ -266,13 +268,13 @@ class Evaluator:
 
     def _bool_op(self, node: ast.BoolOp) -> Value:
         parts = [self.value(part) for part in node.values]
-        taints = NOTHING.union(*(part.taints for part in parts))
+        taints = taints_of(parts)
         named = next((part.name for part in parts if part.name), "")
         return Value(UNKNOWN, named, taints)
 
     def _compare(self, node: ast.Compare) -> Value:
         parts = [self.value(node.left), *(self.value(part) for part in node.comparators)]
-        taints = NOTHING.union(*(part.taints for part in parts))
+        taints = taints_of(parts)
         if isinstance(node.ops[0], (ast.In, ast.NotIn)) and _has_secret_words(parts):
             taints |= {"secret-words"}
         return Value(taints=taints) if taints else NONE
@@ -390,7 +392,6 @@ def _has_secret_words(parts: list[Value]) -> bool:
 
 _EXPRESSIONS: dict[type, Callable[[Evaluator, Any], Value]] = {
     ast.Constant: Evaluator._constant,  # noqa: SLF001 - the table of this class's own methods
-    ast.Name: Evaluator._name,  # noqa: SLF001
     ast.Attribute: Evaluator._attribute,  # noqa: SLF001
     ast.Call: Evaluator._call,  # noqa: SLF001
     ast.BinOp: Evaluator._bin_op,  # noqa: SLF001

@@ -43,22 +43,30 @@ class Node:
 
     __slots__ = (
         "capabilities",
-        "edges",
+        "given",
         "incoming",
+        "kinds",
         "mask",
         "module",
         "reach",
         "reached",
         "returns",
         "scope",
+        "targets",
     )
 
     def __init__(self, module: int, scope: Scope) -> None:
         self.module = module
         self.scope = scope
-        self.edges: list[tuple[int, tuple[str, ...]]] = []
+        self.targets: list[int] = []
+        """Whom it calls."""
+        self.given: list[tuple[int, set[str]]] = []
+        """Of those, the ones whose arguments carry something, and what that is."""
         self.reach = len(REACHES) - 1
+        self.kinds = sum({BITS[each.kind] for each in scope.capabilities if each.kind in BITS})
+        """Bits of what it can do by itself."""
         self.mask = 0
+        """Bits of everything that it reaches."""
         self.incoming: set[str] = set()
         self.returns: set[str] = {
             taint for taint in scope.returns if not taint.startswith("ret:") and taint != "arg"
@@ -127,11 +135,7 @@ def closed(own: Sequence[int], edges: Sequence[Iterable[int]]) -> Closure:
 
 def able(nodes: Sequence[Node]) -> Closure:
     """Return of every node the kinds of everything it reaches, as ``BITS``."""
-    return closed([_own(node) for node in nodes], [[target for target, _ in node.edges] for node in nodes])
-
-
-def _own(node: Node) -> int:
-    return sum({BITS[each.kind] for each in node.capabilities if each.kind in BITS})
+    return closed([node.kinds for node in nodes], [node.targets for node in nodes])
 
 
 def ties(
@@ -145,11 +149,12 @@ def ties(
         placed: All capabilities.
         own: Of each node, the places of its capabilities.
     """
+    details = [f"{known.detail} {known.flags} {known.taints}" for known in placed]
     found: dict[tuple[int, int], Tie] = {}
     meetings = _meetings(nodes, components)
     # The worst reach first, so that a pair is told where it is worst.
     for place in sorted(meetings, key=lambda place: (nodes[place].reach, place)):
-        closure = _closure(nodes, place, placed, own)
+        closure = _closure(nodes, place, placed, details, own)
         for first, second in meetings[place]:
             for one in closure.get(first, ())[:_PER_KIND]:
                 for other in closure.get(second, ())[:_PER_KIND]:
@@ -172,8 +177,8 @@ def _meetings(nodes: Sequence[Node], components: Sequence[int]) -> dict[int, lis
     for place, node in enumerate(nodes):
         if not node.mask:
             continue
-        outside = [nodes[target] for target, _ in node.edges if components[target] != components[place]]
-        straight = _own(node)
+        outside = [nodes[target] for target in node.targets if components[target] != components[place]]
+        straight = node.kinds
         for target in outside:
             straight |= target.mask
         for first, second, both in pairs:
@@ -194,7 +199,7 @@ def _meetings(nodes: Sequence[Node], components: Sequence[int]) -> dict[int, lis
 
 
 def _closure(
-    nodes: Sequence[Node], place: int, placed: list[Placed], own: list[list[int]]
+    nodes: Sequence[Node], place: int, placed: list[Placed], details: list[str], own: list[list[int]]
 ) -> Mapping[str, list[int]]:
     """Return the capabilities that a scope reaches, by kind, the nearest first, one of each detail."""
     seen = {place}
@@ -202,12 +207,9 @@ def _closure(
     found: dict[str, dict[str, int]] = {}
     for current in waiting:  # it grows while it is walked
         for capability in own[current]:
-            known = placed[capability]
-            found.setdefault(known.kind, {}).setdefault(
-                f"{known.detail} {known.flags} {known.taints}", capability
-            )
-        for target, _ in nodes[current].edges:
+            found.setdefault(placed[capability].kind, {}).setdefault(details[capability], capability)
+        for target in nodes[current].targets:
             if target not in seen and nodes[target].mask:
                 seen.add(target)
                 waiting.append(target)
-    return {kind: list(details.values()) for kind, details in found.items()}
+    return {kind: list(alike.values()) for kind, alike in found.items()}

@@ -97,7 +97,7 @@ class Leads:
         """Return the light modules that some nodes call."""
         nodes, found, seen = self._linker.nodes, set(), set(waiting)
         while waiting:
-            for target, _ in nodes[waiting.pop()].edges:
+            for target in nodes[waiting.pop()].targets:
                 module = nodes[target].module
                 if module in light:
                     found.add(module)

@@ -7,10 +7,12 @@ followed for a few rounds; two capabilities are tied where one scope reaches bot
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.source.facts import BUILD, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.graph import Node, able, ties
+from veln_hook.source.modules import Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,13 +62,18 @@ class Linker:
     Args:
         modules: Its files of source.
         entry_points: ``(dotted name of a module or function, reach)`` of what is run besides.
+        names: Theirs, if somebody has asked for those before.
     """
 
-    def __init__(self, modules: Sequence[Module], entry_points: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        modules: Sequence[Module],
+        entry_points: Sequence[tuple[str, str]] = (),
+        names: Names | None = None,
+    ) -> None:
         self.modules = list(modules)
         self._entry_points = entry_points
-        self.by_name = {module.name: place for place, module in enumerate(modules) if module.name}
-        self._tops = {name.partition(".")[0] for name in self.by_name}
+        self.names = names or Names(modules)
         self._by_path = {module.path: place for place, module in enumerate(modules)}
         self.nodes: list[Node] = []
         self.ids: list[dict[str, int]] = [{} for _ in modules]
@@ -75,14 +82,13 @@ class Linker:
         self.stars: list[list[str]] = [[] for _ in modules]
         """Of each module, those whose names it takes over."""
         self.bases: list[dict[str, list[str]]] = [{} for _ in modules]
-        self._resolved_names: dict[tuple[int, str], list[int]] = {}
+        self._resolved_names: dict[int, dict[str, list[int]]] = defaultdict(dict)
+        """By the module that a name is seen from."""
         self._defined: dict[int, set[str]] = {}
-        self._below: dict[str, list[int]] | None = None
-        self._ours: dict[str, bool] = {}
-        self._packages: dict[str, list[int]] = {}
-        """By absolute name of what is imported: the modules whose bodies that runs."""
+        self._light: set[int] = set()
+        """Modules of which only imports were read."""
         self._callers: dict[int, set[int]] = {}
-        """Nodes with calls that lead into a module of which only imports were read."""
+        """Nodes with calls that lead into one of those."""
         for place in range(len(self.modules)):
             self._add(place)
         for node in range(len(self.nodes)):
@@ -92,6 +98,10 @@ class Linker:
     def _add(self, place: int) -> list[int]:
         """Make the nodes of a module; its body keeps the node that it has."""
         facts = self.modules[place].facts
+        if facts.light:
+            self._light.add(place)
+        else:
+            self._light.discard(place)
         body = self.ids[place].get("")
         ids: dict[str, int] = {}
         methods: dict[str, int] = {}
@@ -141,52 +151,40 @@ class Linker:
 
     # --- names ----------------------------------------------------------------------------------------
 
-    def may_be_ours(self, name: str) -> bool:
-        """Tell whether a name may be one of this archive."""
-        found = self._ours.get(name)
-        if found is None:
-            found = self._ours[name] = (
-                name[:1] in ".:?@" or name.partition(".")[0].partition("(")[0] in self._tops
-            )
-        return found
-
-    def below(self, package: str) -> list[int]:
-        """Return a module, and those of the package that it is."""
-        if self._below is None:
-            self._below = {}
-            for name, place in self.by_name.items():
-                parts = name.split(".")
-                for end in range(1, len(parts) + 1):
-                    self._below.setdefault(".".join(parts[:end]), []).append(place)
-        return self._below.get(package, [])
-
     def _connect(self, place: int) -> None:
         node = self.nodes[place]
-        edges: dict[int, set[str]] = {}
-        for call in node.scope.calls:
-            for target in self.resolve(node.module, call.target):
-                edges.setdefault(target, set()).update(call.taints)
+        here = node.module
+        known = self._resolved_names[here]
+        edges: dict[int, set[str] | None] = {}
+        for name, taints in node.scope.calls:
+            targets = known.get(name)
+            if targets is None:
+                targets = self.resolve(here, name)
+            for target in targets:
+                carried = edges.setdefault(target, None)
+                if taints:
+                    edges[target] = {*carried, *taints} if carried else set(taints)
                 called = self.nodes[target].module
-                if self.modules[called].facts.light and not call.target.startswith("@"):
+                if called in self._light and name[:1] != "@":
                     self._callers.setdefault(called, set()).add(place)
-        module = self.modules[node.module]
         if not node.scope.name:
-            for imported in module.facts.imports:
-                for target in self._imported(node.module, imported):
-                    edges.setdefault(target, set())
-        node.edges = [(target, tuple(taints)) for target, taints in edges.items()]
+            for imported in self.modules[here].facts.imports:
+                for target in self._imported(here, imported):
+                    edges.setdefault(target, None)
+        node.targets = list(edges)
+        node.given = [(target, taints) for target, taints in edges.items() if taints]
 
     def resolve(self, place: int, target: str, depth: int = 0) -> list[int]:
         """Return the nodes that a name may mean, seen from a module."""
-        if not self.may_be_ours(target):
-            return []  # another project's, as most are
+        if not self.names.may_be_ours(target):
+            return []
         if depth > 5:  # noqa: PLR2004 - re-exports of re-exports
             return []
-        key = (place, target)
-        found = self._resolved_names.get(key)
+        known = self._resolved_names[place]
+        found = known.get(target)
         if found is None:
-            self._resolved_names[key] = []  # what leads back to itself means nothing
-            found = self._resolved_names[key] = self._resolve(place, target, depth)
+            known[target] = []  # what leads back to itself means nothing
+            found = known[target] = self._resolve(place, target, depth)
         return found
 
     def _resolve(self, place: int, target: str, depth: int) -> list[int]:
@@ -203,35 +201,31 @@ class Linker:
         return self._dotted(place, self.modules[place].absolute(target).replace("()", ""), depth)
 
     def _dotted(self, place: int, dotted: str, depth: int) -> list[int]:
-        parts = dotted.split(".") if dotted else []
-        for end in range(len(parts), 0, -1):
-            module = self.by_name.get(".".join(parts[:end]))
-            if module is not None:
-                rest = parts[end:]
-                body = self.ids[module].get("")
-                found = [body] if body is not None and module != place else []
-                if not rest:
-                    return found
-                exported = self.exports[module].get(rest[0])
-                if exported is not None and module != place:
-                    tail = "".join(f".{part}" for part in rest[1:])
-                    return found + self.resolve(module, exported + tail, depth + 1)
-                return found + (
-                    self._local(module, ".".join(rest), depth) or self._starred(module, rest, depth)
-                )
-        return []
+        module, rest = self.names.owner(dotted)
+        if module is None:
+            return []
+        body = self.ids[module].get("")
+        found = [body] if body is not None and module != place else []
+        if rest is None:
+            return found
+        first, dot, tail = rest.partition(".")
+        exported = self.exports[module].get(first)
+        if exported is not None and module != place:
+            return found + self.resolve(module, f"{exported}{dot}{tail}", depth + 1)
+        return found + (self._local(module, rest, depth) or self._starred(module, rest, depth))
 
-    def _starred(self, module: int, rest: list[str], depth: int) -> list[int]:
+    def _starred(self, module: int, rest: str, depth: int) -> list[int]:
         """Return what a name means that a module may have from a star import."""
         if depth > 5:  # noqa: PLR2004 - as for names
             return []
+        first = rest.partition(".")[0]
         for dotted in self.stars[module]:
-            place = self.by_name.get(self.modules[module].absolute(dotted).rstrip("."))
+            place = self.names.by_name.get(self.modules[module].absolute(dotted).rstrip("."))
             if place is None or place == module:
                 continue
-            known = rest[0] in self.exports[place] or rest[0] in self._firsts(place)
+            known = first in self.exports[place] or first in self._firsts(place)
             if known or self.modules[place].facts.light:  # what a light one defines nobody knows
-                return self.resolve(module, ".".join((self.modules[place].name, *rest)), depth + 1)
+                return self.resolve(module, f"{self.modules[place].name}.{rest}", depth + 1)
             found = self._starred(place, rest, depth + 1)
             if found:
                 return found
@@ -246,14 +240,9 @@ class Linker:
 
     def _imported(self, place: int, target: str) -> list[int]:
         """Return the module bodies that an import runs: those of the packages above, too."""
-        if not self.may_be_ours(target):
+        if not self.names.may_be_ours(target):
             return []
-        dotted = self.modules[place].absolute(target)
-        modules = self._packages.get(dotted)
-        if modules is None:
-            parts = dotted.split(".")
-            names = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
-            modules = self._packages[dotted] = [self.by_name[name] for name in names if name in self.by_name]
+        modules = self.names.imported(self.modules[place].absolute(target))
         return [self.ids[module][""] for module in modules if module != place and "" in self.ids[module]]
 
     def _local(self, place: int, name: str, depth: int) -> list[int]:
@@ -288,7 +277,7 @@ class Linker:
                 if node.reached:
                     continue
                 node.reached, node.reach = True, level
-                waiting += [target for target, _ in node.edges]
+                waiting += node.targets
                 if reach == BUILD:
                     waiting += self._commands(node.module)
 
@@ -325,8 +314,8 @@ class Linker:
         carrying = [
             (self.nodes[target].incoming, self._sources(node, taints))
             for node in self.nodes
-            for target, taints in node.edges
-            if taints and self.nodes[target].mask
+            for target, taints in node.given
+            if self.nodes[target].mask
         ]
         returning = [
             (node.returns, self._sources(node, node.scope.returns))

@@ -42,7 +42,6 @@ class Meanings:
         self._asked: list[tuple[int, str]] = []
         self._own: list[int] = []
         self._edges: list[list[int]] = []
-        self._targets: dict[str, tuple[int, str]] = {}
         self._stars: dict[int, tuple[set[int], int]] = {}
         self._telling: dict[str, list[int]] | None = None
 
@@ -76,7 +75,7 @@ class Meanings:
         for name in names:
             if name[:1] == ":":
                 found.append(self._ask(place, _shortened(name[1:].replace("()", ""))))
-            elif linker.may_be_ours(name):
+            elif linker.names.may_be_ours(name):
                 whole, no_module = name.endswith(f".{ALL}"), name.endswith(_NO_MODULE)
                 dotted = module.absolute(name[:-1] if whole or no_module else name)
                 dotted = dotted.replace("()", "").rstrip(".")
@@ -87,28 +86,15 @@ class Meanings:
         return found
 
     def _dotted(self, place: int, dotted: str, *, no_module: bool = False) -> list[int]:
-        target = self._targets.get(dotted)
-        if target is None:
-            target = self._targets[dotted] = self._target(dotted)
-        module, rest = target
-        if not rest:
-            return [] if module == _PACKAGE or no_module else [self._ask(_PACKAGE, dotted)]
-        return [] if module == place else [self._ask(module, rest)]
-
-    def _target(self, dotted: str) -> tuple[int, str]:
-        """Return the module that a dotted name leads to, and what of it: nothing where it is the module."""
-        by_name, end = self._linker.by_name, len(dotted)
-        while end > 0:
-            module = by_name.get(dotted[:end])
-            if module is not None:
-                return module, _shortened(dotted[end + 1 :])
-            end = dotted.rfind(".", 0, end)
-        return _PACKAGE, ""
+        module, rest = self._linker.names.owner(dotted)
+        if module is None or not rest:
+            return [] if module is None or no_module else [self._ask(_PACKAGE, dotted)]
+        return [] if module == place else [self._ask(module, _shortened(rest))]
 
     def _below(self, question: int, dotted: str) -> list[int]:
         """Answer for all that a module has, and the modules below it."""
         found = []
-        for module in self._linker.below(dotted):
+        for module in self._linker.names.below(dotted):
             self._own[question] |= self._bits(module, ALL)
             names = [name for name in self._linker.exports[module].values() if name[:1] != ":"]
             found += self._led(module, names)
@@ -145,7 +131,7 @@ class Meanings:
         while waiting:
             place = waiting.pop()
             for dotted in linker.stars[place]:
-                target = linker.by_name.get(linker.modules[place].absolute(dotted).rstrip("."))
+                target = linker.names.by_name.get(linker.modules[place].absolute(dotted).rstrip("."))
                 if target is not None and target not in found:
                     found.add(target)
                     bits |= self._whole.get(target, 0)
@@ -164,8 +150,8 @@ class Meanings:
                 for each in {*exported, *linker.bases[place], *self._parts[place]}:
                     telling.setdefault(each, []).append(place)
                 package, _, last = module.name.rpartition(".")
-                if package in linker.by_name:
-                    telling.setdefault(last, []).append(linker.by_name[package])
+                if package in linker.names.by_name:
+                    telling.setdefault(last, []).append(linker.names.by_name[package])
             self._telling = telling
         return self._telling.get(name, [])
 

@@ -1,4 +1,4 @@
-"""A file of source in its archive."""
+"""The files of source of an archive, and what dotted names lead to by their names alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from veln_hook.source.facts import FileFacts
 
 
@@ -34,3 +36,63 @@ def _absolute(name: str, is_package: bool, target: str) -> str:
         package = package[:-1]
     kept = package[: len(package) - level + 1]
     return ".".join(filter(None, (*kept, target.lstrip("."))))
+
+
+class Names:
+    """What dotted names lead to in an archive, whatever is known of its files.
+
+    Args:
+        modules: Its files of source.
+    """
+
+    def __init__(self, modules: Sequence[Module]) -> None:
+        self.by_name = {module.name: place for place, module in enumerate(modules) if module.name}
+        self._tops = {name.partition(".")[0] for name in self.by_name}
+        self._ours: dict[str, bool] = {}
+        self._owners: dict[str, tuple[int | None, str | None]] = {}
+        self._packages: dict[str, list[int]] = {}
+        self._below: dict[str, list[int]] = {}
+
+    def may_be_ours(self, name: str) -> bool:
+        """Tell whether a name may be one of this archive; most are another project's."""
+        found = self._ours.get(name)
+        if found is None:
+            found = self._ours[name] = (
+                name[:1] in ".:?@" or name.partition(".")[0].partition("(")[0] in self._tops
+            )
+        return found
+
+    def owner(self, dotted: str) -> tuple[int | None, str | None]:
+        """Return the module that an absolute name leads to, and what of it: ``None`` is all of it."""
+        found = self._owners.get(dotted)
+        if found is None:
+            found = self._owners[dotted] = self._owner(dotted)
+        return found
+
+    def _owner(self, dotted: str) -> tuple[int | None, str | None]:
+        end = len(dotted)
+        while end > 0:
+            module = self.by_name.get(dotted[:end])
+            if module is not None:
+                return module, dotted[end + 1 :] if end < len(dotted) else None
+            end = dotted.rfind(".", 0, end)
+        return None, None
+
+    def imported(self, dotted: str) -> list[int]:
+        """Return the modules whose bodies the import of an absolute name runs: those above it, too."""
+        found = self._packages.get(dotted)
+        if found is None:
+            parts = dotted.split(".")
+            names = (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+            found = [self.by_name[name] for name in names if name in self.by_name]
+            self._packages[dotted] = found
+        return found
+
+    def below(self, package: str) -> list[int]:
+        """Return a module, and those of the package that it is."""
+        if not self._below:
+            for name, place in self.by_name.items():
+                parts = name.split(".")
+                for end in range(1, len(parts) + 1):
+                    self._below.setdefault(".".join(parts[:end]), []).append(place)
+        return self._below.get(package, [])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from veln_hook.archive.members import iter_members
 from veln_hook.errors import ArchiveError
 from veln_hook.source import metadata
-from veln_hook.source.aliases import aliases
+from veln_hook.source.aliases import Aliases
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.facts import (
     BUILD,
@@ -27,7 +27,7 @@ from veln_hook.source.facts import (
 from veln_hook.source.layout import common_root, is_aside, module_name, place_of, roots_of
 from veln_hook.source.leading import Leads, senders
 from veln_hook.source.linking import Linker
-from veln_hook.source.modules import Module
+from veln_hook.source.modules import Module, Names
 from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
 from veln_hook.source.prefilter import has_parts
 from veln_hook.source.startup import pth_code, start_targets
@@ -253,10 +253,12 @@ class _Scan:
         self, modules: list[Module], entry_points: Sequence[tuple[str, str]]
     ) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
         """Link; read again what takes something from another file, and whole what may lead to something."""
-        while self._take_over(modules):
+        names = Names(modules)
+        aliases = Aliases(modules, names, self._data)
+        while self._take_over(modules, aliases):
             pass  # what was read again may have something for a third
         while True:
-            linker = Linker(modules, entry_points)
+            linker = Linker(modules, entry_points, names)
             leads = Leads(linker, self._has_parts)
             more = any(module.facts.secrets for module in modules)
             while files := leads.unread() & self._light:
@@ -265,7 +267,7 @@ class _Scan:
                 self._sources.update(read)
                 linker.read(read)
                 more = True
-            if not more or not self._take_over(linker.modules, senders(linker)):
+            if not more or not self._take_over(linker.modules, aliases, senders(linker)):
                 return linker.result()
             modules = linker.modules
 
@@ -273,10 +275,10 @@ class _Scan:
         data = self._data.get(name)
         return data is None or has_parts(data, self._sources[name].imports)
 
-    def _take_over(self, modules: list[Module], senders: Container[int] = ()) -> bool:
+    def _take_over(self, modules: list[Module], aliases: Aliases, senders: Container[int] = ()) -> bool:
         """Read again what takes something that matters from another file; tell whether anything does now."""
         taken = {}
-        for place, names in aliases(modules, self._data, senders).items():
+        for place, names in aliases.taken(modules, senders).items():
             path = modules[place].path
             before = self._taken.get(path, {})
             if names.keys() - before.keys():

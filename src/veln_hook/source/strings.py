@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Callable
 
 from veln_hook.source import vocabulary
@@ -19,9 +20,8 @@ class Strings:
 
     def __init__(self, note: Callable[..., None], source: str) -> None:
         self._note = note
-        lowered = source.lower()
-        self._paths = _present(vocabulary.CREDENTIAL_PATHS, lowered)
-        self._startup = _present(vocabulary.STARTUP_PATHS, lowered)
+        self._source = source
+        self._present: tuple[_Rows, _Rows] | None = None
 
     def text(self, text: str, line: int) -> frozenset[str]:
         """Note what a string names; return its taints.
@@ -33,16 +33,25 @@ class Strings:
         length = len(text)
         if length < 4 or length > 20_000:  # noqa: PLR2004
             return NOTHING
-        slashed = "/" in text or "\\" in text
         if line == 0:
             return self._named(text, line, vocabulary.CREDENTIAL_PATHS, vocabulary.STARTUP_PATHS)
+        slashed = "/" in text or "\\" in text
+        if _PLAIN.search(text.lower()) is None:
+            return self._named(text, line, _SLASHED_PATHS, _SLASHED_STARTUP) if slashed else NOTHING
+        paths, startup = self._of_source()
         if slashed:
-            return self._named(
-                text, line, (*_SLASHED_PATHS, *self._paths), (*_SLASHED_STARTUP, *self._startup)
+            return self._named(text, line, (*_SLASHED_PATHS, *paths), (*_SLASHED_STARTUP, *startup))
+        return self._named(text, line, paths, startup)
+
+    def _of_source(self) -> tuple[_Rows, _Rows]:
+        """Return the names without a slash that stand anywhere in the module."""
+        if self._present is None:
+            lowered = self._source.lower()
+            self._present = (
+                tuple(row for row in _PLAIN_PATHS if row[0] in lowered),
+                tuple(row for row in _PLAIN_STARTUP if row[0] in lowered),
             )
-        if self._paths or self._startup:
-            return self._named(text, line, self._paths, self._startup)
-        return NOTHING
+        return self._present
 
     def _named(self, text: str, line: int, paths: _Rows, startup: _Rows) -> frozenset[str]:
         lowered = text.lower()
@@ -99,9 +108,13 @@ _SLASHED_PATHS = _slashed(vocabulary.CREDENTIAL_PATHS)
 _SLASHED_STARTUP = _slashed(vocabulary.STARTUP_PATHS)
 
 
-def _present(rows: _Rows, lowered: str) -> _Rows:
-    """Return the names without a slash that stand anywhere in a module: the others need no second look."""
-    return tuple(row for row in rows if "/" not in row[0] and "\\" not in row[0] and row[0] in lowered)
+def _plain(rows: _Rows) -> _Rows:
+    return tuple(row for row in rows if "/" not in row[0] and "\\" not in row[0])
+
+
+_PLAIN_PATHS = _plain(vocabulary.CREDENTIAL_PATHS)
+_PLAIN_STARTUP = _plain(vocabulary.STARTUP_PATHS)
+_PLAIN = re.compile("|".join(re.escape(part) for part, _ in (*_PLAIN_PATHS, *_PLAIN_STARTUP)))
 
 
 def _is_path(lowered: str, part: str) -> bool:

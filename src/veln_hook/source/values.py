@@ -15,7 +15,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 MAX_FOLDED = 1 << 20
 """Bytes or characters of a folded constant; payloads of megabytes are cut off there, enough to see them."""
@@ -72,6 +72,15 @@ class Value:
 
 
 NONE = Value()
+
+
+def taints_of(values: Iterable[Value]) -> frozenset[str]:
+    """Return what several values were made of."""
+    taints = NOTHING
+    for value in values:
+        if value.taints:  # few have any
+            taints |= value.taints
+    return taints
 
 
 def add(left: Any, right: Any) -> Any:

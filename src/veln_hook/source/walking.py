@@ -180,19 +180,19 @@ class _Walk:
 
     def body(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
-            self.statement(statement)
+            self.line = statement.lineno
+            handler = _STATEMENTS.get(type(statement))
+            if handler is not None:
+                handler(self, statement)
+            else:
+                self._any(statement)
 
-    def statement(self, node: ast.stmt) -> None:
-        self.line = node.lineno
-        handler = _STATEMENTS.get(type(node))
-        if handler is not None:
-            handler(self, node)
-            return
+    def _any(self, node: ast.stmt) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.value(child)
             elif isinstance(child, ast.stmt):
-                self.statement(child)
+                self.body([child])
 
     def _import(self, node: ast.Import) -> None:
         for alias in node.names:
@@ -362,7 +362,7 @@ class _Walk:
         for case in node.cases:
             self.body(case.body)
 
-    def _delete(self, node: ast.Delete) -> None:
+    def _nothing(self, node: ast.stmt) -> None:
         pass
 
 
@@ -391,7 +391,10 @@ _STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
     ast.AsyncFunctionDef: definitions.function,
     ast.ClassDef: definitions.class_,
     ast.Expr: _Walk._expression,  # noqa: SLF001
-    ast.Delete: _Walk._delete,  # noqa: SLF001
+    ast.Delete: _Walk._nothing,  # noqa: SLF001
+    ast.Pass: _Walk._nothing,  # noqa: SLF001
+    ast.Break: _Walk._nothing,  # noqa: SLF001
+    ast.Continue: _Walk._nothing,  # noqa: SLF001
 }
 for _kind, _handler in (("TryStar", _Walk._try), ("Match", _Walk._match)):  # noqa: SLF001
     if hasattr(ast, _kind):  # 3.11 and 3.10
