@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from veln_hook.adapters.pip import builds
 from veln_hook.adapters.pip.finder import judge_link, prefix_of
 from veln_hook.adapters.pip.run import Run, current, stopping
-from veln_hook.archive import describe_archive, describe_tree, hash_file
+from veln_hook.archive import describe_archive, describe_tree, hash_file, identify
 from veln_hook.model import ArchiveKind, Candidate, Decision, Origin, Source
 
 if TYPE_CHECKING:
@@ -91,16 +91,6 @@ def check_file(run: Run, path: str, candidate: Candidate | None, origin: Origin 
     _tell_passing(run, verdict)
     if candidate is not None:
         run.unpacked.add(candidate.url)
-
-
-def identify(path: str) -> tuple[int, ...]:
-    """Return what changes whenever a file's bytes do.
-
-    The change time can't be set by a program, so a file with the same identity
-    was not written to since; hashing it again would tell nothing more.
-    """
-    status = os.stat(path)
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def assert_judged(run: Run, path: str) -> bool:
