@@ -1,4 +1,7 @@
-"""Archives are judged when pip has their bytes and before it unpacks, builds or runs anything of them."""
+"""Archives are judged when pip has their bytes and before it unpacks, builds or runs anything of them.
+
+Where pip downloads several before it looks into the first, each is read from when it is here, meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from veln_hook.archive import describe_archive, describe_tree, hash_file, identi
 from veln_hook.model import ArchiveKind, Candidate, Decision, Origin, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from veln_hook.model import Verdict
 
@@ -39,6 +42,22 @@ def prepare_requirement(
         return original(preparer, req, *args, **kwargs)
     finally:
         _preparing.pop()
+
+
+def download_several(
+    original: Callable[..., Any], downloader: Any, *args: Any, **kwargs: Any
+) -> Iterator[Any]:
+    """Points ``BatchDownloader.__call__`` and ``Downloader.batch``: files, as they arrive.
+
+    A head start and no more: an archive is judged in the other points, whether or not it was read here.
+    """
+    prefix = prefix_of(downloader)
+    for item in original(downloader, *args, **kwargs):
+        with stopping(prefix):
+            run = current(prefix)
+            if not run.off:
+                _read_ahead(run, item)
+        yield item
 
 
 def unpack_file(original: Callable[..., Any], filename: Any, *args: Any, **kwargs: Any) -> Any:
@@ -126,6 +145,16 @@ def _check_requirement(run: Run, req: Any) -> None:
         if not verdict.passes:
             raise run.refuse([verdict])
         _tell_passing(run, verdict)
+
+
+def _read_ahead(run: Run, item: Any) -> None:
+    try:
+        link, (path, _) = item
+        candidate = _known(run, link)
+    except (AttributeError, TypeError, ValueError):
+        return  # not what the pips that are known yield: it is read when it is judged
+    if candidate is not None:
+        run.guard.read_ahead(os.path.realpath(str(path)), candidate.sha256)
 
 
 def _note_source(run: Run, req: Any) -> None:
