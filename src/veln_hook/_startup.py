@@ -18,6 +18,7 @@ GUARDED = frozenset(
         "build_env",
         "cli.base_command",
         "index.package_finder",
+        "network.download",
         "operations.install.wheel",
         "operations.prepare",
         "req",

@@ -36,6 +36,19 @@ def hash_file(path: str) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
+def identify(path: str) -> tuple[int, ...]:
+    """Return what changes whenever a file's bytes do.
+
+    The change time can't be set by a program, so a file with the same identity
+    was not written to since; hashing it again would tell nothing more.
+
+    Raises:
+        OSError: It isn't there.
+    """
+    status = os.stat(path)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def describe_archive(path: str, *, origin: Origin, candidate: Candidate | None = None) -> Archive:
     """Describe the bytes of a wheel or sdist.
 

@@ -98,6 +98,15 @@ class Archives:
             self._situation.store.observe([self._situation.observation(archive, _served_by(archive), now)])
         return verdict
 
+    def read_ahead(self, path: str, sha256: str) -> None:
+        """Begin to read an archive, if its code isn't known; see ``Guard.read_ahead``."""
+        try:
+            known = self._situation.store.scan(sha256) if sha256 else None
+        except StoreError:
+            return  # it is asked again when the archive is judged, and that is where it counts
+        if sha256 and (known is None or known.rules != RULES):
+            self._scanner.scan_ahead(path, sha256)
+
     def look(self, archive: Archive, now: datetime) -> Look:
         """Gather what is known of an archive.
 
@@ -121,7 +130,9 @@ class Archives:
         if facts is None and not findings:
             known = known and replace(known, facts=b"")
             try:
-                facts = self._scanner.scan(archive.path, size=archive.size, slow=self._slow(archive))
+                facts = self._scanner.scan(
+                    archive.path, size=archive.size, sha256=archive.sha256, slow=self._slow(archive)
+                )
             except ArchiveError as error:
                 findings.append(_unreadable(error))
         observations = self._situation.store.observations(archive.project)

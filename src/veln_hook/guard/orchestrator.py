@@ -169,6 +169,16 @@ class Guard:
         self.log([verdict], stage="archive")
         return verdict
 
+    def read_ahead(self, path: str, sha256: str) -> None:
+        """Begin to read an archive that ``check_archive`` will be asked about; a head start and nothing else.
+
+        Args:
+            path: Absolute, of the file.
+            sha256: What an index promises of it. Without it nothing is read: whether these bytes are known
+                couldn't be told without reading them twice.
+        """
+        self.archives.read_ahead(path, sha256)
+
     def check_build(self, verdict: Verdict, find: Callable[[], Ladder]) -> Verdict:
         """Judge whether an archive that passed may be built on this machine, and log what comes of it.
 

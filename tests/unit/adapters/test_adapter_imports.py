@@ -65,6 +65,7 @@ for _ in range(2):
         wording.tell(verdict, instead="1.0")
 for path in sys.argv[1:]:
     subject = archive.describe_archive(path, origin=model.Origin.FETCHED, candidate=candidate("1.0", time))
+    guard.read_ahead(subject.path, subject.sha256)
     verdict = guard.check_archive(subject)
     words.append(verdict.decision.word)
     made.archives[os.path.realpath(path)] = (0,), verdict

