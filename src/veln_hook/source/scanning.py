@@ -206,10 +206,8 @@ class _Scan:
                 self._data_bytes += len(data)
                 if facts.light:
                     self._light.add(name)
-        # Reading imports takes no longer than remembering them.
-        parsed = {digest: facts for digest, facts in new.items() if not facts.light}
-        if self._learned and parsed:
-            self._learned(parsed)
+        if self._learned and new:
+            self._learned(new)
         self._waiting, self._waiting_bytes = [], 0
 
     # --- all together ---------------------------------------------------------------------------------

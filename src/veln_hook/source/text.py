@@ -77,8 +77,7 @@ def examine_marks(data: bytes) -> Iterator[Capability]:
     Args:
         data: Bytes of a file of Python source.
     """
-    longest = _longest(data) if len(data) > LONG_LINE else 0
-    if longest > LONG_LINE:
+    if _has_long_line(data):
         blob = _BLOB.search(data)
         if blob:
             yield _odd("blob", data, blob.start(), blob.group()[:60])
@@ -116,8 +115,15 @@ def _unicode(data: bytes) -> Iterator[Capability]:
             return
 
 
-def _longest(data: bytes) -> int:
-    return max(map(len, data.split(b"\n")))
+def _has_long_line(data: bytes) -> bool:
+    """Tell whether a line is longer than that; from the end of one line to the last that is near enough."""
+    start = 0
+    while start + LONG_LINE < len(data):
+        end = data.rfind(b"\n", start, start + LONG_LINE + 1)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
 
 
 def _odd(detail: str, data: bytes, place: int, evidence: bytes) -> Capability:

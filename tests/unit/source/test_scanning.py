@@ -222,10 +222,10 @@ def test_what_is_known_counts_instead(tmp_path):
 
 def test_many_files_are_read_in_batches(tmp_path):
     files = {f"acme/m{n}.py": f"import subprocess\nx = {n}\n".encode() for n in range(1_200)}
-    files["acme/light.py"] = b"x = 1\n"  # reading this takes no longer than remembering it
+    files["acme/light.py"] = b"x = 1\n"  # what is read of its imports is remembered, too
     batches = []
     scan_path(write_wheel(str(tmp_path / "x.whl"), files), learned=lambda new: batches.append(len(new)))
-    assert sum(batches) == 1_200
+    assert sum(batches) == 1_201
     assert max(batches) <= 500
 
 

@@ -84,7 +84,7 @@ def test_a_file_that_did_not_change_is_not_read_again(tmp_path, store):
         first = scanner.scan(str(make_wheel(tmp_path, "demo", "1.0", {"same.py": CODE, "changed.py": ""})))
         scanner.scan(str(make_wheel(tmp_path, "demo", "2.0", changed)))
         again = scanner.scan(str(make_wheel(tmp_path, "demo", "3.0", {"same.py": CODE, "changed.py": ""})))
-    assert asked == [(2, 0), (2, 1), (2, 1)]  # the empty file is not worth remembering
+    assert asked == [(2, 0), (2, 1), (2, 2)]
     assert again.capabilities == first.capabilities
 
 
