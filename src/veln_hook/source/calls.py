@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from veln_hook.source import commands, values, vocabulary
+from veln_hook.source import commands, passing, values, vocabulary
 from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
 from veln_hook.source.standard import STANDARD
@@ -36,75 +36,11 @@ _ENV_GET = frozenset((
 _ENV_SWEEP = frozenset(
     f"{environ}.{verb}" for environ in ENVIRONMENTS for verb in ("items", "values", "copy", "keys")
 )
-_SERIALIZES = frozenset(
-    [
-        "dict",
-        "str",
-        "repr",
-        "list",
-        "sorted",
-        "tuple",
-        "json.dumps",
-        "pprint.pformat",
-        "urllib.parse.urlencode",
-        "pickle.dumps",
-        "set",
-    ]
-)
 _ASKS_WHO = frozenset(("USER", "USERNAME", "LOGNAME", "HOSTNAME", "COMPUTERNAME", "USERDOMAIN"))
-_RUNS_ITS_ARGUMENT = frozenset(
-    [
-        "Thread",
-        "Process",
-        "Timer",
-        "submit",
-        "map",
-        "apply_async",
-        "apply",
-        "run",
-        "create_task",
-        "ensure_future",
-        "run_until_complete",
-        "gather",
-        "start_new_thread",
-        "run_in_executor",
-        "partial",
-        "to_thread",
-        "call_soon",
-        "call_later",
-        "filter",
-        "starmap",
-        "imap",
-        "addaudithook",
-        "settrace",
-        "setprofile",
-        "run_coroutine_threadsafe",
-        "register",
-        "starmap_async",
-        "map_async",
-        "signal",
-        "finalize",
-        "register_at_fork",
-        "add_done_callback",
-    ]
-)
-_ASKS_ABOUT = frozenset([
-    "isinstance", "hasattr", "callable", "issubclass", "type", "repr", "str", "id", "print",
-    "inspect.signature",
-])  # fmt: skip
 _ATTRIBUTE_MAKERS = ("operator.attrgetter", "operator.methodcaller")
-_WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
-_HINTING = ("Request", "join", "format", "expanduser")
-"""Methods whose arguments tell of their results."""
 _PASSING = frozenset(("xor",))
 """Taints that mean something only until they come to a call that makes another of them."""
 _PASSING_BUT_NET = frozenset(("xor", "key"))
-_KEEPS = frozenset([
-    "dumps", "str", "dict", "list", "tuple", "bytes", "encode", "decode", "strip", "join", "format",
-    "quote", "quote_plus", "urlencode", "b64encode", "urlsafe_b64encode", "hex", "hexlify", "lower", "split",
-    "replace", "get", "append", "Request",
-])  # fmt: skip
-"""Calls whose result still has the key in it that they are given; what signs or derives has not."""
 _MAX_DETAIL = 80
 _MAX_PARTS = 12
 """Of a path that is joined."""
@@ -235,17 +171,17 @@ class Calls:
         if name in _ENV_GET:
             return self._getenv(arguments, options, line)
         if name in _ENV_SWEEP or (
-            name in _SERIALIZES and any(value.name in ENVIRONMENTS for value in arguments)
+            name in passing.SERIALIZES and any(value.name in ENVIRONMENTS for value in arguments)
         ):
             # A copy is what every starter of processes makes; it counts where it goes to a network.
             self.note(ENV, line, "copy" if name.endswith(".copy") or name == "dict" else "sweep")
             return Value(taints=taints | {"env"})
-        if name not in _ASKS_ABOUT:
+        if name not in passing.ASKS_ABOUT:
             self.handed_on(everything, line)
         kind = CALLS.get(name)
         if kind is not None:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
-        if method in _WRITES or method == "extractall":
+        if method in passing.WRITES or method == "extractall":
             self._writes(method, receiver, arguments, taints, line)
         self._calls_others(name, method, everything, taints)
         if not options or name in ("bytes", "str"):
@@ -288,7 +224,7 @@ class Calls:
         if name.startswith("sys.meta_path."):
             for value in everything:
                 scope.call(f"{value.name}.find_spec", carried)
-        if (method or name.rpartition(".")[2]) in _RUNS_ITS_ARGUMENT:
+        if (method or name.rpartition(".")[2]) in passing.RUNS_ITS_ARGUMENT:
             for value in everything:
                 if value.name:
                     scope.call(value.name, carried)
@@ -403,11 +339,11 @@ def _unknown(
 ) -> Value:
     """Return what a call gives whose result can't be told."""
     hint = ""
-    if "key" in taints and (method or name.rpartition(".")[2]) not in _KEEPS:
+    if "key" in taints and (method or name.rpartition(".")[2]) not in passing.KEEPS:
         taints -= {"key"}
     if "xor" in taints and name in ("chr", "bytes", "bytearray"):
         taints |= {"decoded", "unmasked"}
-    if method in _HINTING or name.endswith((".Request", ".join", "Path")):
+    if method in passing.HINTING or name.endswith((".Request", ".join", "Path")):
         hint = " ".join(filter(None, (value.text for value in (receiver, *arguments[:3]))))[:500]
     if name.startswith((":", ".")) or ("." in name and not _is_standard(name)):
         if len(taints) > _MAX_TAINTS:  # what a hundred functions gave is followed for none of them

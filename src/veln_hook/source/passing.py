@@ -1,0 +1,31 @@
+"""What becomes of what a call is given, by the call's name or the last part of it: run, kept, written."""
+
+from __future__ import annotations
+
+SERIALIZES = frozenset([
+    "dict", "str", "repr", "list", "sorted", "tuple", "set", "json.dumps", "pprint.pformat",
+    "urllib.parse.urlencode", "pickle.dumps",
+])  # fmt: skip
+"""Calls whose result has all of a table's values in it."""
+RUNS_ITS_ARGUMENT = frozenset([
+    "Thread", "Process", "Timer", "submit", "map", "apply_async", "apply", "run", "create_task",
+    "ensure_future", "run_until_complete", "gather", "start_new_thread", "run_in_executor", "partial",
+    "to_thread", "call_soon", "call_later", "filter", "starmap", "imap", "addaudithook", "settrace",
+    "setprofile", "run_coroutine_threadsafe", "register", "starmap_async", "map_async", "signal", "finalize",
+    "register_at_fork", "add_done_callback",
+])  # fmt: skip
+"""Calls that run a function that they are given, now or later."""
+ASKS_ABOUT = frozenset([
+    "isinstance", "hasattr", "callable", "issubclass", "type", "repr", "str", "id", "print",
+    "inspect.signature",
+])  # fmt: skip
+"""Calls that don't."""
+WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
+HINTING = ("Request", "join", "format", "expanduser")
+"""Calls whose arguments tell of their results."""
+KEEPS = frozenset([
+    "dumps", "str", "dict", "list", "tuple", "bytes", "encode", "decode", "strip", "join", "format",
+    "quote", "quote_plus", "urlencode", "b64encode", "urlsafe_b64encode", "hex", "hexlify", "lower", "split",
+    "replace", "get", "append", "Request",
+])  # fmt: skip
+"""Calls whose result still has the key in it that they are given; what signs or derives has not."""
