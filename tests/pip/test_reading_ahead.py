@@ -136,6 +136,7 @@ def test_a_refusal_ends_what_is_read_ahead(
     assert "evil" in _read(notes)
 
 
+@pytest.mark.slow
 def test_what_is_known_is_not_read_ahead(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ def test_what_is_known_is_not_read_ahead(
     assert len(list(notes.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_meanwhile_holds_one_archive(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
@@ -173,6 +175,7 @@ def _downloaded(env: Env) -> list[Path]:
     return list(env.home.tmp.rglob("*.whl"))
 
 
+@pytest.mark.slow
 def test_a_file_that_is_replaced_while_it_is_read_is_read_again(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
@@ -216,6 +219,7 @@ def test_a_file_that_is_bad_by_then_is_not_installed(
     assert not _running(notes)
 
 
+@pytest.mark.slow
 def test_who_waits_for_what_is_read_ahead_is_told(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
@@ -249,6 +253,7 @@ def test_control_c_ends_what_is_read_ahead(
     assert list(newest_env.home.tmp.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_nothing_waits_where_archives_come_one_by_one(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
