@@ -111,8 +111,8 @@ def test_a_retried_hello_of_another_host_does_not_pass(make_world, serve, retry_
     retry = warned + retry
 
     def ask_again(server, sock):
-        while len(server.received) < len(first):
-            server.received += sock.recv(65536)
+        while len(server.received) < len(first) and (more := sock.recv(65536)):
+            server.received += more
         sock.sendall(retry)
         keep(server, sock)
 
