@@ -204,6 +204,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_again(
     assert _read(notes) == sorted(["alpha", "beta", *replaced])
 
 
+@pytest.mark.slow
 def test_a_file_that_is_bad_by_then_is_not_installed(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
@@ -232,6 +233,7 @@ def test_who_waits_for_what_is_read_ahead_is_told(
     assert "reading alpha" not in result.out, result
 
 
+@pytest.mark.slow
 def test_control_c_ends_what_is_read_ahead(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
