@@ -80,6 +80,11 @@ def _add(index: PatientIndex, directory: Path, name: str, files: dict[str, str] 
     index.add(make_wheel(directory, name, "1.0", files), upload_time=OLD, core_metadata=True)
 
 
+def _add_plain(index: PatientIndex, directory: Path, *names: str) -> None:
+    for name in names:
+        _add(index, directory, name)
+
+
 def _note(env: Env, notes: Path, more: str = "") -> None:
     """Have the environment's workers note what they read, and do more before that."""
     worker = env.site_packages / "veln_hook" / "source" / "worker.py"
@@ -106,8 +111,7 @@ def _fast_deps(env: Env) -> list[str]:
 def test_a_wheel_is_read_while_the_next_is_on_its_way(
     env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
-    for name in ("alpha", "beta", "gamma"):
-        _add(patient, tmp_path, name)
+    _add_plain(patient, tmp_path, "alpha", "beta", "gamma")
     _note(env, notes)
     result = env.run_pip("install", *_fast_deps(env), "alpha", "beta", "gamma", index=patient)
     assert result.returncode == 0, result
@@ -140,8 +144,7 @@ def test_a_refusal_ends_what_is_read_ahead(
 def test_what_is_known_is_not_read_ahead(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
-    for name in ("alpha", "beta"):
-        _add(patient, tmp_path, name)
+    _add_plain(patient, tmp_path, "alpha", "beta")
     _note(newest_env, notes)
     newest_env.run_pip("install", "alpha", "beta", index=patient, check=True)
     assert _read(notes) == ["alpha", "beta"]
@@ -155,8 +158,7 @@ def test_a_worker_that_is_killed_meanwhile_holds_one_archive(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
     names = ["alpha", "demo", "zeta"]
-    for name in names:
-        _add(patient, tmp_path, name)
+    _add_plain(patient, tmp_path, *names)
     _note(newest_env, notes, '        if "demo" in asked["scan"]: os.kill(os.getpid(), 9)\n')
     before = newest_env.files()
     result = newest_env.run_pip("install", *names, index=patient)
@@ -190,8 +192,7 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_again(
         path.with_suffix(".new").replace(path)
         go.touch()
 
-    for name in ("alpha", "beta"):
-        _add(patient, tmp_path, name)
+    _add_plain(patient, tmp_path, "alpha", "beta")
     patient.then = replace
     _note(
         newest_env,
@@ -210,8 +211,7 @@ def test_a_file_that_is_bad_by_then_is_not_installed(
 ) -> None:
     evil = make_wheel(tmp_path / "evil", "alpha", "1.0", {"alpha.py": EVIL["evil.py"]})
     patient.then = lambda: _downloaded(newest_env)[0].write_bytes(evil.read_bytes())
-    for name in ("alpha", "beta"):
-        _add(patient, tmp_path, name)
+    _add_plain(patient, tmp_path, "alpha", "beta")
     _note(newest_env, notes)
     before = newest_env.files()
     result = newest_env.run_pip("install", "alpha", "beta", index=patient)
@@ -224,8 +224,7 @@ def test_a_file_that_is_bad_by_then_is_not_installed(
 def test_who_waits_for_what_is_read_ahead_is_told(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
-    for name in ("alpha", "beta"):
-        _add(patient, tmp_path, name)
+    _add_plain(patient, tmp_path, "alpha", "beta")
     _note(newest_env, notes, '        import time\n        if "beta" in asked["scan"]: time.sleep(4)\n')
     result = newest_env.run_pip("install", "alpha", "beta", index=patient)
     assert result.returncode == 0, result
@@ -237,8 +236,7 @@ def test_who_waits_for_what_is_read_ahead_is_told(
 def test_control_c_ends_what_is_read_ahead(
     newest_env: Env, patient: PatientIndex, notes: Path, tmp_path: Path
 ) -> None:
-    for name in ("alpha", "beta"):
-        _add(patient, tmp_path, name)
+    _add_plain(patient, tmp_path, "alpha", "beta")
     _note(newest_env, notes, "        import time\n        while True: time.sleep(0.1)\n")
     before = newest_env.files()
     command = [newest_env.python, "-m", "pip", "install", "alpha", "beta"]

@@ -296,8 +296,8 @@ class Calls:
         if all(value.const is not UNKNOWN for value in arguments):
             return None
         path = "/".join(value.text.strip("/") or "{}" for value in arguments[:_MAX_PARTS])
-        taints = NOTHING.union(*(value.taints for value in arguments))
-        return Value(name="os.path.join()", taints=taints | self.text(path, line), hint=path[:500])
+        taints = taints_of(arguments) | self.text(path, line)
+        return Value(name="os.path.join()", taints=taints, hint=path[:500])
 
     def _open(self, line: int, arguments: list[Value], options: dict[str, Value]) -> Value | None:
         if not arguments:

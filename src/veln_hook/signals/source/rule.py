@@ -36,6 +36,8 @@ INFO = Grade(Severity.LOW, Confidence.HIGH)
 
 BY_ITSELF = (STARTUP, BUILD, IMPORT)
 """Reaches of code that runs without anybody calling it."""
+LOADED = (STARTUP, IMPORT)
+"""Of those, the ones of installed code: when Python starts, when it is imported."""
 
 
 class Hit(NamedTuple):

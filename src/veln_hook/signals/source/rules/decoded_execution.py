@@ -19,11 +19,8 @@ def _find(view: View) -> Iterator[Hit]:
         handed = "~decoded" in code.taints and code.kind == v.EXEC and code.path in decoding
         unmasked = {"unmasked", "~unmasked"} & set(code.taints)
         hidden = "decoded" in code.taints or (code.kind == v.EXEC and "spelled" in code.taints)
-        if (not handed and not hidden and not unmasked) or (
-            not handed
-            and not unmasked
-            and ("constant" not in code.flags and code.kind == v.EXEC and code.reach not in BY_ITSELF)
-        ):
+        waits = "constant" not in code.flags and code.kind == v.EXEC and code.reach not in BY_ITSELF
+        if not handed and not unmasked and (not hidden or waits):
             continue
         itself = code.reach in BY_ITSELF
         if itself and _carries_off(view, code.path, code.line):

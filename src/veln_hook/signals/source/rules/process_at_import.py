@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import HOLD_NEW, INFO, Hit, Rule
+from veln_hook.signals.source.rule import HOLD_NEW, INFO, LOADED, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _find(view: View) -> Iterator[Hit]:
     for process in view.of(v.PROC):
-        if process.reach in ("import", "startup"):
+        if process.reach in LOADED:
             yield Hit(f"it runs {process.detail or 'a process'} as soon as it is imported", (process,))
 
 

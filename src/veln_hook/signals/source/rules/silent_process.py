@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import HOLD, REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD, LOADED, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _find(view: View) -> Iterator[Hit]:
                 f"it starts {process.detail or 'a process'} unseen: no output, or a session of its own",
                 (process,),
                 # Python behind Python, as soon as it is imported: its own code, or what stands beside it.
-                HOLD if "python" in process.flags and process.reach in ("import", "startup") else None,
+                HOLD if "python" in process.flags and process.reach in LOADED else None,
             )
 
 

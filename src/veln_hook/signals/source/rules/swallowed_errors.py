@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import HOLD, REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD, LOADED, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def _find(view: View) -> Iterator[Hit]:
         if "quiet" in act.flags and (act.kind == v.NET or "silent" in act.flags or "python" in act.flags):
             what = "a network request" if act.kind == v.NET else "a process"
             # A package asks nobody to start Python for it while it is imported, least of all unnoticed.
-            starts = act.kind == v.PROC and "python" in act.flags and act.reach in ("import", "startup")
+            starts = act.kind == v.PROC and "python" in act.flags and act.reach in LOADED
             yield Hit(
                 f"it makes {what} when it is loaded and swallows whatever goes wrong",
                 (act,),
