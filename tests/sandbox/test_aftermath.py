@@ -11,6 +11,8 @@ import time
 import pytest
 from confined import PATIENCE, until
 
+from support.processes import runs
+
 BUSY = (
     "import os, sys, time\n"
     "for _ in range(3):\n"
@@ -32,14 +34,6 @@ def below(pid: int) -> list[int]:
     return [*children, *(found for child in children for found in below(child))]
 
 
-def alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def writing(box) -> list[str]:
     return [path.read_text() for path in sorted(box.work.iterdir())]
 
@@ -52,7 +46,7 @@ def test_killing_a_part_ends_all_of_it(box, victim):
         everyone = [running.pid, *below(running.pid)]
         target = running.pid if victim == "launcher" else below(running.pid)[0]
         os.kill(target, signal.SIGKILL)
-        assert until(lambda: not any(alive(pid) for pid in everyone if pid != running.pid)), everyone
+        assert until(lambda: not any(runs(pid) for pid in everyone if pid != running.pid)), everyone
         status = running.wait(PATIENCE)
         told = running.stderr.read()
         running.stderr.close()

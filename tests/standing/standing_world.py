@@ -299,15 +299,6 @@ def parsed(text: str) -> dict[str, float]:
     return found
 
 
-def alive(pid: int) -> bool:
-    """Tell whether a process runs, and is no zombie."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
 def kill(pid: int) -> None:
     """Kill a worker."""
     os.kill(pid, signal.SIGKILL)

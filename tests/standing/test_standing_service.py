@@ -11,11 +11,12 @@ import threading
 from http.client import HTTPException
 
 import pytest
-from standing_world import SECONDS, StandingGate, alive, connect, kill, until
+from standing_world import SECONDS, StandingGate, connect, kill, until
 
 from support.builders import make_wheel
 from support.gated import untouched
 from support.held import EVIL, OLD
+from support.processes import runs
 
 STRICT = '[cooling]\nmin_age = "60d"\n'
 LENIENT = '[cooling]\nmin_age = "0s"\n'
@@ -94,7 +95,7 @@ def test_a_worker_that_is_killed_is_missed_by_nobody(make_gate, demo):
     gate.wait_for("worker-started", 2, number=0)
     after = gate.workers()
     assert after[1] == before[1]
-    assert alive(after[0])
+    assert runs(after[0])
     assert until(lambda: gate.ask_status("/healthz")[0] == 200)
     figures = gate.figures()
     assert figures["workers"] == 2
@@ -216,10 +217,10 @@ def test_idle_clients_don_t_keep_it_from_ending(make_gate, demo):
 def test_workers_end_with_a_supervisor_that_is_killed(make_gate, demo):
     gate = make_gate(demo)
     pids = list(gate.workers().values())
-    assert all(map(alive, pids))
+    assert all(map(runs, pids))
     gate.process.kill()
     gate.process.wait()
-    until(lambda: not any(map(alive, pids)), "workers are left")
+    until(lambda: not any(map(runs, pids)), "workers are left")
 
 
 def test_what_was_held_is_in_the_log_of_the_machine(make_gate, demo, home):

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from support.processes import runs, state
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -148,7 +150,7 @@ class Cluster:
                 os.kill(each, signal.SIGKILL)
         self._server.wait(60)
         deadline = time.monotonic() + 30
-        while any(_alive(each) for each in children):
+        while any(runs(each) for each in children):
             if time.monotonic() > deadline:
                 raise RuntimeError("the server doesn't end")
             time.sleep(0.02)
@@ -157,7 +159,7 @@ class Cluster:
         """Stop every process of the server where it is; give the answer to ``resume``."""
         # The postmaster first: it makes the others, so that the list is whole when it is read.
         os.kill(self.postmaster, signal.SIGSTOP)
-        while _state(self.postmaster) != "T":
+        while state(self.postmaster) != "T":
             time.sleep(0.001)
         children = _children(self.postmaster)
         for each in children:
@@ -236,15 +238,3 @@ def _children(parent: int) -> list[int]:
             ["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False
         ).stdout.split()
     return [int(each) for each in listed]
-
-
-def _alive(process: int) -> bool:
-    return _state(process) not in {"", "Z"}
-
-
-def _state(process: int) -> str:
-    """Return the letter of proc(5) for what a process does now, or "" where there is none."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return ""

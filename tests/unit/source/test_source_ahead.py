@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import is_there
 from veln_hook.errors import ArchiveError, StoreError
 from veln_hook.source import client, pool
 from veln_hook.source.client import Patience, Scanner
@@ -119,14 +120,6 @@ def wait_until_read(scanner):
 
 def pids(scanner):
     return [worker._process.pid for worker in (*scanner._pool._idle, *scanner._pool._busy)]
-
-
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_what_was_read_ahead_is_not_read_again(scanner, archives):
@@ -364,7 +357,7 @@ def test_closing_ends_what_is_read_and_begins_nothing(fake, archives):
     scanner.close()
     scanner.close()
     assert not readers()
-    assert not any(map(is_running, running)), "not even a zombie"
+    assert not any(map(is_there, running)), "not even a zombie"
     assert sorted(archives.read()) == ["alpha", "beta"]
     archives.go.touch()
     assert asked(scanner, paths[0]).endswith("alpha"), "what was ended counts for nothing"

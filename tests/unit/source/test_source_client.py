@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import is_there, runs
 from support.pythons import PYTHONS, find_python
 from veln_hook.errors import ArchiveError
 from veln_hook.source import client
@@ -117,14 +118,6 @@ def ask(tmp_path, scanner):
     return asking
 
 
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_one_process_reads_one_archive_after_the_other(ask, scanner):
     assert scanner.started == 0, "it starts with the first archive"
     assert ask("one")[0] == "one"
@@ -133,7 +126,7 @@ def test_one_process_reads_one_archive_after_the_other(ask, scanner):
     pid = scanner._pool._idle[-1]._process.pid
     scanner.close()
     scanner.close()
-    assert not is_running(pid), "not even a zombie"
+    assert not is_there(pid), "not even a zombie"
     assert ask("three")[0] == "three"
     assert scanner.started == 2
 
@@ -171,7 +164,7 @@ def test_one_that_takes_too_long_is_ended(fake, tmp_path, text):
         path.write_text(text)
         with pytest.raises(ArchiveError, match="reading it takes too long"):
             scanner.scan(str(path), size=1)
-        assert not is_running(pid)
+        assert not is_there(pid)
         path.write_text("two")
         assert scanner.scan(str(path), size=1).scripts[0] == "two"
 
@@ -235,7 +228,7 @@ def test_a_cache_that_fails_ends_the_conversation_and_not_the_scanner(ask, scann
     pid = scanner._pool._idle[-1]._process.pid
     with pytest.raises(KeyboardInterrupt):
         ask(f"learn {A}")
-    assert not is_running(pid)
+    assert not is_there(pid)
     assert ask("two")[0] == "two"
 
 
@@ -279,7 +272,7 @@ os._exit(0)
     )
     pid = int(done.stdout)
     for _ in range(100):
-        if not is_running(pid) or Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "Z":
+        if not runs(pid):
             return
         time.sleep(0.05)
     pytest.fail("it is still there")
