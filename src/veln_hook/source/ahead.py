@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from veln_hook.archive import hash_file, identify
@@ -55,11 +56,10 @@ class Ahead:
             if len(self._threads) < self._most:
                 # A daemon: the interpreter ends while one is at work, and what closes us comes after that.
                 thread = threading.Thread(target=self._work, name="veln-hook-reader", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError:  # there is no room for one: it is read when it is asked for
-                    return
+                # Listed before it starts: ^C may come while that is waited for, and then it runs.
                 self._threads.append(thread)
+                with suppress(RuntimeError):  # no room for one: all is read when it is asked for
+                    thread.start()
 
     def take(self, path: str, sha256: str, slow: SlowWord) -> ArchiveFacts | None:
         """Return what was read of a file ahead, waiting for it if that has begun. It is given once.
@@ -97,7 +97,8 @@ class Ahead:
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
-            thread.join()
+            if thread.is_alive():  # ^C may have come before it was
+                thread.join()
 
     def _work(self) -> None:
         while True:
