@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
@@ -126,7 +127,7 @@ class Archives:
             except ArchiveError as error:
                 findings.append(_unreadable(error))
         known = self._situation.store.scan(archive.sha256) if archive.sha256 else None
-        facts = unpack(known.facts) if known is not None and known.rules == RULES else None
+        facts = _remembered(known)
         if facts is None and not findings:
             known = known and replace(known, facts=b"")
             try:
@@ -273,6 +274,14 @@ class Archives:
             self._situation.store.remember_archive(ArchiveMemory(archive.sha256, __version__, holding))
         elif self._situation.store.archive_memories([archive.sha256]):
             self._situation.store.forget_archive(archive.sha256)
+
+
+def _remembered(known: Scan | None) -> ArchiveFacts | None:
+    """Return what is remembered of an archive's code, unless this Python may read more of it."""
+    facts = unpack(known.facts) if known is not None and known.rules == RULES else None
+    if facts is not None and facts.unparsed and facts.python < sys.version_info[:2]:
+        return None
+    return facts
 
 
 def _served_by(archive: Archive) -> str:

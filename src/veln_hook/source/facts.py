@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-RULES = 4
+RULES = 5
 """Version of everything in this room."""
 
 REACHES = ("startup", "build", "import", "script", "call")
@@ -143,6 +143,8 @@ class ArchiveFacts(NamedTuple):
     """Members that are native code."""
     unparsed: tuple[str, ...] = ()
     """Members of Python source that could not be parsed."""
+    python: tuple[int, ...] = ()
+    """The Python that read it, major and minor: a newer one may parse more."""
     files: int = 0
     python_files: int = 0
     python_bytes: int = 0
@@ -170,6 +172,7 @@ def from_plain(plain: Any) -> ArchiveFacts:
             scripts=_strings(fields["scripts"]),
             natives=_strings(fields["natives"]),
             unparsed=_strings(fields["unparsed"]),
+            python=tuple(int(part) for part in fields["python"]),
             files=int(fields["files"]),
             python_files=int(fields["python_files"]),
             python_bytes=int(fields["python_bytes"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from veln_hook.archive.members import iter_members
@@ -206,9 +207,14 @@ class _Scan:
                 self._data_bytes += len(data)
                 if facts.light:
                     self._light.add(name)
-        if self._learned and new:
-            self._learned(new)
+        self._learn(new)
         self._waiting, self._waiting_bytes = [], 0
+
+    def _learn(self, new: Mapping[str, FileFacts]) -> None:
+        """Have what was read kept; but for what can't be: another Python may read it."""
+        readable = {digest: facts for digest, facts in new.items() if not facts.problem}
+        if self._learned and readable:
+            self._learned(readable)
 
     # --- all together ---------------------------------------------------------------------------------
 
@@ -242,6 +248,7 @@ class _Scan:
             scripts=tuple(sorted(scripts)),
             natives=tuple(sorted(self._natives)),
             unparsed=tuple(sorted(name for name, facts in self._sources.items() if facts.problem)),
+            python=sys.version_info[:2],
             files=len(self._names),
             python_files=len(self._sources),
             python_bytes=self._python_bytes,
@@ -303,8 +310,7 @@ class _Scan:
             for name, digest in digests.items()
         }
         new = {digests[name]: facts for name, facts in read.items() if digests[name] not in known}
-        if self._learned and new:
-            self._learned(new)
+        self._learn(new)
         return read
 
     def _startup_code(self, kind: str, root: str, modules: list[Module]) -> list[tuple[str, str]]:

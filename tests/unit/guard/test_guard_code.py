@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,7 +20,7 @@ from veln_hook.policy.settings import CoolingPolicy, Policy
 from veln_hook.signals import SignalInfo, hookimpl
 from veln_hook.source import remembering
 from veln_hook.source.client import Scanner
-from veln_hook.source.facts import RULES
+from veln_hook.source.facts import RULES, ArchiveFacts
 
 SEND = "send-it"
 
@@ -127,6 +128,28 @@ def test_facts_by_other_rules_or_damaged_ones_are_read_again(machine, check, rel
     scan = machine.store.scan(archive.sha256)
     assert remembering.unpack(scan.facts) == able("harmless")
     assert scan.scanned_at == START, "it was seen then, whatever was thought of it"
+
+
+HERE = sys.version_info[:2]
+
+
+@pytest.mark.parametrize(
+    ("facts", "read"),
+    [
+        (ArchiveFacts(unparsed=("demo.py",), python=(HERE[0], HERE[1] - 1)), 2),
+        (ArchiveFacts(unparsed=("demo.py",)), 2),
+        (ArchiveFacts(unparsed=("demo.py",), python=HERE), 1),
+        (ArchiveFacts(unparsed=("demo.py",), python=(HERE[0], HERE[1] + 1)), 1),
+        (ArchiveFacts(python=(HERE[0], HERE[1] - 1)), 1),
+    ],
+    ids=["older", "unknown", "this", "newer", "all"],
+)
+def test_what_an_older_python_could_not_parse_is_read_again(machine, check, release, facts, read):
+    archive = release("1.0", "harmless")
+    machine.reader.facts[archive.path] = facts
+    check(archive)
+    check(archive)
+    assert len(machine.reader.read) == read
 
 
 def test_what_can_not_be_read_is_held_alone_and_tried_again(machine, check, compares, release):

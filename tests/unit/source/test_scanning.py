@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import sys
 import tarfile
 import zipfile
 
@@ -193,7 +194,8 @@ def test_natives_are_told_by_their_first_bytes():
 
 
 def test_what_is_known_is_not_read_again(tmp_path):
-    path = write_archive(str(tmp_path), {**WHEEL_FILES, "acme/copy.py": STEAL})
+    files = {**WHEEL_FILES, "acme/copy.py": STEAL, "acme/light.py": "import acme\n"}
+    path = write_archive(str(tmp_path), files)
     cache: dict[str, FileFacts] = {}
     asked: list[str] = []
 
@@ -218,6 +220,16 @@ def test_what_is_known_counts_instead(tmp_path):
     path = write_archive(str(tmp_path), WHEEL_FILES)
     facts = scan_path(path, known=lambda digests: dict.fromkeys(digests, FileFacts(problem="of the cache")))
     assert set(facts.unparsed) == {"acme/__init__.py", "acme/bad.py"}
+
+
+def test_what_can_not_be_parsed_is_not_learned(tmp_path):
+    """Another Python may read it."""
+    files = {"acme/__init__.py": b"import subprocess\n", "acme/bad.py": b"import subprocess\ndef (\n"}
+    learned: dict[str, FileFacts] = {}
+    facts = scan_path(write_wheel(str(tmp_path / "x.whl"), files), learned=learned.update)
+    assert facts.unparsed == ("acme/bad.py",)
+    assert facts.python == sys.version_info[:2]
+    assert [each.problem for each in learned.values()] == [""]
 
 
 def test_many_files_are_read_in_batches(tmp_path):
@@ -251,6 +263,7 @@ FULL = ArchiveFacts(
     scripts=("a",),
     natives=("b",),
     unparsed=("c",),
+    python=(3, 9),
     files=3,
     python_files=2,
     python_bytes=1,

@@ -20,16 +20,17 @@ def _find(view: View) -> Iterator[Hit]:
         if oddity.detail == "unparsable-risky" and oddity.reach in ("import", "build", "startup")
     ]
     count = len(view.facts.unparsed)
+    told = f"{count} file(s) of source can't be parsed by Python {'.'.join(map(str, view.facts.python))}"
     if risky:
         yield Hit(
-            f"{count} file(s) of source can't be parsed by this Python, and one names {risky[0].evidence}",
+            f"{told}, and one names {risky[0].evidence}",
             (risky[0],),
             HOLD,
             key="unparsed",
         )
     elif count:
         yield Hit(
-            f"{count} file(s) of source can't be parsed by this Python: {', '.join(view.facts.unparsed[:3])}",
+            f"{told}: {', '.join(view.facts.unparsed[:3])}",
             (),
             INFO,
             key="unparsed",
