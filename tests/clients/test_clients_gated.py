@@ -51,6 +51,7 @@ def _poetry(user: User, client: Client, project: Path, *words: str, gate: bool =
     return user.run(command, cwd=project, env=env, check=True)
 
 
+@pytest.mark.slow
 def test_poetry_install(user: User, client: Client, demo: TlsIndex) -> None:
     project = write_project(user.home.work / "proj", "demo", more=_POETRY.format(url=demo.url))
     result = _poetry(user, client, project, "install", "--no-root")
@@ -95,6 +96,7 @@ _PDM = '[[tool.pdm.source]]\nname = "pypi"\nurl = "{url}"\n[tool.pdm]\ndistribut
 _NO_CHECK = {"PDM_CHECK_UPDATE": "false"}
 
 
+@pytest.mark.slow
 def test_pdm_install(user: User, client: Client, demo: TlsIndex) -> None:
     project = write_project(user.home.work / "proj", "demo", more=_PDM.format(url=demo.url))
     result = _gated(user, client("pdm"), "install", cwd=project, **_NO_CHECK)

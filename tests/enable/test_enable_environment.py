@@ -50,9 +50,11 @@ def test_a_young_release_is_held_on_each_python(
     assert pinned.returncode == 75, pinned
 
 
-@pytest.mark.parametrize("options", [(), ("-E",), ("-s",), ("-I",), ("-O", "-B")], ids=" ".join)
+@pytest.mark.parametrize(
+    "options", everyday([[], ["-E"], ["-s"], ["-I"], ["-O", "-B"]], [[], ["-I"]]), ids=" ".join
+)
 def test_each_start_mode_is_covered(
-    make_env: Callable[..., Env], enable: Callable[..., Result], served: IndexServer, options: tuple[str, ...]
+    make_env: Callable[..., Env], enable: Callable[..., Result], served: IndexServer, options: list[str]
 ) -> None:
     bare = make_env(hooked=False)
     assert enable(bare).returncode == 0
@@ -79,6 +81,7 @@ def test_our_dependencies_are_nobody_else_s(bare: Env, enable: Callable[..., Res
     assert result.stdout.strip() == "[]", result
 
 
+@pytest.mark.slow
 def test_another_version_of_them_is_no_matter(
     make_env: Callable[..., Env], enable: Callable[..., Result], served: IndexServer
 ) -> None:
@@ -90,7 +93,7 @@ def test_another_version_of_them_is_no_matter(
     assert bare.run_pip("install", "demo==2.0", index=served).returncode == 75
 
 
-@pytest.mark.parametrize("gone", everyday(["veln_hook/guard", "veln_hook", "carried/pluggy", ""], 2))
+@pytest.mark.parametrize("gone", everyday(["veln_hook/guard", "veln_hook", "carried/pluggy", ""], 1))
 def test_where_the_code_is_damaged_python_starts_and_pip_refuses(
     make_env: Callable[..., Env],
     newest_env: Env,
@@ -173,7 +176,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", everyday(WAYS, ("venv, isolated", "venv, without pip")))
+@pytest.mark.parametrize("way", everyday(WAYS, ("venv, isolated",)))
 def test_environments_made_from_then_on_inherit(
     newest_env: Env, served: IndexServer, tmp_path: Path, way: str
 ) -> None:
@@ -194,6 +197,7 @@ def test_environments_made_from_then_on_inherit(
     )
 
 
+@pytest.mark.slow
 def test_so_do_those_of_an_enabled_one(
     bare: Env, enable: Callable[..., Result], served: IndexServer, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def pip(netted: Image, *words: str, **env: str) -> Result:
     return netted.run(PYTHON, "-m", "pip", "install", *target, *words, user=USER, env={**HIDING, **env})
 
 
+@pytest.mark.slow
 def test_pip_is_held_by_the_gate_where_the_hook_is_hidden(netted: Image) -> None:
     assert netted.run(PYTHON, "-c", ACTIVE, env=HIDING).stdout.strip() == "False"
     held = pip(netted, "demo==2.0")

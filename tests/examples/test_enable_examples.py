@@ -93,6 +93,7 @@ def test_github_holds_what_is_young_and_goes_on(home: Home, served: IndexServer,
     assert "| 1.0 |" in job.summary.read_text()
 
 
+@pytest.mark.slow
 def test_github_fails_with_75_and_says_when_to_run_again(
     home: Home, served: IndexServer, tmp_path: Path
 ) -> None:
@@ -132,6 +133,7 @@ def test_pre_commit(home: Home, served: IndexServer, tmp_path: Path) -> None:
     assert held.returncode == 75, held
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tampered", [False, True])
 def test_github_judges_a_lock(home: Home, served: IndexServer, tmp_path: Path, tampered: bool) -> None:
     workflow: Any = yaml.safe_load((EXAMPLES / "github_actions/locks.yml").read_text())

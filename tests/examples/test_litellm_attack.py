@@ -49,6 +49,7 @@ def form(played, request):
     return form
 
 
+@pytest.mark.slow
 def test_without_protection_every_age_is_robbed(ages):
     assert [moment["age_minutes"] for moment in ages] == [0, 4, 12, 47, 180]
     for moment in ages:

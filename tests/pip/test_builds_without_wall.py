@@ -121,6 +121,7 @@ def test_a_checkout_is_built_with_a_warning(shared: Env, tmp_path: Path, target:
     assert "WARN  demo  its build code would run unconfined" in built.out, built
 
 
+@pytest.mark.slow
 def test_require_blocks_both(shared: Env, demo: IndexServer, tmp_path: Path, marker: Path) -> None:
     target = tmp_path / "target"
     require = '[sandbox]\nbuilds = "require"\n'

@@ -184,6 +184,7 @@ def test_an_older_interpreter_that_no_dependencies_fit_is_refused(
     assert "Traceback" not in result.out, result
 
 
+@pytest.mark.slow
 def test_pip_upgrades_itself(
     newest_env: Env, make_env: Callable[..., Env], index: IndexServer, tmp_path: Path
 ) -> None:

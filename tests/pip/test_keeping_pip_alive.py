@@ -113,6 +113,7 @@ def test_a_young_release_of_veln_hook_is_held_by_the_one_at_work(
     assert newest_env.installed()["veln-hook"] != "9.9"
 
 
+@pytest.mark.slow
 def test_pip_replaces_itself_while_it_installs(newest_env: Env, young: IndexServer, tmp_path: Path) -> None:
     young.add(cache.pip_wheel(newest_env.pair.pip), upload_time=OLD)
     young.add(make_wheel(tmp_path, "zebra", "1.0"), upload_time=OLD)

@@ -61,6 +61,7 @@ def test_pip_compile_of_a_held_pin_fails_with_the_reason(
     assert not demo.downloads["demo-2.0-py3-none-any.whl"]
 
 
+@pytest.mark.slow
 def test_pip_compile_builds_no_held_sdist(
     tools: Env, index: IndexServer, tmp_path: Path, unconfined: dict[str, str]
 ) -> None:
@@ -73,6 +74,7 @@ def test_pip_compile_builds_no_held_sdist(
     assert not marker.exists()
 
 
+@pytest.mark.slow
 def test_pip_sync(tools: Env, bare_env: Env, demo: IndexServer, tmp_path: Path) -> None:
     _as_from_an_index(bare_env)
     requirements = tmp_path / "requirements.txt"

@@ -10,6 +10,7 @@ import pytest
 from support.builders import make_wheel
 from support.cache import postgres_wheels
 from support.envs import Home, fresh_env, newest_pair
+from support.selection import everyday
 
 OLD, YOUNG = timedelta(days=30), timedelta(minutes=5)
 
@@ -68,6 +69,7 @@ def test_an_approvers_grant_lets_a_held_install_pass_on_another_machine_and_nobo
     assert fleet.server().verify_log().problem == ""
 
 
+@pytest.mark.slow
 @pytest.mark.pip
 def test_a_release_passes_when_enough_machines_have_seen_it(machine, index, tmp_path):
     index.add(make_wheel(tmp_path, "demo", "1.0"), upload_time=OLD)
@@ -82,7 +84,7 @@ def test_a_release_passes_when_enough_machines_have_seen_it(machine, index, tmp_
     assert one.run_pip("install", "demo", index=index).returncode == 0
 
 
-@pytest.fixture(params=["nobody listens", "never says a word"])
+@pytest.fixture(params=everyday(["never says a word", "nobody listens"], 1))
 def unreachable(request):
     """A URL whose server gives no answer."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -122,6 +124,7 @@ def test_without_psycopg_nothing_is_installed_and_the_extra_is_named(newest_env,
     assert "s3cret" not in result.out
 
 
+@pytest.mark.slow
 @pytest.mark.pip
 def test_pip_replaces_psycopg_itself_while_the_store_is_open(machine, fleet, index):
     """What pip installs may be what we use: everything was loaded before."""

@@ -106,6 +106,7 @@ def team(newest_env: Env, home: Home, fleet: Fleet, index: IndexServer, psycopg:
     return made
 
 
+@pytest.mark.slow
 def test_a_grant_on_one_machine_counts_on_all_and_nobody_else_s_does(team: Team) -> None:
     developer, ada = team.machine("developer"), team.approver("ada")
     assert 'request  veln-hook request demo==2.0 --reason "..."' in developer.is_held().out
@@ -199,6 +200,7 @@ def test_what_the_index_no_longer_lists_so_is_not_granted(team: Team, tmp_path: 
     assert "no index that is asked here lists demo-2.0-py3-none-any.whl with the sha256" in granted.stderr
 
 
+@pytest.mark.slow
 def test_every_step_is_in_the_chained_log(team: Team) -> None:
     developer, ada = team.machine("developer"), team.approver("ada")
     for words in (("demo==2.0", "first"), ("demo==2.0", "second")):

@@ -70,7 +70,7 @@ def test_uv_takes_what_is_old_enough(uv, demo, tmp_path):
     result = uv.run("pip", "install", "--python", prefix, "demo", index=demo)
     assert result.returncode == 0, result
     assert installed(prefix) == {"demo": "1.0"}
-    assert uv.gate.told("hold", asked="page", project="demo", version="2.0")
+    uv.gate.wait_for("hold", asked="page", project="demo", version="2.0")
 
 
 def test_uv_s_pin_of_what_is_held_fails(uv, demo, tmp_path):
@@ -136,7 +136,7 @@ requires-dist = [{{ name = "demo" }}]
     assert result.returncode != 0, result
     assert installed(project / ".venv") == {}
     assert demo.file_bytes("demo-2.0-py3-none-any.whl") == 0
-    assert uv.gate.told("hold", asked="file", project="demo", version="2.0")
+    uv.gate.wait_for("hold", asked="file", project="demo", version="2.0")
 
 
 def test_pip_takes_what_is_old_enough(make_gate, demo, home, tmp_path):
@@ -162,4 +162,4 @@ def test_pip_gets_no_archive_that_is_blocked(make_gate, index, home, tmp_path):
     result = env.run_pip(*words, index=index.url, protected=False, env=behind(gate))
     assert result.returncode != 0
     assert not target.exists()
-    assert gate.told("block", project="evil")
+    gate.wait_for("block", project="evil")

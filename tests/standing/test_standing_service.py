@@ -286,6 +286,7 @@ def test_it_isn_t_well_without_a_store(make_gate, demo):
     assert gate.ask_status("/healthz")[0] == 200
 
 
+@pytest.mark.slow
 def test_it_isn_t_well_while_a_worker_hangs(make_gate, demo):
     gate = make_gate(demo)
     pid = gate.workers()[1]

@@ -51,6 +51,7 @@ def test_pip_run_from_its_wheel(newest_env, demo):
     assert_guarded(newest_env, run, demo)
 
 
+@pytest.mark.slow
 def test_pip_run_from_its_wheel_on_each_python(any_env, demo):
     wheel = pip_wheel(any_env.pair.pip)
     result = any_env.run(wheel / "pip", "install", "demo==2.0", index=demo)

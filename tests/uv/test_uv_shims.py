@@ -286,6 +286,7 @@ def test_a_users_own_shims_serve_an_environment_without_veln_hook(newest, demo, 
     assert [path.name for path in other.glob("lib/*/site-packages/demo-*")] == ["demo-1.0.dist-info"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", everyday(["activate", "activate.csh", "activate.fish"], 1))
 def test_environments_that_uv_makes_can_have_shims(newest, tmp_path, name):
     other = tmp_path / "other"
@@ -312,6 +313,7 @@ def test_environments_that_uv_makes_can_have_shims(newest, tmp_path, name):
     assert not (other / "veln-hook").exists()
 
 
+@pytest.mark.slow
 def test_nested_calls_go_through_the_gate_again(newest, demo, tmp_path):
     project = write_project(tmp_path / "project")
     target = tmp_path / "target"
