@@ -33,6 +33,7 @@ _LOADS = re.compile(r"\b(?:exec|eval|loads|b64decode|urlopen)\(")
 _LITTLE_CODE = 40
 """Characters of executed code that tell nothing: ``eval("1")``."""
 _LITTLE_DATA = 8
+_SOURCE = re.compile(r"(?:^|[}/ ])((?:[\w-]+/)*[\w-]+\.pyw?)\Z")
 _MAX_HOST = 100
 
 
@@ -69,8 +70,8 @@ class Acts:
         if act is not None:
             return act(self, call)
         detail = call.name.rpartition(".")[2]
-        if call.kind in (LOAD, NATIVE):
-            detail = f"{detail} {call.arguments[0].text if call.arguments else ''}".strip()
+        if call.kind == NATIVE:
+            detail = _with_first(detail, call)
         self._note(call.kind, call.line, detail, call.taints)
         taints = call.taints | ({"spied"} if call.kind == SPY else NOTHING)
         return Value(name=f"{call.name}()", taints=taints)
@@ -129,6 +130,15 @@ class Acts:
         self._note(PROC, call.line, commands.program_of(command) or call.name, call.taints, *flags)
         return Value(name=f"{call.name}()", taints=frozenset(("output",)))
 
+    def _load(self, call: Known) -> Value:
+        self._note(LOAD, call.line, _with_first(call.name.rpartition(".")[2], call), call.taints)
+        place = call.arguments[1] if len(call.arguments) > 1 else call.options.get("location", NONE)
+        file = file_of(place if place is not NONE else call.options.get("path", NONE))
+        if not file:
+            return Value(name=f"{call.name}()", taints=call.taints)
+        self._walk.scope.call(file, ())
+        return Value(name=file, taints=call.taints)
+
     def _execute(self, call: Known) -> Value:
         name, line = call.name, call.line
         code = call.arguments[0] if call.arguments else NONE
@@ -136,7 +146,10 @@ class Acts:
             return Value(code.const, "", code.taints)
         if name.startswith("runpy") or "." in name:
             self._note(EXEC, line, name, call.taints)
-            return Value(taints=call.taints)
+            file = file_of(code if name == "runpy.run_path" else NONE)
+            if file:
+                self._walk.scope.call(file, ())
+            return Value(name=file, taints=call.taints)
         if isinstance(code.const, (str, bytes)):
             hidden = bool(code.taints & {"decoded"})
             # What is executed may be another branch's value than the last.
@@ -174,10 +187,21 @@ _ACTS: dict[str, Callable[[Acts, Known], Value]] = {
     DNS: Acts._network,  # noqa: SLF001
     PROC: Acts._process,  # noqa: SLF001
     EXEC: Acts._execute,  # noqa: SLF001
+    LOAD: Acts._load,  # noqa: SLF001
     DECODE: Acts._decode,  # noqa: SLF001
     HOST: Acts._host_fact,  # noqa: SLF001
     WRITE: Acts._write,  # noqa: SLF001
 }
+
+
+def file_of(path: Value) -> str:
+    """Return what names the file of source at a path: ``/``, and what is known of the path's end."""
+    match = _SOURCE.search(path.text.replace("\\", "/"))
+    return f"/{match.group(1)}" if match else ""
+
+
+def _with_first(detail: str, call: Known) -> str:
+    return f"{detail} {call.arguments[0].text if call.arguments else ''}".strip()
 
 
 def _host(call: Known) -> str:

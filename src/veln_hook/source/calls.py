@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.source import commands, passing, values, vocabulary
 from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
-from veln_hook.source.standard import STANDARD
+from veln_hook.source.standard import may_be_ours
 from veln_hook.source.strings import Strings
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import (
@@ -105,12 +104,12 @@ class Calls:
             return self._variable(key, line)
         if owner.name in ("globals()", "locals()", "vars()"):
             return self._walk.look_up(key)  # type: ignore[no-any-return]
-        if owner.name == "sys.modules":
+        if owner.name in ("sys.modules", "__builtins__"):
             return Value(name=key)
+        if owner.name[:1] == "/":  # the names of a file that was run
+            return Value(name=f"{owner.name}.{key}")
         if owner.name.endswith(".__dict__"):
             return Value(name=f"{owner.name[: -len('.__dict__')]}.{key}")
-        if owner.name in ("__builtins__", "builtins.__dict__"):
-            return Value(name=key)
         return None
 
     def unknown_item(self, owner: Value, index: Value, line: int) -> Value | None:
@@ -168,6 +167,8 @@ class Calls:
                 return found
         if name in _ATTRIBUTE_MAKERS and arguments and isinstance(arguments[0].const, str):
             return Value(name=f"{name} {arguments[0].const}", taints=taints)
+        if method == "load_module" and receiver.name[:1] == "/":
+            return receiver
         if name in _ENV_GET:
             return self._getenv(arguments, options, line)
         if name in _ENV_SWEEP or (
@@ -217,7 +218,7 @@ class Calls:
     def _calls_others(self, name: str, method: str, everything: list[Value], taints: frozenset[str]) -> None:
         scope = self._walk.scope
         carried = tuple(sorted(taints)) if taints else ()
-        if name.startswith(":") or ("." in name and not _is_standard(name)):
+        if may_be_ours(name):
             scope.call(name, carried)
         elif not name and method and not method.startswith("__"):
             scope.call(f"?.{method}", carried)
@@ -286,6 +287,9 @@ class Calls:
             self.note(DYNAMIC, line, owner.name, attr.taints)
         return Value(taints=owner.taints | attr.taints)
 
+    def _first(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
+        return arguments[0] if arguments and arguments[0].name[:1] == "/" else None
+
     def _vars(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         return Value(name=f"{arguments[0].name}.__dict__") if arguments and arguments[0].name else None
 
@@ -319,6 +323,7 @@ _SPECIAL: dict[str, Any] = {
     "importlib.import_module": Calls._import_module,  # noqa: SLF001 - the table of this class's own methods
     "importlib.__import__": Calls._dunder_import,  # noqa: SLF001
     "__import__": Calls._dunder_import,  # noqa: SLF001
+    "importlib.util.module_from_spec": Calls._first,  # noqa: SLF001
     "getattr": Calls._getattr,  # noqa: SLF001
     "vars": Calls._vars,  # noqa: SLF001
     "os.path.join": Calls._join,  # noqa: SLF001
@@ -327,11 +332,6 @@ _SPECIAL: dict[str, Any] = {
     "io.open": Calls._open,  # noqa: SLF001
     "codecs.open": Calls._open,  # noqa: SLF001
 }
-
-
-@lru_cache(maxsize=20_000)
-def _is_standard(name: str) -> bool:
-    return name.partition(".")[0].partition("(")[0] in STANDARD
 
 
 def _unknown(
@@ -343,9 +343,9 @@ def _unknown(
         taints -= {"key"}
     if "xor" in taints and name in ("chr", "bytes", "bytearray"):
         taints |= {"decoded", "unmasked"}
-    if method in passing.HINTING or name.endswith((".Request", ".join", "Path")):
+    if method in passing.HINTING or name == "str" or name.endswith((".Request", ".join", "Path")):
         hint = " ".join(filter(None, (value.text for value in (receiver, *arguments[:3]))))[:500]
-    if name.startswith((":", ".")) or ("." in name and not _is_standard(name)):
+    if may_be_ours(name):
         if len(taints) > _MAX_TAINTS:  # what a hundred functions gave is followed for none of them
             taints = frozenset(taint for taint in taints if not taint.startswith("ret:"))
         taints |= {f"ret:{name}"} if not name.endswith(")") and len(name) < _MAX_NAME else NOTHING

@@ -163,6 +163,8 @@ class Evaluator:
             if isinstance(operator, (ast.Add, ast.Mod)):
                 known = [_hint(part) for part in (left, right)]
                 hint = "".join(known)[:500] if known != ["{}", "{}"] else ""
+            elif isinstance(operator, ast.Div) and isinstance(right.const, str):  # of a path
+                hint = f"{left.hint or '{}'}/{right.const}"[:500]
             return Value(taints=taints, hint=hint) if taints or hint else NONE
         if told and isinstance(const, str) and isinstance(operator, ast.Add):
             taints |= self._calls.text(const, 0)

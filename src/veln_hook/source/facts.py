@@ -60,6 +60,8 @@ class Scope(NamedTuple):
     calls: tuple[Call, ...] = ()
     returns: tuple[str, ...] = ()
     """Taints of what it returns."""
+    gives: tuple[str, ...] = ()
+    """Functions and classes that it returns, named as in ``Call.target``: ``g()()`` calls those."""
 
 
 class FileFacts(NamedTuple):
@@ -225,7 +227,7 @@ def file_from_plain(plain: Any) -> FileFacts:
 
 
 def _scope(row: Any) -> Scope:
-    name, line, capabilities, calls, returns = row
+    name, line, capabilities, calls, returns, gives = row
     return Scope(
         str(name),
         int(line),
@@ -235,4 +237,5 @@ def _scope(row: Any) -> Scope:
         ),
         tuple(Call(str(target), _strings(taints)) for target, taints in calls),
         _strings(returns),
+        _strings(gives),
     )

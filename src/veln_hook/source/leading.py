@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from veln_hook.source.facts import BUILD, IMPORT, REACHES, STARTUP
-from veln_hook.source.graph import BITS, STRONG, able
+from veln_hook.source.graph import BITS, STRONG, closed
 from veln_hook.source.meanings import ALL, Meanings
 from veln_hook.source.vocabulary import DNS, NET, PROC
 
@@ -48,7 +48,7 @@ class Leads:
         """Return the files that must be read whole; those of which only imports were read so far."""
         linker = self._linker
         light = [place for place, module in enumerate(linker.modules) if module.facts.light]
-        masks = able(linker.nodes).bits if light else []
+        masks = self._masks() if light else []
         if not any(mask & STRONG for mask in masks):
             return set()
         reached = self._reached(light, masks)
@@ -66,6 +66,17 @@ class Leads:
             for place in found
             if linker.nodes[linker.ids[place][""]].reach in BY_ITSELF
         }
+
+    def _masks(self) -> list[int]:
+        """Return of each node the kinds of all that it may come to, by calling what it returns, too."""
+        nodes, resolve = self._linker.nodes, self._linker.resolve
+        edges = [
+            [*node.targets, *(target for given in node.scope.gives for target in resolve(node.module, given))]
+            if node.scope.gives
+            else node.targets
+            for node in nodes
+        ]
+        return closed([node.kinds for node in nodes], edges).bits
 
     def _reached(self, light: list[int], masks: list[int]) -> dict[int, int]:
         """Return what each of some files may call: kinds, and above them a bit for each of the same files."""

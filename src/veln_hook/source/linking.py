@@ -1,27 +1,26 @@
 """From the facts of files to those of their archive: who calls whom, what runs when, what meets what.
 
 The call graph has a node for every scope. What runs when is spread from its
-roots along the calls and imports; data that a function returns or is given is
-followed for a few rounds; two capabilities are tied where one scope reaches both.
+roots along the calls and imports; two capabilities are tied where one scope reaches
+both. Data that a function returns or is given is followed by ``flows``.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from veln_hook.source.facts import BUILD, METACLASS, REACHES, SCRIPT, Placed
+from veln_hook.source.flows import Flows
 from veln_hook.source.graph import Node, able, ties
 from veln_hook.source.modules import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from veln_hook.source.facts import Capability, FileFacts, Tie
     from veln_hook.source.modules import Module
 
-_ROUNDS = 4
-"""How many calls deep data is followed."""
 _MADE = ("__init__", "__new__", "__post_init__", "__del__")
 """What runs when a class is called, or what comes of it is; and when that goes."""
 _COMMAND_METHODS = (
@@ -39,21 +38,6 @@ _COMMAND_BASES = (
     "bdist_egg", "install_lib", "easy_install", "build_clib", "build_scripts", "install_scripts",
     "editable_wheel", "test",
 )  # fmt: skip
-
-
-class _Sources(NamedTuple):
-    """Where the taints of some data come from; the nodes' own sets, which grow while data is followed."""
-
-    fixed: set[str]
-    arguments: set[str]
-    """What callers give, where that counts."""
-    returned: list[set[str]]
-    """What functions return."""
-
-    def taints(self) -> set[str]:
-        """Return all of them as known by now."""
-        # Any caller's arguments, whichever parameter they were: that is less sure.
-        return self.fixed.union(*self.returned, (f"~{each.lstrip('~')}" for each in self.arguments))
 
 
 class Linker:
@@ -146,8 +130,9 @@ class Linker:
         reached = able(self.nodes)
         for node, mask in zip(self.nodes, reached.bits):
             node.mask = mask
-        self._follow()
-        return self._result(reached.components)
+        flows = Flows(self.nodes, self.resolve)
+        flows.follow()
+        return self._result(reached.components, flows)
 
     # --- names ----------------------------------------------------------------------------------------
 
@@ -190,9 +175,25 @@ class Linker:
     def _resolve(self, place: int, target: str, depth: int) -> list[int]:
         if target.startswith("@"):
             return self._imported(place, target[1:])
+        if target.startswith("/"):
+            return self._in_files(place, target, depth)
         if target.startswith("?."):
             method = self.methods[place].get(target[2:], -1)
             return [method] if method >= 0 else []
+        if target.endswith("()"):  # what a function gave is called
+            return [*self._resolve_name(place, target, depth), *self._given(place, target[:-2], depth)]
+        return self._resolve_name(place, target, depth)
+
+    def _given(self, place: int, target: str, depth: int) -> list[int]:
+        """Return the functions that one returns."""
+        return [
+            found
+            for node in self.resolve(place, target, depth + 1)
+            for given in self.nodes[node].scope.gives
+            for found in self.resolve(self.nodes[node].module, given, depth + 1)
+        ]
+
+    def _resolve_name(self, place: int, target: str, depth: int) -> list[int]:
         if target.startswith(":"):
             called = ".__call__" if target.endswith("()") else ""  # what a call returned is called
             name = target[1:].replace("()", "")
@@ -212,7 +213,28 @@ class Linker:
         exported = self.exports[module].get(first)
         if exported is not None and module != place:
             return found + self.resolve(module, f"{exported}{dot}{tail}", depth + 1)
-        return found + (self._local(module, rest, depth) or self._starred(module, rest, depth))
+        return found + (
+            self._local(module, rest, depth)
+            or self._starred(module, rest, depth)
+            or self._asked(place, module, first)
+        )
+
+    def _asked(self, place: int, module: int, name: str) -> list[int]:
+        """Return what answers for names that a module doesn't have (PEP 562)."""
+        answers = self.ids[module].get("__getattr__")
+        if answers is None or place == module or name[:2] == "__" or name in self._firsts(module):
+            return []
+        return [answers]
+
+    def _in_files(self, place: int, target: str, depth: int) -> list[int]:
+        """Return what a file's path, or its end, and a name behind it mean."""
+        modules, rest = self.names.in_files(target)
+        found: list[int] = []
+        for module in modules:
+            if module != place:
+                found += [self.ids[module][""]] if "" in self.ids[module] else []
+                found += self._local(module, rest, depth) if rest else []
+        return found
 
     def _starred(self, module: int, rest: str, depth: int) -> list[int]:
         """Return what a name means that a module may have from a star import."""
@@ -242,8 +264,13 @@ class Linker:
         """Return the module bodies that an import runs: those of the packages above, too."""
         if not self.names.may_be_ours(target):
             return []
-        modules = self.names.imported(self.modules[place].absolute(target))
-        return [self.ids[module][""] for module in modules if module != place and "" in self.ids[module]]
+        dotted = self.modules[place].absolute(target)
+        modules = self.names.imported(dotted)
+        found = [self.ids[module][""] for module in modules if module != place and "" in self.ids[module]]
+        owner, name = self.names.owner(dotted)
+        if owner is not None and name and name not in self.exports[owner]:
+            found += self._asked(place, owner, name)
+        return found
 
     def _local(self, place: int, name: str, depth: int) -> list[int]:
         ids = self.ids[place]
@@ -307,58 +334,20 @@ class Linker:
                 ]
         return found
 
-    # --- what data goes where -------------------------------------------------------------------------
-
-    def _follow(self) -> None:
-        # Only data that comes to something that can do anything is worth following.
-        carrying = [
-            (self.nodes[target].incoming, self._sources(node, taints))
-            for node in self.nodes
-            for target, taints in node.given
-            if self.nodes[target].mask
-        ]
-        returning = [
-            (node.returns, self._sources(node, node.scope.returns))
-            for node in self.nodes
-            if node.scope.returns
-        ]
-        flows = carrying + returning
-        for _ in range(_ROUNDS):
-            changed = False
-            for into, sources in flows:
-                before = len(into)
-                into |= sources.taints()  # noqa: PLW2901 - the node's own set grows
-                changed = changed or len(into) != before
-            if not changed:
-                return
-
-    def _sources(self, node: Node, taints: Iterable[str]) -> _Sources:
-        fixed: set[str] = set()
-        arguments: set[str] = set()
-        returned: list[set[str]] = []
-        for taint in taints:
-            if taint == "arg":
-                arguments = node.incoming
-            elif taint.startswith("ret:"):
-                returned += [self.nodes[target].returns for target in self.resolve(node.module, taint[4:])]
-            else:
-                fixed.add(taint)
-        return _Sources(fixed, arguments, returned)
-
     # --- what meets what ------------------------------------------------------------------------------
 
-    def _result(self, components: Sequence[int]) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
+    def _result(self, components: Sequence[int], flows: Flows) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
         placed: list[Placed] = []
         own: list[list[int]] = []
         for node in self.nodes:
             here = []
             for capability in node.capabilities:
                 here.append(len(placed))
-                placed.append(self._place(node, capability))
+                placed.append(self._place(node, capability, flows.taints(node, capability.taints)))
             own.append(here)
         return tuple(placed), tuple(ties(self.nodes, components, placed, own))
 
-    def _place(self, node: Node, capability: Capability) -> Placed:
+    def _place(self, node: Node, capability: Capability, taints: set[str]) -> Placed:
         return Placed(
             capability.kind,
             REACHES[node.reach],
@@ -366,7 +355,7 @@ class Linker:
             capability.line,
             capability.detail,
             capability.evidence,
-            tuple(sorted(self._sources(node, capability.taints).taints())),
+            tuple(sorted(taints)),
             capability.flags,
             node.scope.name,
         )

@@ -75,6 +75,9 @@ class Meanings:
         for name in names:
             if name[:1] == ":":
                 found.append(self._ask(place, _shortened(name[1:].replace("()", ""))))
+            elif name[:1] == "/":
+                files, rest = linker.names.in_files(name)
+                found += [self._ask(file, _shortened(rest)) for file in files if rest and file != place]
             elif linker.names.may_be_ours(name):
                 whole, no_module = name.endswith(f".{ALL}"), name.endswith(_NO_MODULE)
                 dotted = module.absolute(name[:-1] if whole or no_module else name)
@@ -119,7 +122,8 @@ class Meanings:
         return found
 
     def _bits(self, module: int, name: str) -> int:
-        return self._whole.get(module) or self._parts[module].get(name, 0)
+        parts = self._parts[module]
+        return self._whole.get(module) or parts.get(name, 0) | parts.get("__getattr__", 0)
 
     def _starred(self, module: int) -> tuple[set[int], int]:
         """Return the modules whose names a module takes over, even through others, and their bits."""

@@ -47,6 +47,10 @@ class Names:
 
     def __init__(self, modules: Sequence[Module]) -> None:
         self.by_name = {module.name: place for place, module in enumerate(modules) if module.name}
+        self._paths: dict[str, list[tuple[int, str]]] = {}
+        """Of each file, by the last part of its path."""
+        for place, module in enumerate(modules):
+            self._paths.setdefault(module.path.rpartition("/")[2], []).append((place, f"/{module.path}"))
         self._tops = {name.partition(".")[0] for name in self.by_name}
         self._ours: dict[str, bool] = {}
         self._owners: dict[str, tuple[int | None, str | None]] = {}
@@ -58,7 +62,7 @@ class Names:
         found = self._ours.get(name)
         if found is None:
             found = self._ours[name] = (
-                name[:1] in ".:?@" or name.partition(".")[0].partition("(")[0] in self._tops
+                name[:1] in ".:?@/" or name.partition(".")[0].partition("(")[0] in self._tops
             )
         return found
 
@@ -87,6 +91,19 @@ class Names:
             found = [self.by_name[name] for name in names if name in self.by_name]
             self._packages[dotted] = found
         return found
+
+    def in_files(self, target: str) -> tuple[list[int], str]:
+        """Return the files whose paths end as a name begins, and what of them it is.
+
+        Args:
+            target: ``/``, the end of a path, and perhaps dotted names: ``/data/core.py.Task().run``.
+        """
+        path, suffix, rest = target.partition(".py")
+        if rest[:1] == "w":
+            suffix, rest = f"{suffix}w", rest[1:]
+        end = f"{path}{suffix}"
+        alike = self._paths.get(end.rpartition("/")[2], ())
+        return [place for place, whole in alike if whole.endswith(end)], rest.replace("()", "").strip(".")
 
     def below(self, package: str) -> list[int]:
         """Return a module, and those of the package that it is."""

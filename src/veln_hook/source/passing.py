@@ -21,7 +21,11 @@ ASKS_ABOUT = frozenset([
 ])  # fmt: skip
 """Calls that don't."""
 WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
-HINTING = ("Request", "join", "format", "expanduser")
+HINTING = frozenset([
+    "Request", "join", "format", "expanduser",
+    # Of paths.
+    "abspath", "realpath", "normpath", "fspath", "joinpath", "with_name", "absolute", "resolve", "as_posix",
+])  # fmt: skip
 """Calls whose arguments tell of their results."""
 KEEPS = frozenset([
     "dumps", "str", "dict", "list", "tuple", "bytes", "encode", "decode", "strip", "join", "format",

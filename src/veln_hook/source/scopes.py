@@ -1,12 +1,20 @@
-"""A scope while it is being walked."""
+"""A scope while it is being walked, and what a file's scopes come to."""
 
 from __future__ import annotations
 
-from veln_hook.source.facts import Call, Capability, Scope
+from typing import TYPE_CHECKING
+
+from veln_hook.source.facts import Call, Capability, FileFacts, Scope
 from veln_hook.source.values import NOTHING, Value
+from veln_hook.source.vocabulary import MATTER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 MAX_CAPABILITIES = 400
 """Of one scope: a file of ten thousand exec lines tells nothing that four hundred don't."""
+
+MAX_GIVEN = 20
 
 
 class Draft:
@@ -50,8 +58,8 @@ class Draft:
         self.names: dict[str, Value] = {}
         self.calls: list[Call] = [] if counts_in is None else counts_in.calls
         self.returns: frozenset[str] = NOTHING
-        self.gives: list[str] = []
-        """Names of the functions of this module that it returns."""
+        self.gives: dict[str, None] = {}
+        """Names of the functions that it returns."""
         self._seen: dict[Capability, None] = {}
 
     @property
@@ -86,7 +94,7 @@ class Draft:
 
     def matters(self) -> bool:
         """Tell whether anything about it is worth keeping."""
-        return bool(self._seen or self.calls or self.returns - {"arg"})
+        return bool(self._seen or self.calls or self.gives or self.returns - {"arg"})
 
     def finished(self) -> Scope:
         """Return it as a record."""
@@ -96,4 +104,46 @@ class Draft:
             tuple(self._seen),
             tuple(dict.fromkeys(self.calls)),
             tuple(sorted(self.returns)),
+            tuple(self.gives)[:MAX_GIVEN],
         )
+
+
+def file_facts(
+    drafts: Mapping[str, Draft],
+    imports: Iterable[str],
+    exports: Mapping[str, str],
+    bases: Iterable[tuple[str, str]],
+) -> FileFacts:
+    """Return the record of a file whose scopes were walked.
+
+    Args:
+        drafts: Its scopes by name, the module's body under the empty one.
+        imports: As in ``FileFacts.imports``.
+        exports: Names of the module's body that are imported.
+        bases: As in ``FileFacts.bases``.
+    """
+    told = dict(exports)
+    secrets = []
+    answers = "__getattr__" in drafts  # for names that the module doesn't have (PEP 562)
+    for name, value in drafts[""].names.items():
+        if not name.isidentifier():
+            continue
+        # Others may import it: another name for a function, an instance, a module that matters.
+        if value.name not in ("", name, f":{name}") and (value.name[0] in ":/" or value.name in MATTER):
+            told.setdefault(name, value.name)
+        elif value.name == name and name in MATTER:
+            told[name] = name
+        elif answers:
+            told.setdefault(name, f":{name}")
+        taints = value.taints & {"cred", "env"}
+        if taints:
+            secrets.append((name, tuple(sorted(taints))))
+    return FileFacts(
+        scopes=tuple(
+            draft.finished() for draft in drafts.values() if draft.matters() or draft.name in ("", "__main__")
+        ),
+        imports=tuple(imports),
+        exports=tuple(told.items()),
+        bases=tuple(bases),
+        secrets=tuple(secrets),
+    )

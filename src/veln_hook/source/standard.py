@@ -6,6 +6,8 @@ What only some have is missing: elsewhere an archive may bring a module of that 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 STANDARD = frozenset([
     "__future__", "_thread",
     "abc", "argparse", "array", "ast", "asyncio", "atexit", "base64", "bdb", "binascii", "bisect",
@@ -28,3 +30,9 @@ STANDARD = frozenset([
     "warnings", "wave", "weakref", "webbrowser", "wsgiref", "xml", "xmlrpc", "zipapp", "zipfile",
     "zipimport", "zlib",
 ])  # fmt: skip
+
+
+@lru_cache(maxsize=20_000)
+def may_be_ours(name: str) -> bool:
+    """Tell whether a name, as ``Call.target`` has it, may be this file's or another's of its archive."""
+    return name[:1] == ":" or ("." in name and name.partition(".")[0].partition("(")[0] not in STANDARD)

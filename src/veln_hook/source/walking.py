@@ -18,36 +18,37 @@ from typing import TYPE_CHECKING, Any, Callable
 from veln_hook.source import definitions
 from veln_hook.source.calls import Calls, named
 from veln_hook.source.expressions import Evaluator
-from veln_hook.source.facts import FileFacts
 from veln_hook.source.imports import join
-from veln_hook.source.scopes import Draft
+from veln_hook.source.scopes import Draft, file_facts
 from veln_hook.source.shapes import is_main_test, is_swallowing, mentions
+from veln_hook.source.standard import may_be_ours
 from veln_hook.source.values import NONE, UNKNOWN, Value
-from veln_hook.source.vocabulary import CALLS, MATTER
+from veln_hook.source.vocabulary import CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veln_hook.source.aliases import Alias
+    from veln_hook.source.facts import FileFacts
 
 MAX_NESTED = 6
 """How often code inside a literal, inside code inside a literal, is read again."""
 
 
 def walk_module(
-    source: bytes | str, *, nested: int = 0, aliases: Mapping[str, Alias] | None = None
+    source: bytes | str, *, aliases: Mapping[str, Alias] | None = None, outer: _Walk | None = None
 ) -> FileFacts:
     """Read one module.
 
     Args:
         source: Its text, or bytes with the encoding that PEP 263 gives them.
-        nested: How many literals deep the source lies.
         aliases: What names are that it takes from other files of its archive.
+        outer: For the code of a literal: the walk that met it, whose names are known in it.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It can't be parsed by this interpreter.
     """
-    walk = _Walk(source, nested, aliases or {})
+    walk = _Walk(source, aliases or {}, outer)
     try:
         walk.module(ast.parse(source))
         return walk.facts()
@@ -56,7 +57,7 @@ def walk_module(
 
 
 class _Walk:
-    def __init__(self, source: bytes | str, nested: int, aliases: Mapping[str, Alias]) -> None:
+    def __init__(self, source: bytes | str, aliases: Mapping[str, Alias], outer: _Walk | None = None) -> None:
         text = source if isinstance(source, str) else source.decode("utf-8", "replace")
         self._text = text
         self._lines: list[str] = []
@@ -72,7 +73,9 @@ class _Walk:
         """Also ``*module`` for each whose names are all taken over."""
         self.stars: dict[str, None] = {}
         self.bases: list[tuple[str, str]] = []
-        self.nested = nested
+        self._outer = outer
+        self.nested: int = 0 if outer is None else outer.nested + 1
+        """How many literals deep the source lies."""
         self.aliases = aliases
         self.scope = self.root
         self.handlers: list[bool] = []
@@ -81,39 +84,8 @@ class _Walk:
         self.evaluator = Evaluator(self, self.calls)
         self.value = self.evaluator.value
 
-    def _call_what_is_given(self) -> None:
-        """Count what a function returns as called where the result is: ``g()()``, a decorator's factory."""
-        makers = {f":{draft.name}()": draft.gives for draft in self.drafts.values() if draft.gives}
-        for draft in self.drafts.values() if makers else ():
-            for call in list(dict.fromkeys(draft.calls)):
-                for given in makers.get(call.target, ()):
-                    draft.call(given, call.taints)
-
     def facts(self) -> FileFacts:
-        self._call_what_is_given()
-        secrets = []
-        for name, value in self.root.names.items():
-            if not name.isidentifier():
-                continue
-            # Others may import it: another name for a function, an instance, a module that matters.
-            if value.name not in ("", name, f":{name}") and (value.name[0] == ":" or value.name in MATTER):
-                self.exports.setdefault(name, value.name)
-            elif value.name == name and name in MATTER:
-                self.exports[name] = name
-            taints = value.taints & {"cred", "env"}
-            if taints:
-                secrets.append((name, tuple(sorted(taints))))
-        return FileFacts(
-            scopes=tuple(
-                draft.finished()
-                for draft in self.drafts.values()
-                if draft.matters() or draft.name in ("", "__main__")
-            ),
-            imports=tuple(self.imports),
-            exports=tuple(self.exports.items()),
-            bases=tuple(self.bases),
-            secrets=tuple(secrets),
-        )
+        return file_facts(self.drafts, self.imports, self.exports, self.bases)
 
     # --- what expressions ask of a walk ---------------------------------------------------------------
 
@@ -141,7 +113,7 @@ class _Walk:
             for other in others:  # which of them has it is not known here
                 self.scope.call(other, ())
             return Value(name=star)
-        return Value(name=name)
+        return Value(name=name) if self._outer is None else self._outer.look_up(name)
 
     def known_as(self, dotted: str) -> Value:
         """Return what a dotted name is, known perhaps from another file."""
@@ -156,14 +128,17 @@ class _Walk:
         if self.nested >= MAX_NESTED:
             return
         try:
-            inner = walk_module(source, nested=self.nested + 1)
+            inner = walk_module(source, outer=self)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return
+        own = {f":{scope.name.partition('.')[0]}" for scope in inner.scopes if scope.name}
         for scope in inner.scopes:
             # Whoever decodes code has it run: functions in it count as called.
             for capability in scope.capabilities:
                 self.scope.note(capability._replace(line=line, flags=(*capability.flags, "payload")))
-            self.scope.calls += [call for call in scope.calls if not call.target.startswith(":")]
+            for target, taints in scope.calls:
+                if target.partition(".")[0].partition("(")[0] not in own:
+                    self.scope.call(target, taints)
 
     # --- statements -----------------------------------------------------------------------------------
 
@@ -341,8 +316,8 @@ class _Walk:
         if node.value is not None:
             value = self.value(node.value)
             self.scope.returns |= value.taints
-            if value.name.startswith(":"):
-                self.scope.gives.append(value.name)
+            if value.name[-1:] != ")" and may_be_ours(value.name):
+                self.scope.gives[value.name] = None
 
     def _global(self, node: ast.Global | ast.Nonlocal) -> None:
         for name in node.names:
