@@ -1,7 +1,7 @@
 """What a confined command's environment keeps: what a build needs, nothing that opens a door elsewhere.
 
 A variable goes by its name (`is_credential_name`) or by the shape of its value (`holds_secret`). Names are
-judged like ``source.vocabulary.is_credential_name`` judges them when it reads code, and more strictly: there
+judged like ``source.variables.is_credential_name`` judges them when it reads code, and more strictly: there
 a name too many is a false finding, here it is a variable less, which ``keep`` brings back.
 
 What can't be told is a secret of hexadecimal digits under a name that says nothing: it looks like a hash.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 from veln_hook.source import commands, values, vocabulary
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
 from veln_hook.source.vocabulary import (
+    CRED_FILE,
     DECODE,
     DNS,
     EXEC,
@@ -35,6 +36,8 @@ _LITTLE_CODE = 40
 _LITTLE_DATA = 8
 _SOURCE = re.compile(r"(?:^|[}/ ])((?:[\w-]+/)*[\w-]+\.pyw?)\Z")
 _MAX_HOST = 100
+_ASKED_FOR = "flask.request."
+"""What whoever asks a web server says."""
 
 
 class Known(NamedTuple):
@@ -80,6 +83,10 @@ class Acts:
         self._note(HOST, call.line, vocabulary._HOST[call.name])  # noqa: SLF001 - the table's own second column
         return Value(name=f"{call.name}()", taints=frozenset(("host",)))
 
+    def _credentials(self, call: Known) -> Value:
+        self._note(CRED_FILE, call.line, "cloud credentials")
+        return Value(taints=frozenset(("cred", "key")))
+
     def written(self, path: str, line: int, data: Iterable[Value] = ()) -> None:
         """Note that something is written where it is run again.
 
@@ -112,6 +119,8 @@ class Acts:
             self._strings.url(f"://{host}", f"://{lowered}", call.line, ())
         if verb in ("post", "put", "patch", "send", "sendto", "sendmail") or _SENDS & set(call.options):
             flags.append("sends")
+        if call.kind == DNS and any("." in value.hint for value in call.arguments):
+            flags.append("joined")
         if host and vocabulary.PUBLIC_IP_URL.search(f"http://{host}"):
             flags.append("address")
         self._note(call.kind, call.line, host or verb, call.taints | call.receiver.taints, *flags)
@@ -123,6 +132,8 @@ class Acts:
         flags = commands.flags(command, call.name)
         if commands.runs_python(command):
             self._walk.read_again(commands.inline_code(command), call.line)
+        if any(value.name.startswith(_ASKED_FOR) for value in call.arguments):
+            flags.append("remote-shell")
         if _is_silent(command, call.options):
             flags.append("silent")
         if "decoded" in call.taints:
@@ -190,6 +201,7 @@ _ACTS: dict[str, Callable[[Acts, Known], Value]] = {
     LOAD: Acts._load,  # noqa: SLF001
     DECODE: Acts._decode,  # noqa: SLF001
     HOST: Acts._host_fact,  # noqa: SLF001
+    CRED_FILE: Acts._credentials,  # noqa: SLF001
     WRITE: Acts._write,  # noqa: SLF001
 }
 

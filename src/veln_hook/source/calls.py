@@ -10,6 +10,7 @@ from veln_hook.source.facts import Capability
 from veln_hook.source.standard import may_be_ours
 from veln_hook.source.strings import Strings
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
+from veln_hook.source.variables import is_credential_name, never_leaves
 from veln_hook.source.vocabulary import (
     CALLS,
     CRED,
@@ -21,7 +22,6 @@ from veln_hook.source.vocabulary import (
     NET,
     PROC,
     WRITE,
-    is_credential_name,
 )
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Calls:
     def _variable(self, name: str, line: int) -> Value:
         if is_credential_name(name):
             self.note(CRED, line, name)
-            return Value(taints=frozenset(("cred",)))
+            return Value(taints=frozenset(("cred", "key") if never_leaves(name) else ("cred",)))
         if name.upper() in _ASKS_WHO:
             self.note(HOST, line, "user")
             return Value(taints=frozenset(("host",)))
@@ -339,7 +339,7 @@ def _unknown(
 ) -> Value:
     """Return what a call gives whose result can't be told."""
     hint = ""
-    if "key" in taints and (method or name.rpartition(".")[2]) not in passing.KEEPS:
+    if "key" in taints and not _keeps(name, method, receiver):
         taints -= {"key"}
     if "xor" in taints and name in ("chr", "bytes", "bytearray"):
         taints |= {"decoded", "unmasked"}
@@ -352,3 +352,10 @@ def _unknown(
     if name == "chr":
         taints |= {"spelled"}
     return Value(name=f"{name}()" if name else "", taints=taints, hint=hint)
+
+
+def _keeps(name: str, method: str, receiver: Value) -> bool:
+    """Tell whether what a call gives still has a key in it that the call was given."""
+    last = method or name.rpartition(".")[2]
+    # 'jwt.encode(claims, key)' signs; a key's own text is another text of it.
+    return last in passing.KEEPS and (last not in passing.OF_ITSELF or not method or "key" in receiver.taints)

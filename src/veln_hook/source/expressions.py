@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from veln_hook.source import values
 from veln_hook.source.values import MAX_ITEMS, NONE, NOTHING, UNKNOWN, Value, taints_of
-from veln_hook.source.vocabulary import CREDENTIAL_WORDS, is_credential_name
+from veln_hook.source.variables import CREDENTIAL_WORDS, is_credential_name
 
 if TYPE_CHECKING:
     from veln_hook.source.calls import Calls
 
 MAX_COMPREHENSION = 100_000
 """Items of a folded comprehension, in a whole file: payloads spelled as lists of numbers."""
+_LONG = 60
+"""Characters of a literal that spells more than a word."""
 _BUILTINS = ("builtins.", "__builtins__.", "__builtin__.", "__builtins__().")
 
 
@@ -330,6 +332,9 @@ class Evaluator:
                 taints |= self.value(node.key).taints | self.value(node.value).taints
             else:
                 taints |= self.value(node.elt).taints
+            literal = iterated[0].const
+            if isinstance(literal, (str, bytes)) and len(literal) > _LONG:
+                taints |= {"spelled"}
         else:
             taints |= {"decoded"}
         self._walk.scope.names = outer_names

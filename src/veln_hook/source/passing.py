@@ -33,3 +33,5 @@ KEEPS = frozenset([
     "replace", "get", "append", "Request",
 ])  # fmt: skip
 """Calls whose result still has the key in it that they are given; what signs or derives has not."""
+OF_ITSELF = frozenset(("encode", "decode", "strip", "lower", "split", "replace", "hex"))
+"""Of those, methods whose arguments are not in their results."""

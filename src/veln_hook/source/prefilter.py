@@ -109,6 +109,7 @@ _PARTS = tuple(
     for token in (
         "fromhex", "rot13", "chr(", ".ssh", ".aws", ".netrc", ".pypirc", ".npmrc", ".kube", ".docker",
         ".gnupg", "id_rsa", "id_ed25519", "wallet.dat", "Login Data", "leveldb", "authorized_keys", "crontab",
+        "get_credentials",
     )
 )  # fmt: skip
 """Literals of what matters together with something elsewhere: of secrets, of decoding."""

@@ -225,6 +225,13 @@ _REGISTRY = [
     *_each("win32api", "RegSetValueEx"),
 ]
 
+_CRED_FILE = [
+    *_each("boto3.Session()", "get_credentials"), *_each("boto3.session.Session()", "get_credentials"),
+    *_each("botocore.session.Session()", "get_credentials"),
+    *_each("botocore.session.get_session()", "get_credentials"),
+]  # fmt: skip
+"""What reads files of credentials for whoever asks."""
+
 CALLS: dict[str, str] = {
     **dict.fromkeys(_NET, NET),
     **dict.fromkeys(_DNS, DNS),
@@ -237,6 +244,7 @@ CALLS: dict[str, str] = {
     **dict.fromkeys(_SPY, SPY),
     **dict.fromkeys(_WRITE, WRITE),
     **dict.fromkeys(_REGISTRY, PERSIST),
+    **dict.fromkeys(_CRED_FILE, CRED_FILE),
 }
 """Kind by dotted name of what is called."""
 ENVIRONMENTS = ("os.environ", "os.environb", "posix.environ")
@@ -256,49 +264,6 @@ def _leading() -> frozenset[str]:
 
 MATTER = _leading()
 """What has to be known by its name where it comes from another file."""
-
-# --- names of variables -----------------------------------------------------------------------------------
-
-_CREDENTIAL = re.compile(
-    r"(?:^|_)(?:TOKEN|SECRET|SECRETS|PASSWORD|PASSWD|PASS|PWD|APIKEY|CREDENTIALS?|AUTH|COOKIE|COOKIES|"
-    r"SESSION|MNEMONIC|PRIVKEY|KEYS?)(?:$|_)|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|_DSN$|"
-    r"AWS_(?:SESSION|SECURITY)|"
-    r"^(?:NPM|PYPI|TWINE|GH|GITHUB|GITLAB|HF|SLACK|DOCKER|KUBE|AZURE|GCP|GOOGLE)_.*(?:TOKEN|AUTH|PASS|KEY)|"
-    r"DATABASE_URL|KUBECONFIG",
-    re.IGNORECASE,
-)
-_NO_CREDENTIAL = re.compile(
-    r"^(?:SSH_AUTH_SOCK|XAUTHORITY|PWD|OLDPWD|DBUS_SESSION_BUS_ADDRESS|XDG_SESSION_.*|DESKTOP_SESSION|"
-    r"SESSION_MANAGER|SESSIONNAME|GDMSESSION|.*_KEY_?(?:BINDINGS|MAP)|TOKENIZERS_PARALLELISM|.*_KEYRING_BACKEND)$"
-)
-CREDENTIAL_WORDS = frozenset(
-    [
-        "KEY",
-        "TOKEN",
-        "SECRET",
-        "PASSWORD",
-        "PASSWD",
-        "PASS",
-        "CREDENTIAL",
-        "CRED",
-        "AUTH",
-        "API_KEY",
-        "APIKEY",
-        "AWS_",
-        "AWS",
-        "GITHUB",
-        "PRIVATE",
-        "PWD",
-        "COOKIE",
-    ]
-)
-"""Words by which a sweep of the environment is filtered."""
-
-
-def is_credential_name(name: str) -> bool:
-    """Tell whether an environment variable of this name usually holds a secret."""
-    return bool(_CREDENTIAL.search(name)) and not _NO_CREDENTIAL.match(name)
-
 
 # --- strings ----------------------------------------------------------------------------------------------
 

@@ -200,11 +200,13 @@ class _Walk:
                     self.exports[alias.asname or alias.name] = dotted
 
     def bind(self, name: str, value: Value) -> None:
-        """Bind a name; in a branch, what can do something isn't forgotten for what can't."""
+        """Bind a name; in a branch, what can do something isn't forgotten for what can't, nor a secret."""
         if self.branches:
             before = self.scope.names.get(name)
             if before is not None and before.name in CALLS and value.name not in CALLS:
                 value = Value(UNKNOWN, before.name, before.taints | value.taints)
+            else:
+                value = _with_taints_of(before, value)
         self.scope.names[name] = value
 
     def assign(self, target: ast.expr, value: Value) -> None:
@@ -220,7 +222,9 @@ class _Walk:
         elif isinstance(target, ast.Attribute):
             owner = self.value(target.value)
             if owner.name:
-                self.root.names[f"{owner.name}.{target.attr}"] = value
+                # Which of an object's methods run, and in which order, is not known.
+                name = f"{owner.name}.{target.attr}"
+                self.root.names[name] = _with_taints_of(self.root.names.get(name), value)
             if owner.name in _HOOKED and value.name:
                 self.scope.call(value.name, ())
         elif isinstance(target, ast.Subscript):
@@ -339,6 +343,13 @@ class _Walk:
 
     def _nothing(self, node: ast.stmt) -> None:
         pass
+
+
+def _with_taints_of(before: Value | None, value: Value) -> Value:
+    """Return a value that is perhaps bound in the place of another one."""
+    if before is None or before.taints <= value.taints:
+        return value
+    return Value(value.const, value.name, value.taints | before.taints, value.hint)
 
 
 _TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")

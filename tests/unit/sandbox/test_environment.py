@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from veln_hook.sandbox.environment import holds_secret, is_credential_name, names_certificates, scrub
-from veln_hook.source.vocabulary import is_credential_name as is_credential_name_in_code
+from veln_hook.source.variables import is_credential_name as is_credential_name_in_code
 
 BUILD = {
     "PATH": "/home/me/.cargo/bin:/home/me/.pyenv/shims:/usr/local/bin:/usr/bin:/bin",

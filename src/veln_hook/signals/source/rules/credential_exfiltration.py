@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from veln_hook.signals.source.rule import BY_ITSELF, HOLD, REVIEW, SUSPECT, Hit, Rule
 from veln_hook.source import vocabulary as v
+from veln_hook.source.variables import never_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from veln_hook.signals.source.view import View
+    from veln_hook.source.facts import Placed
 
 
 _THEFT = ("browser", "wallets", "chat tokens", "cookies")
@@ -34,6 +36,12 @@ def _find(view: View) -> Iterator[Hit]:
             yield Hit(
                 f"it reads {_named(secret)} and reaches {net.detail or 'the network'}", (secret, net), HOLD
             )
+        elif near and flows and "key" in net.taints and _opens(secret):
+            yield Hit(
+                f"{_named(secret)}, which is never sent, goes to {net.detail or 'the network'}",
+                (secret, net),
+                HOLD,
+            )
         elif near and secret.kind == v.CRED_FILE and flows:
             # A tool logs in with them somewhere; it doesn't put them into a request to a host of its own.
             posted = "sends" in net.flags or "." in net.detail
@@ -49,6 +57,11 @@ def _find(view: View) -> Iterator[Hit]:
     for secret, command, _, near in view.pairs((v.CRED, v.CRED_FILE), (v.PROC,), by_itself=True):
         if near and ({"download", "powershell"} & set(command.flags) or "cred" in command.taints):
             yield Hit(f"it reads {_named(secret)} and runs {command.detail}", (secret, command), HOLD)
+
+
+def _opens(secret: Placed) -> bool:
+    """Tell whether a secret is one that honest code signs with, and that leaves no machine."""
+    return never_leaves(secret.detail) if secret.kind == v.CRED else secret.detail == "cloud credentials"
 
 
 def _named(secret: object) -> str:

@@ -18,9 +18,13 @@ def _find(view: View) -> Iterator[Hit]:
     for look_up in view.of(v.DNS):
         if look_up.reach == "build":
             yield Hit("building it resolves a name, which tells its server", (look_up,))
-        elif (look_up.path in secret and {"cred", "env"} & set(look_up.taints)) or (
-            "host" in look_up.taints and look_up.reach in BY_ITSELF and "." in look_up.detail
-        ):
+            continue
+        itself, taints = look_up.reach in BY_ITSELF, set(look_up.taints)
+        # Settings of secrets may have a host's name in them; theft adds a domain.
+        secrets = (
+            look_up.path in secret and {"cred", "env"} & taints and (itself or "joined" in look_up.flags)
+        )
+        if secrets or ("host" in taints and itself and ("." in look_up.detail or "joined" in look_up.flags)):
             yield Hit("it resolves a name made of secrets or of facts about this machine", (look_up,))
 
 

@@ -35,7 +35,7 @@ _TINY = 3_000
 _SENDS = "a request that sends data"
 """A sign only in a package of fewer bytes: any client of a service does it."""
 _POINTS = {
-    "a key to a wallet in a request": 5,
+    "a signing key in a request": 5,
     "a long line of encoded data": 4,
     "an interpreter started by itself": 3,
     "a URL of a paste site or the like next to a request": 3,
@@ -149,7 +149,7 @@ def _request_signs(flags: set[str], taints: set[str], *, itself: bool) -> Iterat
     if "decoded" in taints:
         yield "decoded data in a request"
     if taints & {"key", "~key"}:
-        yield "a key to a wallet in a request"
+        yield "a signing key in a request"
 
 
 def _execution_signs(taints: set[str], *, itself: bool) -> Iterator[str]:
