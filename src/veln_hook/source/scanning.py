@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from veln_hook.archive.members import iter_members
 from veln_hook.errors import ArchiveError
-from veln_hook.source import metadata
+from veln_hook.source import metadata, pickles
 from veln_hook.source.aliases import Aliases
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.facts import (
@@ -46,6 +46,8 @@ MAX_SOURCE = 16 << 20
 """Bytes of one file of source that is read; the largest on PyPI are generated tables of some megabytes."""
 MAX_METADATA = 4 << 20
 _NATIVE_HEAD = 1 << 20
+_MAGIC = 4
+"""Bytes that tell what a file is."""
 _MAX_DATA = 256 << 20
 """Bytes of source that are kept until all is linked."""
 _BATCH_FILES = 500
@@ -118,7 +120,7 @@ class _Scan:
         try:
             if lowered.endswith((".py", ".pyw")):
                 self._source(name, member.read(MAX_SOURCE))
-            elif lowered.endswith(".pth"):
+            elif lowered.endswith(".pth") and not _is_model(member):
                 text = member.read(MAX_SOURCE).decode("utf-8", "replace")
                 self._pth += [(name, line, code) for line, code in pth_code(text)]
             elif lowered.endswith(".start"):
@@ -138,28 +140,32 @@ class _Scan:
                 self._bytecode.append(name)
             elif lowered.endswith(".ipynb"):
                 self._notebook(name, member.read(MAX_SOURCE))
-            elif lowered.endswith(NATIVE_SUFFIXES) or ".so." in base:
-                self._native(name, member.head(_NATIVE_HEAD))
-            elif member.executable or is_shell(lowered) or "." not in base or "/scripts/" in lowered:
-                self._executable(name, member)
+            elif not pickles.is_plain(lowered) or member.executable or "/scripts/" in lowered:
+                self._other(name, lowered, member)
         except ArchiveError as error:
             code = lowered.endswith((".py", ".pyw", ".pth"))  # nobody has read what Python will
             self._problems.append(Problem("unread", str(error), name, fatal=code))
 
-    def _executable(self, name: str, member: Member) -> None:
-        head = member.head(4096)
-        if is_native(head):
+    def _other(self, name: str, lowered: str, member: Member) -> None:
+        base = lowered.rpartition("/")[2]
+        named = lowered.endswith(NATIVE_SUFFIXES) or ".so." in base
+        runs = member.executable or is_shell(lowered) or "." not in base or "/scripts/" in lowered
+        head = member.head(4096 if named or runs else _MAGIC)
+        if (named or runs) and is_native(head):
             self._native(name, member.head(_NATIVE_HEAD))
+        elif pickles.may_be_pickle(lowered, head):
+            self._placed += pickles.examine_pickle(name, member.head(pickles.MAX_BYTES))
+        elif not runs:
+            return
         elif head.startswith(b"#!") and b"python" in head.split(b"\n", 1)[0]:
             self._scripts.add(name)
             self._source(name, member.read(MAX_SOURCE))
-        elif is_shell(name.lower()) or (head.startswith(b"#!") and b"sh" in head.split(b"\n", 1)[0]):
+        elif is_shell(lowered) or (head.startswith(b"#!") and b"sh" in head.split(b"\n", 1)[0]):
             self._placed += examine_shell(name, member.head(MAX_METADATA))
 
     def _native(self, name: str, head: bytes) -> None:
-        if is_native(head):
-            self._natives.append(name)
-            self._placed += examine_native(name, head)
+        self._natives.append(name)
+        self._placed += examine_native(name, head)
 
     def _notebook(self, name: str, data: bytes) -> None:
         try:
@@ -360,6 +366,11 @@ class _Scan:
             if f"{beside}/{stem}.py".lstrip("/") not in sources:
                 found.append(Placed(BYTECODE, IMPORT, name, 1, "without source"))
         return found
+
+
+def _is_model(member: Member) -> bool:
+    """Tell whether a ``.pth`` file holds weights: it is large and lies where ``site`` doesn't look."""
+    return member.size > MAX_SOURCE and "/" in member.name and ".data/" not in member.name
 
 
 _HOOKS = (

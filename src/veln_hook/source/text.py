@@ -28,6 +28,8 @@ _MIXED = re.compile(
 _MAY_BE_INVISIBLE = (b"\xe2\x80\x8b", b"\xe2\x80\x8c", b"\xe2\x81\xa0", b"\xef\xb8", b"\xf3\xa0")
 _MAY_BE_MIXED = (b"\xd0", b"\xd1", b"\xce", b"\xcf", b"\xef\xbc", b"\xef\xbd", b"\xf0\x9d")
 # Spelled backwards, or this file would bear the marks itself.
+_ENCRYPTED = b"(__romrayp__"[::-1]
+"""How the code of a file begins that is decrypted and run by native code."""
 _OBFUSCATORS = tuple(
     marker[::-1].encode()
     for marker in (
@@ -81,6 +83,9 @@ def examine_marks(data: bytes) -> Iterator[Capability]:
         blob = _BLOB.search(data)
         if blob:
             yield _odd("blob", data, blob.start(), blob.group()[:60])
+    encrypted = data.find(_ENCRYPTED)
+    if encrypted >= 0:
+        yield _odd("encrypted", data, encrypted, _ENCRYPTED)
     for marker in _OBFUSCATORS:
         telling = marker[:1].isalpha() and marker.islower() and len(marker) > _SHORT_MARKER
         if data.count(marker) > (0 if telling else 4):

@@ -31,9 +31,10 @@ TEXT = "text"
 PTH = "start-up-code"
 BYTECODE = "bytecode"
 SHELL = "shell-script"
+PICKLE = "pickle"
 KINDS = (
     NET, DNS, PROC, EXEC, LOAD, NATIVE, DECODE, CRED, ENV, CRED_FILE, HOST, WRITE, STARTUP_FILE, PERSIST, SPY,
-    URL, DYNAMIC, TEXT, PTH, BYTECODE, SHELL,
+    URL, DYNAMIC, TEXT, PTH, BYTECODE, SHELL, PICKLE,
 )  # fmt: skip
 
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request", "stream", "send")

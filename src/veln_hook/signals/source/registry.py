@@ -28,6 +28,7 @@ from veln_hook.signals.source.rules import (
     new_native,
     obfuscated_code,
     persistence,
+    pickle_code,
     process_at_build,
     process_at_import,
     raw_address,
@@ -53,8 +54,8 @@ RULES: tuple[Rule, ...] = tuple(
         download_execution, command_download, credential_exfiltration, environment_exfiltration,
         dns_exfiltration, host_facts_exfiltration, spying, exfiltration_host, raw_address, network_at_build,
         network_at_import, installs_packages, persistence, native_payload, hidden_code, obfuscated_code,
-        unreadable_code, bytecode, archive, weak_signs, silent_process, swallowed_errors, process_at_build,
-        process_at_import, execution_at_import, shell_download, new_dependency, new_native, new_command,
-        credential_read,
+        pickle_code, unreadable_code, bytecode, archive, weak_signs, silent_process, swallowed_errors,
+        process_at_build, process_at_import, execution_at_import, shell_download, new_dependency, new_native,
+        new_command, credential_read,
     )
 )  # fmt: skip

@@ -47,3 +47,9 @@ def test_no_setup_needs_a_literal_of_a_payload():
 
     assert "obfuscated-code" not in found("", "os")
     assert "obfuscated-code" in found(ESCAPED, "os, socket")
+
+
+def test_code_that_nobody_can_read_is_held():
+    armoured = "from acme_runtime import __pyarmor__\n__pyarmor__(__name__, __file__, b'PY000000\\x00')\n"
+    assert held(scan({"acme/__init__.py": armoured})) == {"obfuscated-code"}
+    assert not held(scan({"acme/__init__.py": "", "acme/notes.py": "TOOL = '__pyarmor__'\n"}))

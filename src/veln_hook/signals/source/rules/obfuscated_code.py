@@ -20,7 +20,9 @@ def _find(view: View) -> Iterator[Hit]:
     }
     marked = {c.path for c in view.of(v.TEXT) if c.detail == "obfuscator"}
     for oddity in view.of(v.TEXT):
-        if oddity.detail in ("blob", "obfuscator") and oddity.reach in BY_ITSELF:
+        if oddity.detail == "encrypted" and oddity.reach in BY_ITSELF:
+            yield Hit("its code is encrypted: nobody can read what it does", (oddity,), HOLD)
+        elif oddity.detail in ("blob", "obfuscator") and oddity.reach in BY_ITSELF:
             # Nobody has ever needed one in setup.py; and what an obfuscator leaves is run by it.
             sure = oddity.detail == "blob" and (oddity.reach == BUILD or oddity.path in marked)
             hold = sure or oddity.path in executing
