@@ -9,7 +9,7 @@ from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
 from veln_hook.source.standard import may_be_ours
 from veln_hook.source.strings import Strings
-from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
+from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, few, taints_of
 from veln_hook.source.variables import is_credential_name, never_leaves
 from veln_hook.source.vocabulary import (
     CALLS,
@@ -43,7 +43,6 @@ _PASSING_BUT_NET = frozenset(("xor", "key"))
 _MAX_DETAIL = 80
 _MAX_PARTS = 12
 """Of a path that is joined."""
-_MAX_TAINTS = 16
 _MAX_NAME = 100
 _MODULES_THAT_MATTER = (
     "os",
@@ -346,8 +345,7 @@ def _unknown(
     if method in passing.HINTING or name == "str" or name.endswith((".Request", ".join", "Path")):
         hint = " ".join(filter(None, (value.text for value in (receiver, *arguments[:3]))))[:500]
     if may_be_ours(name):
-        if len(taints) > _MAX_TAINTS:  # what a hundred functions gave is followed for none of them
-            taints = frozenset(taint for taint in taints if not taint.startswith("ret:"))
+        taints = few(taints)
         taints |= {f"ret:{name}"} if not name.endswith(")") and len(name) < _MAX_NAME else NOTHING
     if name == "chr":
         taints |= {"spelled"}

@@ -185,13 +185,12 @@ class Linker:
         return self._resolve_name(place, target, depth)
 
     def _given(self, place: int, target: str, depth: int) -> list[int]:
-        """Return the functions that one returns."""
-        return [
-            found
-            for node in self.resolve(place, target, depth + 1)
-            for given in self.nodes[node].scope.gives
-            for found in self.resolve(self.nodes[node].module, given, depth + 1)
-        ]
+        """Return the functions that one returns, each once: those may return each other."""
+        found: dict[int, None] = {}
+        for node in dict.fromkeys(self.resolve(place, target, depth + 1)):
+            for given in self.nodes[node].scope.gives:
+                found.update(dict.fromkeys(self.resolve(self.nodes[node].module, given, depth + 1)))
+        return list(found)
 
     def _resolve_name(self, place: int, target: str, depth: int) -> list[int]:
         if target.startswith(":"):

@@ -23,6 +23,7 @@ MAX_TEMPLATE = 10_000
 """Characters of a template that is filled in."""
 MAX_ITEMS = 200_000
 MAX_NAME = 120
+MAX_TAINTS = 16
 MAX_WORD = 10_000
 """Characters of one word of a command."""
 
@@ -81,6 +82,13 @@ def taints_of(values: Iterable[Value]) -> frozenset[str]:
         if value.taints:  # few have any
             taints |= value.taints
     return taints
+
+
+def few(taints: frozenset[str]) -> frozenset[str]:
+    """Return taints, not too many: what a hundred functions gave is followed for none of them."""
+    if len(taints) <= MAX_TAINTS:
+        return taints
+    return frozenset(taint for taint in taints if not taint.startswith("ret:"))
 
 
 def add(left: Any, right: Any) -> Any:

@@ -22,7 +22,7 @@ from veln_hook.source.imports import join
 from veln_hook.source.scopes import Draft, file_facts
 from veln_hook.source.shapes import is_main_test, is_swallowing, mentions
 from veln_hook.source.standard import may_be_ours
-from veln_hook.source.values import NONE, UNKNOWN, Value
+from veln_hook.source.values import NONE, UNKNOWN, Value, few
 from veln_hook.source.vocabulary import CALLS
 
 if TYPE_CHECKING:
@@ -349,7 +349,7 @@ def _with_taints_of(before: Value | None, value: Value) -> Value:
     """Return a value that is perhaps bound in the place of another one."""
     if before is None or before.taints <= value.taints:
         return value
-    return Value(value.const, value.name, value.taints | before.taints, value.hint)
+    return Value(value.const, value.name, few(value.taints | before.taints), value.hint)
 
 
 _TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")

@@ -352,3 +352,10 @@ def test_circles_of_imports_and_calls_end():
         }
     )
     assert {each.reach for each in facts.capabilities if each.kind == v.PROC} == {IMPORT}
+
+
+def test_functions_that_return_each_other_end():
+    returns = "".join(f"    if n == {one}:\n        return f{one}\n" for one in range(30))
+    source = f"{F}def g(n):\n{returns}\n" + "".join(f"def f{one}(n):\n    return g\n" for one in range(30))
+    facts = scan({"acme/__init__.py": f"{source}\n{'g' + '(1)' * 40}\n"})
+    assert facts.capabilities
