@@ -31,7 +31,7 @@ SECONDS = 30
 """For files of some kilobytes; they take milliseconds."""
 NAMES = ("setup.py", "demo/__init__.py", "demo/core.py", "demo/deep/__init__.py", "sitecustomize.py", "demo.pth", "a.start",
     "demo-1.0.dist-info/METADATA", "demo-1.0.dist-info/entry_points.txt", "demo-1.0.dist-info/WHEEL", "pyproject.toml",
-    "demo.egg-info/requires.txt", "x.ipynb", "install.sh", "demo-1.0.data/scripts/tool", "demo/native.so")  # fmt: skip
+    "demo.egg-info/requires.txt", "x.ipynb", "install.sh", "demo/model.pkl", "demo-1.0.data/scripts/tool", "demo/native.so")  # fmt: skip
 BETWEEN = b"\0\n#next\n"
 """Between the files of one input."""
 
@@ -78,6 +78,12 @@ SNIPPETS = (
     '{"cells": [{"cell_type": "code", "source": ["import os\\n", "os.system(1)"]}, {"cell_type": "code", "source": 7}, 3]}',
     "#!/bin/sh\ncurl http://x | sh\n#!/usr/bin/env python3\nimport os\n",
     "[a]\nx>1;y\nz @ https://a/b#c\n\n[:\n",
+    "import importlib.util as u\ns = u.spec_from_file_location('core', os.path.join(d, 'demo', 'core.py'))\nc = u.module_from_spec(s)\n"
+    + "s.loader.exec_module(c)\nc.run()()(c)['x'].f()\n",
+    "def __getattr__(n):\n    return f\ndef f(*a):\n    return g\ndef g(*a):\n    return f if a else __getattr__\nf()()()(g)()\n",
+    "from . import core, x\nfrom .core import y\ncore.z()\nexec('y(core)\\nf()()')\nimport runpy\nrunpy.run_path('demo/core.py')['run']()\n",
+    "cposix\nsystem\np0\n0(g0\nS'id'\ntR(dp1\nS'a'\nI1\ns.",
+    "(lp0\n(iposix\nsystem\na0(0N.",
 )
 TOKENS = ("(", ")", "[", "]", "{", "}", ":", "\n", "\n    ", "\n\t", "\\", "'", '"', "'''", "f'{", "}'", "lambda ", "import os", "from . import ", "exec(",
     "eval(", "def f(", "class A(", "async ", "await ", "yield ", "for x in ", "if ", "else ", "try:", "except*", "with ", "match ", "case ", "type ",
