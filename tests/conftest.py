@@ -31,6 +31,29 @@ if TYPE_CHECKING:
 
     from support.shared_store import Fleet
 
+_LONG_ROOMS = frozenset(("clients", "enable", "examples", "packaging", "pip", "standing", "startup", "uv"))
+"""Rooms whose tests start a pip or a uv each, which takes seconds."""
+_MATRIX = ("pair", "python", "uv", "newest")
+"""Parameters that are versions; which of those run every day is their fixtures' to say."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have everyday runs try one set of parameters of what is long, with each of the versions that they have."""
+    tried = set()
+    for item in items:
+        room = item.path.relative_to(Path(__file__).parent).parts[0]
+        if (
+            room not in _LONG_ROOMS
+            or not isinstance(item, pytest.Function)
+            or item.get_closest_marker("slow")
+        ):
+            continue
+        given = item.callspec.params if hasattr(item, "callspec") else {}
+        test = (item.path, item.originalname, *(repr(given.get(name)) for name in _MATRIX))
+        if test in tried:
+            item.add_marker(pytest.mark.slow)
+        tried.add(test)
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> envs.Home:
