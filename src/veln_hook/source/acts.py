@@ -36,6 +36,8 @@ _LITTLE_CODE = 40
 _LITTLE_DATA = 8
 _SOURCE = re.compile(r"(?:^|[}/ ])((?:[\w-]+/)*[\w-]+\.pyw?)\Z")
 _MAX_HOST = 100
+_PLACES = ("location", "path", "pathname")
+"""Options that say which file is loaded."""
 _ASKED_FOR = "flask.request."
 """What whoever asks a web server says."""
 
@@ -143,8 +145,8 @@ class Acts:
 
     def _load(self, call: Known) -> Value:
         self._note(LOAD, call.line, _with_first(call.name.rpartition(".")[2], call), call.taints)
-        place = call.arguments[1] if len(call.arguments) > 1 else call.options.get("location", NONE)
-        file = file_of(place if place is not NONE else call.options.get("path", NONE))
+        named = (call.options[name] for name in _PLACES if name in call.options)
+        file = file_of(call.arguments[1] if len(call.arguments) > 1 else next(named, NONE))
         if not file:
             return Value(name=f"{call.name}()", taints=call.taints)
         self._walk.scope.call(file, ())

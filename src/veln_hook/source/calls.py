@@ -9,7 +9,7 @@ from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
 from veln_hook.source.standard import may_be_ours
 from veln_hook.source.strings import Strings
-from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, few, taints_of
+from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, few, made_of, taints_of
 from veln_hook.source.variables import is_credential_name, never_leaves
 from veln_hook.source.vocabulary import (
     CALLS,
@@ -338,8 +338,8 @@ def _unknown(
 ) -> Value:
     """Return what a call gives whose result can't be told."""
     hint = ""
-    if "key" in taints and not _keeps(name, method, receiver):
-        taints -= {"key"}
+    if taints and not _keeps(name, method, receiver):
+        taints = made_of(taints)
     if "xor" in taints and name in ("chr", "bytes", "bytearray"):
         taints |= {"decoded", "unmasked"}
     if method in passing.HINTING or name == "str" or name.endswith((".Request", ".join", "Path")):
@@ -356,4 +356,4 @@ def _keeps(name: str, method: str, receiver: Value) -> bool:
     """Tell whether what a call gives still has a key in it that the call was given."""
     last = method or name.rpartition(".")[2]
     # 'jwt.encode(claims, key)' signs; a key's own text is another text of it.
-    return last in passing.KEEPS and (last not in passing.OF_ITSELF or not method or "key" in receiver.taints)
+    return last in passing.KEEPS and (last not in passing.OF_ITSELF or not method or bool(receiver.taints))

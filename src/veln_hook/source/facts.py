@@ -44,8 +44,8 @@ class Capability(NamedTuple):
     """The line of source, shortened."""
     taints: tuple[str, ...] = ()
     """What the data it handles was made of: ``cred``, ``env``, ``host``, ``decoded``, ``remote``, ``file``,
-    ``spelled`` by ``chr``, ``unmasked`` by exclusive or, or ``key``, a parameter that opens a wallet; before
-    linking also ``arg`` and ``ret:TARGET``, after it with ``~`` where a caller may have given it."""
+    ``spelled`` by ``chr``, ``unmasked`` by exclusive or, or ``key``, which one signs with; before linking
+    also ``arg``, ``ret:TARGET`` and ``mix:TARGET``, after it with ``~`` where a caller may have given it."""
     flags: tuple[str, ...] = ()
     """``quiet`` (errors swallowed), ``silent`` (no output, own session), ``dynamic`` ..."""
 

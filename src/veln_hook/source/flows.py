@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from veln_hook.source.values import CALLED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -21,11 +23,14 @@ class _Sources(NamedTuple):
     """What callers give, where that counts."""
     returned: list[set[str]]
     """What functions return."""
+    mixed: list[set[str]]
+    """What functions return of which something was made."""
 
     def taints(self) -> set[str]:
         """Return all of them as known by now."""
         # Any caller's arguments, whichever parameter they were: that is less sure.
-        return self.fixed.union(*self.returned, (f"~{each.lstrip('~')}" for each in self.arguments))
+        given = (f"~{each.lstrip('~')}" for each in self.arguments)
+        return self.fixed.union(*self.returned, *(each - {"key"} for each in self.mixed), given)
 
 
 class Flows:
@@ -71,12 +76,13 @@ class Flows:
     def _sources(self, node: Node, taints: Iterable[str]) -> _Sources:
         fixed: set[str] = set()
         arguments: set[str] = set()
-        returned: list[set[str]] = []
+        found: dict[str, list[set[str]]] = {start: [] for start in CALLED}
         for taint in taints:
             if taint == "arg":
                 arguments = node.incoming
-            elif taint.startswith("ret:"):
-                returned += [self._nodes[target].returns for target in self._resolve(node.module, taint[4:])]
+            elif taint.startswith(CALLED):
+                targets = self._resolve(node.module, taint[4:])
+                found[taint[:4]] += [self._nodes[target].returns for target in targets]
             else:
                 fixed.add(taint)
-        return _Sources(fixed, arguments, returned)
+        return _Sources(fixed, arguments, *found.values())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.source import vocabulary as v
 from veln_hook.source.facts import REACHES, Tie
+from veln_hook.source.values import CALLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -70,7 +71,7 @@ class Node:
         """Bits of everything that it reaches."""
         self.incoming: set[str] = set()
         self.returns: set[str] = {
-            taint for taint in scope.returns if not taint.startswith("ret:") and taint != "arg"
+            taint for taint in scope.returns if not taint.startswith(CALLED) and taint != "arg"
         }
         self.capabilities = scope.capabilities
         self.reached = False

