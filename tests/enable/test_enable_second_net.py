@@ -94,6 +94,7 @@ def test_so_is_a_uv_past_its_shim(netted: Image) -> None:
     assert without.returncode == 0, "without the second net nothing holds it"
 
 
+@pytest.mark.slow
 def test_doctor_says_what_is_hidden_and_what_holds(netted: Image) -> None:
     told = netted.hook("doctor", "--json", env=HIDING)
     rows = [each for each in json.loads(told.stdout)["results"] if each["name"] == "coverage"]

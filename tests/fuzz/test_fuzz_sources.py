@@ -7,6 +7,8 @@ import fuzzing
 import pytest
 from hypothesis import strategies as st
 
+from support.selection import everyday
+
 CHANGE = st.tuples(st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFF), st.integers(0, 0xFFFFFF))
 NAME = st.sampled_from(fuzz_sources.NAMES)
 SEEDS = fuzz_sources.seeds()
@@ -47,7 +49,7 @@ def test_noise_is_read():
 
 
 @pytest.mark.parametrize("kind", range(len(fuzz_sources.NESTS)))
-@pytest.mark.parametrize("depth", [3, 200, 15_000])
+@pytest.mark.parametrize("depth", everyday([15_000, 200, 3], 1))
 def test_what_nests_is_read(kind, depth):
     fuzz_sources.check([("demo/__init__.py", fuzz_sources.nested(kind, depth).encode())])
 

@@ -72,6 +72,7 @@ def test_a_wheel(make_env, python, wheel, demo):
     assert_gone(env, before, demo)
 
 
+@pytest.mark.slow
 def test_an_editable_install(make_env, python, editable_wheel, demo):
     env, before = bare(make_env, python)
     env.run_pip("install", "--no-index", editable_wheel, check=True)
@@ -83,6 +84,7 @@ def test_an_editable_install(make_env, python, editable_wheel, demo):
     assert_gone(env, before, demo)
 
 
+@pytest.mark.slow
 def test_an_sdist_and_a_tree_through_pip_itself(make_env, sdist, tree, demo):
     pytest.importorskip("hatchling")
     env, before = bare(make_env, PYTHONS[-1])

@@ -223,6 +223,7 @@ def test_a_legacy_sdist(
     assert env.run("-c", "import demo").returncode == 1
 
 
+@pytest.mark.slow
 def test_a_legacy_editable(make_env: Callable[..., Env], pair: Pair, tmp_path: Path) -> None:
     """Pips up to 25.2 run ``setup.py develop`` where setuptools is in the environment."""
     env = make_env(pair, setuptools=True)

@@ -74,6 +74,7 @@ def test_a_held_release_is_told_and_approved_and_then_installed(env, demo, tmp_p
     assert used[0]["author"]
 
 
+@pytest.mark.slow
 def test_a_revoked_approval_lifts_nothing(newest_env, demo):
     hook(newest_env, "approve", "demo==2.0", "--reason", "x", index=demo)
     assert hook(newest_env, "check", "demo==2.0", index=demo).returncode == 0

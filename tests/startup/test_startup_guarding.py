@@ -41,6 +41,7 @@ def test_every_point_lies_in_a_module_that_is_wrapped():
     assert {point.tail for point in points.POINTS} <= _startup.GUARDED
 
 
+@pytest.mark.slow
 def test_pip_run_from_its_wheel(newest_env, demo):
     wheel = pip_wheel(newest_env.pair.pip)
     newest_env.run_pip("uninstall", "-y", "pip", check=True)

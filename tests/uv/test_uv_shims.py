@@ -272,6 +272,7 @@ def test_without_veln_hook_the_shims_refuse_and_are_easily_gone(newest, demo):
     assert newest.demo() == "2.0"
 
 
+@pytest.mark.slow
 def test_a_users_own_shims_serve_an_environment_without_veln_hook(newest, demo, tmp_path):
     place = tmp_path / "shims"
     assert newest.hook("shims", "install", "--dir", str(place)).returncode == 0
