@@ -146,11 +146,16 @@ class Acts:
     def _load(self, call: Known) -> Value:
         self._note(LOAD, call.line, _with_first(call.name.rpartition(".")[2], call), call.taints)
         named = (call.options[name] for name in _PLACES if name in call.options)
-        file = file_of(call.arguments[1] if len(call.arguments) > 1 else next(named, NONE))
-        if not file:
-            return Value(name=f"{call.name}()", taints=call.taints)
-        self._walk.scope.call(file, ())
-        return Value(name=file, taints=call.taints)
+        file = self._run_file(call.arguments[1] if len(call.arguments) > 1 else next(named, NONE))
+        return Value(name=file or f"{call.name}()", taints=call.taints)
+
+    def _run_file(self, path: Value) -> str:
+        """Note that a file of source is run; return its name: ``/``, and what is known of its path's end."""
+        match = _SOURCE.search(path.text.replace("\\", "/"))
+        if match is None:
+            return ""
+        self._walk.scope.call(f"/{match.group(1)}", ())
+        return f"/{match.group(1)}"
 
     def _execute(self, call: Known) -> Value:
         name, line = call.name, call.line
@@ -159,9 +164,7 @@ class Acts:
             return Value(code.const, "", code.taints)
         if name.startswith("runpy") or "." in name:
             self._note(EXEC, line, name, call.taints)
-            file = file_of(code if name == "runpy.run_path" else NONE)
-            if file:
-                self._walk.scope.call(file, ())
+            file = self._run_file(code) if name == "runpy.run_path" else ""
             return Value(name=file, taints=call.taints)
         if isinstance(code.const, (str, bytes)):
             hidden = bool(code.taints & {"decoded"})
@@ -206,12 +209,6 @@ _ACTS: dict[str, Callable[[Acts, Known], Value]] = {
     CRED_FILE: Acts._credentials,  # noqa: SLF001
     WRITE: Acts._write,  # noqa: SLF001
 }
-
-
-def file_of(path: Value) -> str:
-    """Return what names the file of source at a path: ``/``, and what is known of the path's end."""
-    match = _SOURCE.search(path.text.replace("\\", "/"))
-    return f"/{match.group(1)}" if match else ""
 
 
 def _with_first(detail: str, call: Known) -> str:

@@ -9,7 +9,8 @@ from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
 from veln_hook.source.standard import may_be_ours
 from veln_hook.source.strings import Strings
-from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, few, made_of, taints_of
+from veln_hook.source.taints import few, made_of
+from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.variables import is_credential_name, never_leaves
 from veln_hook.source.vocabulary import (
     CALLS,

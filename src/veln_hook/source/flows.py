@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from veln_hook.source.values import CALLED
+from veln_hook.source.taints import CALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.source import vocabulary as v
 from veln_hook.source.facts import REACHES, Tie
-from veln_hook.source.values import CALLED
+from veln_hook.source.taints import CALLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -78,13 +78,14 @@ def examine_pickle(name: str, data: bytes) -> list[Placed]:
         name: The member's.
         data: Its bytes, the first ``MAX_BYTES`` of them.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Placed] = {}
     for pickle in _pickles(data):
-        for dotted, text in _calls(pickle):
-            found.setdefault(dotted, text)
+        for dotted in _calls(pickle):
+            if dotted not in found:
+                found[dotted] = Placed(PICKLE, CALL, name, 1, dotted[:80], _shown(pickle)[:160])
             if len(found) >= _MAX_FOUND:
                 break
-    return [Placed(PICKLE, CALL, name, 1, dotted[:80], text[:160]) for dotted, text in found.items()]
+    return list(found.values())
 
 
 def _pickles(data: bytes) -> Iterator[bytes]:
@@ -108,8 +109,8 @@ def _pickles(data: bytes) -> Iterator[bytes]:
         yield data
 
 
-def _calls(data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield what a pickle names that matters, and the strings that it has by then."""
+def _calls(data: bytes) -> Iterator[str]:
+    """Yield what a pickle names that matters, as often as it does."""
     stack = _Stack()
     try:
         for number, (opcode, argument, _) in enumerate(pickletools.genops(data)):
@@ -117,7 +118,7 @@ def _calls(data: bytes) -> Iterator[tuple[str, str]]:
                 return
             dotted = stack.step(opcode, argument)
             if dotted == COMPUTED or (dotted and _matters(dotted)):
-                yield dotted, _shown(data)
+                yield dotted
     # Raised at the end of what is cut off, and for whatever hostile bytes hold; what came before counts.
     except Exception:  # noqa: BLE001
         return

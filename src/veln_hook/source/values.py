@@ -23,9 +23,6 @@ MAX_TEMPLATE = 10_000
 """Characters of a template that is filled in."""
 MAX_ITEMS = 200_000
 MAX_NAME = 120
-MAX_TAINTS = 16
-CALLED = ("ret:", "mix:")
-"""How taints begin that name a function: what it returns, or something that was made of that."""
 MAX_WORD = 10_000
 """Characters of one word of a command."""
 
@@ -84,20 +81,6 @@ def taints_of(values: Iterable[Value]) -> frozenset[str]:
         if value.taints:  # few have any
             taints |= value.taints
     return taints
-
-
-def few(taints: frozenset[str]) -> frozenset[str]:
-    """Return taints, not too many: what a hundred functions gave is followed for none of them."""
-    if len(taints) <= MAX_TAINTS:
-        return taints
-    return frozenset(taint for taint in taints if not taint.startswith(CALLED))
-
-
-def made_of(taints: frozenset[str]) -> frozenset[str]:
-    """Return the taints of what a call made of data: a signature no longer has the key in it."""
-    if not taints:
-        return taints
-    return frozenset(f"mix:{each[4:]}" if each[:4] == "ret:" else each for each in taints if each != "key")
 
 
 def add(left: Any, right: Any) -> Any:

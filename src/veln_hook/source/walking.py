@@ -22,7 +22,8 @@ from veln_hook.source.imports import join
 from veln_hook.source.scopes import Draft, file_facts
 from veln_hook.source.shapes import is_main_test, is_swallowing, mentions
 from veln_hook.source.standard import may_be_ours
-from veln_hook.source.values import NONE, UNKNOWN, Value, few
+from veln_hook.source.taints import few
+from veln_hook.source.values import NONE, UNKNOWN, Value
 from veln_hook.source.vocabulary import CALLS
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def walk_module(
 
 
 class _Walk:
-    def __init__(self, source: bytes | str, aliases: Mapping[str, Alias], outer: _Walk | None = None) -> None:
+    def __init__(self, source: bytes | str, aliases: Mapping[str, Alias], outer: _Walk | None) -> None:
         text = source if isinstance(source, str) else source.decode("utf-8", "replace")
         self._text = text
         self._lines: list[str] = []

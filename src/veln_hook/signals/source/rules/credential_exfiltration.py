@@ -38,7 +38,7 @@ def _find(view: View) -> Iterator[Hit]:
             )
         elif flows and "key" in net.taints and _opens(secret):
             yield Hit(
-                f"{_named(secret)}, which is never sent, goes to {net.detail or 'the network'}",
+                f"it sends {_named(secret)} to {net.detail or 'the network'}; honest code signs with that",
                 (secret, net),
                 HOLD,
             )
