@@ -10,7 +10,6 @@ import pytest
 from support import cache
 from support.gated import installed, releases, untouched, write_project
 from support.held import OLD
-from support.selection import everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,9 +80,7 @@ def test_pipx(by_name, user: User, index: TlsIndex, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    everyday(
-        [("poetry", ["--version"]), ("poetry", ["about"]), ("pdm", ["config"]), ("pipx", ["environment"])], 1
-    ),
+    [("poetry", ["--version"]), ("poetry", ["about"]), ("pdm", ["config"]), ("pipx", ["environment"])],
     ids=str,
 )
 def test_what_passes_is_as_if_we_were_not_there(by_name, user: User, name: str, words: list[str]) -> None:

@@ -112,7 +112,7 @@ def test_an_sdist_is_blocked_before_its_build_runs(acme_env, index, tmp_path):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("editable", everyday([False, True], 1))
+@pytest.mark.parametrize("editable", [False, True])
 def test_a_directory_is_blocked_before_its_build_runs(acme_env, tmp_path, editable):
     marker = tmp_path / "ran"
     tree = make_tree(tmp_path, "innocent", "1.0", files=STARTUP, marker=marker)
@@ -233,15 +233,12 @@ def test_a_signal_that_raises_holds(newest_env, index, tmp_path, code, error):
 
 @pytest.mark.parametrize(
     ("code", "told"),
-    everyday(
-        [
-            ("import nothing_of_that_name\n", "can't be loaded: ModuleNotFoundError"),
-            (f"{IMPORTS}@hookimpl\ndef veln_hook_examine_everything():\n    pass\n", "can't be used"),
-            (NAMES.replace("clumsy", "cooling"), "names a signal 'cooling', which exists already"),
-            (f"{IMPORTS}@hookimpl\ndef veln_hook_signals():\n    return 3\n", "can't name its signals"),
-        ],
-        1,
-    ),
+    [
+        ("import nothing_of_that_name\n", "can't be loaded: ModuleNotFoundError"),
+        (f"{IMPORTS}@hookimpl\ndef veln_hook_examine_everything():\n    pass\n", "can't be used"),
+        (NAMES.replace("clumsy", "cooling"), "names a signal 'cooling', which exists already"),
+        (f"{IMPORTS}@hookimpl\ndef veln_hook_signals():\n    return 3\n", "can't name its signals"),
+    ],
     ids=["import", "unknown hook", "taken name", "no names"],
 )
 def test_a_plugin_that_cannot_be_used_stops_every_install(newest_env, index, tmp_path, code, told):

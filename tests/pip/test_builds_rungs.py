@@ -105,7 +105,7 @@ def test_an_editable_of_the_users_own(env: Env, tmp_path: Path) -> None:
     assert where.stdout.strip() == str(tree / "demo.py")
 
 
-@pytest.mark.parametrize("editable", everyday([True, False], 1))
+@pytest.mark.parametrize("editable", [True, False])
 def test_setup_py(make_env: Callable[..., Env], pair: Pair, tmp_path: Path, editable: bool) -> None:
     env = make_env(pair, setuptools=True)
     tree = make_tree(tmp_path, "demo", "1.0", setup_py=LEGACY)
