@@ -28,7 +28,7 @@ ROOT = "acme-1.0/"
 INFO = "acme-1.0.dist-info/"
 
 
-def write_archive(directory: str, files: Mapping[str, str]) -> str:
+def write_archive(directory: str, files: Mapping[str, str | bytes]) -> str:
     """Write files as the archive they look like: an sdist if all lies in ``acme-1.0/``, else a wheel.
 
     Texts are written as latin-1 where that can hold them, so that binaries can be spelled as text.
@@ -66,7 +66,9 @@ def write_wheel(path: str, files: Mapping[str, bytes]) -> str:
     return path
 
 
-def _encoded(text: str) -> bytes:
+def _encoded(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        return text
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
@@ -77,7 +79,7 @@ def _digest(data: bytes) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
 
 
-def scan(files: Mapping[str, str]) -> ArchiveFacts:
+def scan(files: Mapping[str, str | bytes]) -> ArchiveFacts:
     """Return the facts of an archive with these files."""
     with tempfile.TemporaryDirectory() as directory:
         return scan_path(write_archive(directory, files))

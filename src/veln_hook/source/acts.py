@@ -19,6 +19,7 @@ from veln_hook.source.vocabulary import (
     PERSIST,
     PROC,
     SPY,
+    STARTUP_FILE,
     WRITE,
 )
 
@@ -102,6 +103,10 @@ class Acts:
         if place and place != vocabulary.INTERPRETER:
             fetches = any(commands.DOWNLOAD.search(value.text) or _LOADS.search(value.text) for value in data)
             self._note(PERSIST, line, place, NOTHING, "written", *(("download",) if fetches else ()))
+        if any(part in lowered for part in ("sitecustomize", "usercustomize")) or lowered.rstrip(
+            "{}"
+        ).endswith(".pth"):
+            self._note(STARTUP_FILE, line, path)
 
     def _write(self, call: Known) -> Value:
         if len(call.arguments) > 1:

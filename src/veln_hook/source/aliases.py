@@ -11,8 +11,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from veln_hook.source.encodings import readable
 from veln_hook.source.imports import join
-from veln_hook.source.prefilter import has_part_of, may_use
+from veln_hook.source.lexing import code_of
+from veln_hook.source.prefilter import has_part_of, may_use, named_attributes
 from veln_hook.source.vocabulary import ENVIRONMENTS, MATTER
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from veln_hook.source.facts import FileFacts
     from veln_hook.source.modules import Module, Names
 
-_ATTRIBUTE = re.compile(rb"\.([A-Za-z_][A-Za-z0-9_]*)")
+_ATTRIBUTE = re.compile(rb"\.[ \t\n]*([A-Za-z_][A-Za-z0-9_]*)")
 _MAX = 400
 """Names of other modules that are known to one file."""
 
@@ -120,6 +122,8 @@ class _File:
         """The modules that it has names from, its name for each, and that one's name."""
         self._references: list[_Reference] = []
         self._attributes: set[str] | None = None
+        self._text: bytes | None = None
+        self._named: bytes | None = None
         self._uses: dict[tuple[str, str], bool] = {}
 
     def read(self, module: Module, names: Names) -> None:
@@ -181,11 +185,24 @@ class _File:
 
     def _may_use(self, dotted: str, name: str) -> bool:
         # Secrets and the like count where something else does that can be seen.
-        return may_use(self._data, dotted, name) or (not self._is_light and has_part_of(self._data, dotted))
+        return may_use(self._code(), dotted, name) or (
+            not self._is_light and has_part_of(self._readable(), dotted)
+        )
+
+    def _readable(self) -> bytes:
+        if self._text is None:
+            self._text = readable(self._data)
+        return self._text
+
+    def _code(self) -> bytes:
+        if self._named is None:
+            code = code_of(self._readable())
+            self._named = self._readable() if code is None else named_attributes(code)
+        return self._named
 
     def _taken_as_attributes(self) -> set[str]:
         if self._attributes is None:
-            self._attributes = {name.decode() for name in _ATTRIBUTE.findall(self._data)}
+            self._attributes = {name.decode() for name in _ATTRIBUTE.findall(self._readable())}
         return self._attributes
 
 

@@ -7,8 +7,10 @@ import tokenize
 import warnings
 from typing import TYPE_CHECKING
 
+from veln_hook.source.encodings import declared, hides, readable
 from veln_hook.source.facts import Capability, FileFacts, Scope
-from veln_hook.source.imports import Import, dotted, imports_of, leads_of
+from veln_hook.source.imports import TooLongError, dotted, imports_of, leads_of
+from veln_hook.source.lexing import code_of
 from veln_hook.source.prefilter import is_interesting
 from veln_hook.source.text import examine_marks, examine_text
 from veln_hook.source.vocabulary import MATTER, TEXT
@@ -52,10 +54,15 @@ def analyse_python(
         always: Parse it whatever tokens it has.
         aliases: What names are that it takes from other files of its archive, as ``aliases`` tells.
     """
-    odd = tuple(examine_text(data))
-    imports = [] if always else imports_of(data)
-    if not always and not is_interesting(data, imports):
-        return _light(odd, data, imports)
+    text = readable(data)
+    odd = tuple(examine_text(text))
+    encoding = declared(data)
+    if hides(encoding):
+        odd += (Capability(TEXT, 1, "hidden-encoding", encoding),)
+    elif not always:
+        light = _light(odd, text)
+        if light is not None:
+            return light
     odd += tuple(examine_marks(data))
     if len(data) > MAX_PARSED:
         # Padding must not hide what follows it.
@@ -77,8 +84,17 @@ def analyse_python(
     return facts
 
 
-def _light(odd: tuple[Capability, ...], data: bytes, imports: list[Import]) -> FileFacts:
-    """Keep what links a file that does nothing by itself to others."""
+def _light(odd: tuple[Capability, ...], data: bytes) -> FileFacts | None:
+    """Keep what links a file that does nothing by itself to others; ``None`` if it may do something."""
+    code = code_of(data)
+    if code is None:
+        return None
+    try:
+        imports = imports_of(code)
+    except TooLongError:
+        return None
+    if is_interesting(data, code, imports):
+        return None
     names = {each.bound: dotted(each) for each in imports}
     exports = {
         bound if bound != "*" else f"*{name}": name
@@ -90,7 +106,7 @@ def _light(odd: tuple[Capability, ...], data: bytes, imports: list[Import]) -> F
         tuple(dict.fromkeys(name for each in imports for name in (each.module, dotted(each)))),
         tuple(exports.items()),
         light=True,
-        leads=tuple(leads_of(data, imports)),
+        leads=tuple(leads_of(code, imports)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from veln_hook.source import commands, passing, values, vocabulary
+from veln_hook.source import commands, given, passing, values
 from veln_hook.source.acts import Acts, Known
 from veln_hook.source.facts import Capability
 from veln_hook.source.standard import may_be_ours
@@ -41,6 +41,8 @@ _ATTRIBUTE_MAKERS = ("operator.attrgetter", "operator.methodcaller")
 _PASSING = frozenset(("xor",))
 """Taints that mean something only until they come to a call that makes another of them."""
 _PASSING_BUT_NET = frozenset(("xor", "key"))
+_KNOWS_ALL = given.OF_CLASSES | {"object"}
+_TAKES = ("get", "pop", "setdefault", "__getitem__")
 _MAX_DETAIL = 80
 _MAX_PARTS = 12
 """Of a path that is joined."""
@@ -59,6 +61,7 @@ _MODULES_THAT_MATTER = (
 
 def named(name: str) -> Value:
     """Return the value of a dotted name."""
+    name = given.known_as(name)
     return Value(name=name, taints=frozenset(("env",)) if name in ENVIRONMENTS else NOTHING)
 
 
@@ -96,7 +99,7 @@ class Calls:
         """Return what an attribute is."""
         if name in ENVIRONMENTS:
             return named(name)
-        return Value(name=name, taints=owner.taints)
+        return Value(name=given.known_as(name), taints=owner.taints)
 
     def item(self, owner: Value, key: str, line: int) -> Value | None:
         """Return ``owner[key]`` where the owner is a table of names; ``None`` where it is something else."""
@@ -104,8 +107,8 @@ class Calls:
             return self._variable(key, line)
         if owner.name in ("globals()", "locals()", "vars()"):
             return self._walk.look_up(key)  # type: ignore[no-any-return]
-        if owner.name in ("sys.modules", "__builtins__"):
-            return Value(name=key)
+        if given.is_table(owner.name):
+            return self._walk.look_up(key) if owner.name[:1] == ":" else Value(name=key)
         if owner.name[:1] == "/":  # the names of a file that was run
             return Value(name=f"{owner.name}.{key}")
         if owner.name.endswith(".__dict__"):
@@ -116,7 +119,7 @@ class Calls:
         """Return ``owner[index]`` where the index is not known."""
         if owner.name in ENVIRONMENTS:
             return self._some_variable(index, line)
-        if owner.name in ("sys.modules", "globals()", "__builtins__"):
+        if owner.name == "globals()" or given.is_table(owner.name):
             hidden = ("hidden",) if index.taints & {"decoded", "spelled"} else ()
             self.note(DYNAMIC, line, owner.name, index.taints, *hidden)
         return None
@@ -167,8 +170,9 @@ class Calls:
                 return found
         if name in _ATTRIBUTE_MAKERS and arguments and isinstance(arguments[0].const, str):
             return Value(name=f"{name} {arguments[0].const}", taints=taints)
-        if method == "load_module" and receiver.name[:1] == "/":
-            return receiver
+        taken = self._taken(name, method, receiver, arguments, line)
+        if taken is not None:
+            return taken
         if name in _ENV_GET:
             return self._getenv(arguments, options, line)
         if name in _ENV_SWEEP or (
@@ -182,8 +186,7 @@ class Calls:
         kind = CALLS.get(name)
         if kind is not None:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
-        if method in passing.WRITES or method == "extractall":
-            self._writes(method, receiver, arguments, taints, line)
+        self._note_method(method, receiver, arguments, taints, line)
         self._calls_others(name, method, everything, taints)
         if not options or name in ("bytes", "str"):
             constants = [value.const for value in arguments]
@@ -193,6 +196,33 @@ class Calls:
             if folded is not UNKNOWN:
                 return self._folded(folded, name, method, line, taints | receiver.taints)
         return _unknown(name, method, receiver, arguments, taints | receiver.taints)
+
+    def _taken(
+        self, name: str, method: str, receiver: Value, arguments: list[Value], line: int
+    ) -> Value | None:
+        """Return what a call takes out of a table of names, or imports; ``None`` if it does neither."""
+        if method == "load_module" and receiver.name[:1] == "/":
+            return receiver
+        if not arguments or not isinstance(arguments[0].const, str):
+            return None
+        text = arguments[0].const
+        if method in _TAKES and receiver.name and receiver.name not in ENVIRONMENTS:
+            return self.item(receiver, text, line)
+        if name in given.RESOLVERS:
+            self._walk.scope.call(f"@{text.partition(':')[0]}", ())
+            return named(text.replace(":", "."))
+        return self._import_module(line, arguments, {}) if method in given.LOADERS else None
+
+    def _note_method(
+        self, method: str, receiver: Value, arguments: list[Value], taints: frozenset[str], line: int
+    ) -> None:
+        """Note what methods do that are known by their names alone."""
+        if method in passing.WRITES or method == "extractall":
+            self._writes(method, receiver, arguments, taints, line)
+        elif method in passing.STARTS_PROCESSES:
+            self.note(PROC, line, method, taints)
+        elif method == "__subclasses__" and receiver.name.rpartition(".")[2] in _KNOWS_ALL:
+            self.note(PROC, line, "all classes", NOTHING, "indirect")
 
     def _writes(
         self, method: str, receiver: Value, arguments: list[Value], taints: frozenset[str], line: int
@@ -251,9 +281,8 @@ class Calls:
         for value in values_:
             if not value.name:
                 continue
-            kind = CALLS.get(value.name)
-            # The type of functions is passed to ask about it.
-            if kind in (PROC, EXEC) and value.name != "types.FunctionType":
+            kind = given.HANDED.get(value.name)
+            if kind is not None:
                 self.note(kind, line, value.name, NOTHING, "indirect")
 
     # --- calls that give names ------------------------------------------------------------------------
@@ -296,12 +325,23 @@ class Calls:
     def _partial(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         return Value(name=arguments[0].name, taints=arguments[0].taints) if arguments else None
 
+    def _property(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
+        return Value(name=f"{arguments[0].name}()") if arguments and arguments[0].name[:1] == ":" else None
+
+    def _copied(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
+        return arguments[0] if arguments and given.is_table(arguments[0].name) else None
+
     def _join(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         if all(value.const is not UNKNOWN for value in arguments):
             return None
         path = "/".join(value.text.strip("/") or "{}" for value in arguments[:_MAX_PARTS])
         taints = taints_of(arguments) | self.text(path, line)
         return Value(name="os.path.join()", taints=taints, hint=path[:500])
+
+    def _open_raw(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
+        if len(arguments) > 1:
+            self._acts.written(arguments[0].text, line)
+        return None
 
     def _open(self, line: int, arguments: list[Value], options: dict[str, Value]) -> Value | None:
         if not arguments:
@@ -310,16 +350,12 @@ class Calls:
         path = arguments[0]
         if mode.text[:1] in ("w", "a", "x"):
             self._acts.written(path.text, line)
-            lowered = path.text.lower()
-            if any(part in lowered for part in ("sitecustomize", "usercustomize")) or lowered.rstrip(
-                "{}"
-            ).endswith(".pth"):
-                self.note(vocabulary.STARTUP_FILE, line, path.text)
         taints = path.taints | ({"own-file"} if "__file__" in path.text else NOTHING)
         return Value(name="open()", taints=taints, hint=path.text)
 
 
 _SPECIAL: dict[str, Any] = {
+    "os.open": Calls._open_raw,  # noqa: SLF001
     "importlib.import_module": Calls._import_module,  # noqa: SLF001 - the table of this class's own methods
     "importlib.__import__": Calls._dunder_import,  # noqa: SLF001
     "__import__": Calls._dunder_import,  # noqa: SLF001
@@ -328,6 +364,8 @@ _SPECIAL: dict[str, Any] = {
     "vars": Calls._vars,  # noqa: SLF001
     "os.path.join": Calls._join,  # noqa: SLF001
     "functools.partial": Calls._partial,  # noqa: SLF001
+    "property": Calls._property,  # noqa: SLF001
+    "dict": Calls._copied,  # noqa: SLF001
     "open": Calls._open,  # noqa: SLF001
     "io.open": Calls._open,  # noqa: SLF001
     "codecs.open": Calls._open,  # noqa: SLF001

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from veln_hook.source.facts import METACLASS
 from veln_hook.source.scopes import Draft
 from veln_hook.source.values import Value
+from veln_hook.source.vocabulary import MATTER
 
 if TYPE_CHECKING:
     import ast
@@ -25,17 +26,15 @@ _RUNS_NOW = frozenset(("atexit.register", "threading.Thread", "functools.singled
 def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     """Bind a function's name; its body is walked later."""
     scope: Draft = walk.scope
-    for default in (*node.args.defaults, *node.args.kw_defaults):
-        if default is not None:
-            walk.value(default)
+    defaults = defaults_of(walk, node.args)
     decorators = [walk.value(decorator) for decorator in node.decorator_list]
     draft: Draft = walk.draft(f"{scope.prefix}{node.name}", node.lineno, scope.function_parent)
     defined = Value(name=f":{draft.name}")
     for decorator in decorators:
         # A decorator is called with the function when it is defined.
+        walk.calls.runs_indirectly(decorator.name)
         if decorator.name.startswith(":") or "." in decorator.name:
             scope.call(decorator.name, ())
-            walk.calls.runs_indirectly(decorator.name)
         if decorator.name in _RUNS_NOW:
             scope.call(defined.name, ())
     if decorators and decorators[-1].name == "property":
@@ -44,7 +43,21 @@ def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     if scope.class_name:
         walk.root.names[f":{scope.class_name}.{node.name}"] = defined
     _bind_arguments(draft, node.args, scope.class_name)
+    draft.names.update(defaults)
     walk.later(draft, node.body)
+
+
+def defaults_of(walk: Any, arguments: ast.arguments) -> dict[str, Value]:
+    """Evaluate the defaults of a function's arguments; return those that have to be known by their names."""
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+    plain = zip(names[len(names) - len(arguments.defaults) :], arguments.defaults)
+    by_name = zip([argument.arg for argument in arguments.kwonlyargs], arguments.kw_defaults)
+    found = {name: walk.value(node) for name, node in (*plain, *by_name) if node is not None}
+    return {
+        name: Value(name=value.name, taints=value.taints | {"arg"})
+        for name, value in found.items()
+        if value.name in MATTER
+    }
 
 
 def _bind_arguments(draft: Draft, arguments: ast.arguments, class_name: str) -> None:
@@ -74,6 +87,10 @@ def class_(walk: Any, node: ast.ClassDef) -> None:
         walk.root.names.setdefault(f":{name}().{attribute}", value)
         if attribute == "__set_name__":
             scope.call(f":{name}.__set_name__", ())
+        if attribute[:2] == "__":  # 'A["id"]' calls what '__class_getitem__' is
+            walk.calls.runs_indirectly(value.name)
+            if "<lambda>" in value.name:
+                scope.call(value.name, ())
 
 
 def _call_makers(walk: Any, node: ast.ClassDef, name: str) -> None:  # noqa: C901 - one short loop for each maker
@@ -94,6 +111,7 @@ def _call_makers(walk: Any, node: ast.ClassDef, name: str) -> None:  # noqa: C90
             scope.call(known.name, ())
     for decorator in node.decorator_list:
         known = walk.value(decorator)
+        walk.calls.runs_indirectly(known.name)
         if known.name:
             scope.call(known.name, ())
     for base_name in [walk.value(base).name for base in node.bases]:

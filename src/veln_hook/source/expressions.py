@@ -6,16 +6,16 @@ import ast
 from typing import TYPE_CHECKING, Any, Callable
 
 from veln_hook.source import values
+from veln_hook.source.definitions import defaults_of
+from veln_hook.source.given import OF_CLASSES
+from veln_hook.source.iterating import Iterating
 from veln_hook.source.values import MAX_ITEMS, NONE, NOTHING, UNKNOWN, Value, taints_of
-from veln_hook.source.variables import CREDENTIAL_WORDS, is_credential_name
+from veln_hook.source.variables import CREDENTIAL_WORDS
+from veln_hook.source.vocabulary import MATTER
 
 if TYPE_CHECKING:
     from veln_hook.source.calls import Calls
 
-MAX_COMPREHENSION = 100_000
-"""Items of a folded comprehension, in a whole file: payloads spelled as lists of numbers."""
-_LONG = 60
-"""Characters of a literal that spells more than a word."""
 _BUILTINS = ("builtins.", "__builtins__.", "__builtin__.", "__builtins__().")
 
 
@@ -31,7 +31,7 @@ class Evaluator:
         self._walk = walk
         self._calls = calls
         self._look_up: Callable[[str], Value] = walk.look_up
-        self._left = MAX_COMPREHENSION
+        self.iterating = Iterating(self, walk, calls)
 
     def value(self, node: ast.expr) -> Value:
         """Evaluate an expression."""
@@ -64,22 +64,20 @@ class Evaluator:
     def attribute(self, owner: Value, attr: str) -> Value:
         """Return ``owner.attr``."""
         if not owner.name:
-            return Value(taints=owner.taints) if owner.taints else NONE
+            return _of_nothing_named(owner, attr)
         if attr == "__call__":
             return owner
         name = f"{owner.name}.{attr}"
         if name.startswith(_BUILTINS):
             name = name.partition(".")[2]
+        known = self._walk.root.names.get(name)
         if name.startswith(":") or owner.name.endswith(")"):
-            known = self._walk.root.names.get(name)
             if known is None and "()." in name:
                 known = self._walk.root.names.get(name.replace("().", ".", 1))
-            if known is not None:
-                if known.name.startswith(":") and known.name.endswith("()"):
-                    self._walk.scope.call(known.name, ())  # a property
-                return known  # type: ignore[no-any-return]
-        elif f"{owner.name}.{attr}" in self._walk.root.names:
-            return self._walk.root.names[f"{owner.name}.{attr}"]  # type: ignore[no-any-return]
+            if known is not None and known.name.startswith(":") and known.name.endswith("()"):
+                self._walk.scope.call(known.name, ())  # a property
+        if known is not None:
+            return known  # type: ignore[no-any-return]
         if name in self._walk.aliases:
             return self._walk.known_as(name)  # type: ignore[no-any-return]
         return self._calls.attribute(name, owner)
@@ -113,25 +111,10 @@ class Evaluator:
         elif method in _DUNDER_GETTERS and arguments and isinstance(arguments[0].const, str):
             return self.attribute(receiver, arguments[0].const)
         if function.name == "map" and len(arguments) > 1:
-            folded = self._mapped(arguments[0], arguments[1])
+            folded = self.iterating.mapped(arguments[0], arguments[1])
             if folded is not None:
                 return folded
         return self._calls.call(node.lineno, function, receiver, method, arguments=arguments, options=named)
-
-    def _mapped(self, function: Value, items: Value) -> Value | None:
-        hidden = function.name == "chr"
-        unknown = Value(taints=items.taints | {"spelled"}) if hidden else None
-        if (
-            not isinstance(items.const, (tuple, str, bytes))
-            or len(items.const) > self._left
-            or not function.name
-        ):
-            return unknown
-        self._left -= len(items.const)
-        made = tuple(values.call(function.name, (item,)) for item in items.const)
-        if any(item is UNKNOWN for item in made):
-            return unknown
-        return Value(made, "", items.taints | {"decoded"} if hidden else items.taints)
 
     def _bin_op(self, node: ast.BinOp) -> Value:
         # "a" + "b" + ... leans to the left, thousands deep: not by recursion.
@@ -221,29 +204,34 @@ class Evaluator:
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner = self.value(node.value)
-        self.taken_from(node.value)
+        picked = self.iterating.taken_from(node.value)
         if isinstance(node.slice, ast.Slice):
-            bounds = [
-                self.value(part).const if part is not None else None
-                for part in (node.slice.lower, node.slice.upper, node.slice.step)
-            ]
-            if UNKNOWN in bounds or owner.const is UNKNOWN:
-                return Value(taints=owner.taints) if owner.taints else NONE
-            taints = owner.taints | {"decoded"} if bounds[2] == -1 else owner.taints
-            return Value(values.subscript(owner.const, slice(*bounds)), "", taints)
+            return self._sliced(owner, node.slice)
         index = self.value(node.slice)
-        if owner.name and isinstance(index.const, str):
-            found = self._calls.item(owner, index.const, node.lineno)
-            if found is not None:
-                return found
-        elif owner.name:
-            found = self._calls.unknown_item(owner, index, node.lineno)
-            if found is not None:
-                return found
+        found = picked
+        if picked is None and owner.name:
+            if isinstance(index.const, str):
+                found = self._calls.item(owner, index.const, node.lineno)
+            else:
+                found = self._calls.unknown_item(owner, index, node.lineno)
+        if found is not None:
+            return found
+        if owner.name.rpartition(".")[2] in OF_CLASSES:  # of the classes that it derives from
+            return owner
         if owner.const is not UNKNOWN and index.const is not UNKNOWN:
             const = values.subscript(owner.const, index.const)
             return Value(const, "", owner.taints | index.taints)
         return Value(taints=owner.taints | index.taints)
+
+    def _sliced(self, owner: Value, node: ast.Slice) -> Value:
+        bounds = [
+            self.value(part).const if part is not None else None
+            for part in (node.lower, node.upper, node.step)
+        ]
+        if UNKNOWN in bounds or owner.const is UNKNOWN:
+            return Value(taints=owner.taints) if owner.taints else NONE
+        taints = owner.taints | {"decoded"} if bounds[2] == -1 else owner.taints
+        return Value(values.subscript(owner.const, slice(*bounds)), "", taints)
 
     def _lambda(self, node: ast.Lambda) -> Value:
         # Walked where it stands: whoever makes one usually has it called.
@@ -251,8 +239,7 @@ class Evaluator:
         inner = self._walk.draft(f"{outer.prefix}<lambda>:{node.lineno}", node.lineno, outer.function_parent)
         for argument in (*node.args.args, *node.args.kwonlyargs):
             inner.names[argument.arg] = Value(taints=frozenset(("arg",)))
-        for default in node.args.defaults:
-            self.value(default)
+        inner.names.update(defaults_of(self._walk, node.args))
         self._walk.scope = inner
         result = self.value(node.body)
         self._walk.scope = outer
@@ -268,12 +255,14 @@ class Evaluator:
         self.value(node.test)
         first, second = self.value(node.body), self.value(node.orelse)
         known = first if first.name or first.const not in (UNKNOWN, None) else second
-        return Value(known.const, known.name, first.taints | second.taints)
+        name = second.name if second.name in MATTER and first.name not in MATTER else known.name
+        return Value(known.const, name, first.taints | second.taints)
 
     def _bool_op(self, node: ast.BoolOp) -> Value:
         parts = [self.value(part) for part in node.values]
         taints = taints_of(parts)
-        named = next((part.name for part in parts if part.name), "")
+        names = [part.name for part in parts if part.name]
+        named = next((name for name in names if name in MATTER), names[0] if names else "")
         return Value(UNKNOWN, named, taints)
 
     def _compare(self, node: ast.Compare) -> Value:
@@ -283,84 +272,8 @@ class Evaluator:
             taints |= {"secret-words"}
         return Value(taints=taints) if taints else NONE
 
-    def taken_from(self, container: ast.expr) -> None:
-        """Count the archive's own functions in a display as called, where one is taken out of it at once."""
-        if isinstance(container, ast.Dict):
-            parts: list[ast.expr] = container.values
-        elif isinstance(container, (ast.List, ast.Tuple, ast.Set)):
-            parts = container.elts
-        else:
-            return
-        for part in parts:
-            if isinstance(part, ast.Name):
-                name = self._walk.look_up(part.id).name
-                if name.startswith((":", ".")) or "." in name:
-                    self._walk.scope.call(name, ())
-
-    def element(self, items: Value) -> Value:
-        """Return what is known of each element of something iterated over."""
-        taints = items.taints
-        if items.name == "os.environ":
-            taints |= {"env"}
-            self._calls.sweep(self._walk.line)
-        known = items.const
-        if isinstance(known, dict):
-            known = tuple(known)
-        if isinstance(known, tuple) and known:
-            names = [item for item in known if isinstance(item, str) and is_credential_name(item)]
-            if names:
-                return Value(taints=taints | {"secret-name"}, hint=" ".join(names[:5]))
-            if isinstance(known[0], str):
-                return Value(taints=taints, hint=known[0])
-        return Value(taints=taints)
-
     def _comprehension(self, node: Any) -> Value:
-        outer_names = dict(self._walk.scope.names)
-        taints = NOTHING
-        iterated: list[Value] = []
-        for generator in node.generators:
-            items = self.value(generator.iter)
-            self.taken_from(generator.iter)
-            iterated.append(items)
-            taints |= items.taints
-            self._walk.assign(generator.target, self.element(items))
-            for test in generator.ifs:
-                taints |= self.value(test).taints
-        const = self._unrolled(node, iterated)
-        if const is UNKNOWN:
-            if isinstance(node, ast.DictComp):
-                taints |= self.value(node.key).taints | self.value(node.value).taints
-            else:
-                taints |= self.value(node.elt).taints
-            literal = iterated[0].const
-            if isinstance(literal, (str, bytes)) and len(literal) > _LONG:
-                taints |= {"spelled"}
-        else:
-            taints |= {"decoded"}
-        self._walk.scope.names = outer_names
-        return Value(const, "", taints)
-
-    def _unrolled(self, node: Any, iterated: list[Value]) -> Any:
-        """Evaluate a comprehension over a constant: lists of numbers that spell a payload."""
-        items = iterated[0].const
-        if (
-            isinstance(node, ast.DictComp)
-            or len(node.generators) != 1
-            or node.generators[0].ifs
-            or not isinstance(items, (tuple, str, bytes))
-            or not 1 < len(items) <= self._left
-            or not all(isinstance(inner, _PURE) for inner in ast.walk(node.elt))
-        ):
-            return UNKNOWN
-        self._left -= len(items)
-        made = []
-        for item in items:
-            self._walk.assign(node.generators[0].target, Value(item))
-            one = self.value(node.elt).const
-            if one is UNKNOWN:
-                return UNKNOWN
-            made.append(one)
-        return tuple(made)
+        return self.iterating.comprehension(node)
 
     def _await(self, node: ast.Await | ast.Starred) -> Value:
         return self.value(node.value)
@@ -375,10 +288,13 @@ _ADDS = frozenset(["append", "appendleft", "extend", "insert", "update", "add", 
 """Methods by which a container gets what it is given."""
 _GETTERS = ("operator.attrgetter ", "operator.methodcaller ")
 _DUNDER_GETTERS = ("__getattribute__", "__getattr__")
-_PURE = (
-    ast.BinOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.expr_context, ast.UnaryOp, ast.unaryop,
-    ast.Attribute, ast.Subscript,
-)  # fmt: skip
+
+
+def _of_nothing_named(owner: Value, attr: str) -> Value:
+    """Return an attribute of what has no name."""
+    if attr in OF_CLASSES:
+        return Value(name=f"object.{attr}")
+    return Value(taints=owner.taints) if owner.taints else NONE
 
 
 def _hint(part: Value) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-RULES = 5
+RULES = 6
 """Version of everything in this room."""
 
 REACHES = ("startup", "build", "import", "script", "call")

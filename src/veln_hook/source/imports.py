@@ -1,4 +1,4 @@
-"""What a file imports and where it may lead, told from its bytes: too widely, but never too narrowly."""
+"""What a file imports and where it may lead, told from its code: too widely, but never too narrowly."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import NamedTuple
 
 from veln_hook.source.standard import STANDARD
 
-_FROM = re.compile(rb"from[ \t]+([\w.]+)[ \t\\\r\n]+\Z")
-_NAME = re.compile(rb"[\w.]+")
-_COMMENT = re.compile(rb"#[^\n]*")
-_LINE = 400
-_LIST = 20_000
+_IMPORT = re.compile(rb"import(?<![\w\x80-\xff]import)(?=[ \t(*])")
+_FROM = re.compile(rb"from(?<![\w.\x80-\xff]from)([\w. \t\x80-\xff]*)\Z")
+_BEFORE = re.compile(rb"[\w. \t\x80-\xff]*")
+"""What may stand between ``from`` and ``import``."""
+_NAME = re.compile(rb"[\w.\x80-\xff]+")
+_AROUND_DOT = re.compile(rb"[ \t]*\.[ \t]*")
+_LINE, _LIST = 4_000, 50_000
 """Bytes of an import statement that are looked at, on one line and in parentheses."""
-
-
-_BEFORE = (b"=", b"(", b",", b"[", b":", b"{")
-_BLANKS = 20
-"""Bytes before a name that are looked at."""
+_OPEN = re.compile(rb"[ \t]*\(")
+_WINDOW = 1_000
+"""The same, before ``import``."""
+_IMPORTED = rb"import(?<![\w\x80-\xff]import)(?![\w\x80-\xff])[ \t]*(?:\([^)]*\)?|[^\n;]*)"
+_IMPORTS = re.compile(_IMPORTED)
+_IMPORTS_FROM = re.compile(rb"from(?<![\w.\x80-\xff]from)[\w. \t\x80-\xff]*" + _IMPORTED)
 
 
 class Import(NamedTuple):
@@ -31,40 +34,57 @@ class Import(NamedTuple):
     """Under which name it is known here."""
 
 
-def imports_of(data: bytes) -> list[Import]:
-    """Return what a file imports, wherever the statement stands; a guess, since nothing is parsed."""
+class TooLongError(ValueError):
+    """An import statement is longer than any honest one."""
+
+
+def imports_of(code: bytes) -> list[Import]:
+    """Return what a file imports, wherever the statement stands.
+
+    Args:
+        code: What ``lexing.code_of`` gave. Of anything else, it is a guess.
+
+    Raises:
+        TooLongError: A statement is so long that it wasn't read to its end.
+    """
     found: list[Import] = []
-    place = data.find(b"import")
-    while place >= 0:
-        if data[place + 6 : place + 7] in (b" ", b"\t", b"(", b"\\", b"*"):
-            before = _FROM.search(data, max(0, place - 200), place)
-            base = before.group(1).decode("ascii", "replace") if before else ""
-            found += _names(base, _statement(data, place + 6))
-        place = data.find(b"import", place + 6)
+    for match in _IMPORT.finditer(code):
+        start = match.start()
+        before = _FROM.search(code, max(0, start - _WINDOW), start)
+        if before is None and start >= _WINDOW and _BEFORE.fullmatch(code, start - _WINDOW, start):
+            raise TooLongError(f"more than {_WINDOW} bytes before an import")
+        base = b"".join(before.group(1).split()).decode("utf-8", "replace") if before else ""
+        found += _names(base, _statement(code, match.end()))
     return found
 
 
-def _statement(data: bytes, place: int) -> bytes:
+def _statement(code: bytes, place: int) -> bytes:
     """Return what follows ``import``, to the end of the statement."""
-    rest = data[place : place + _LINE]
-    if b"(" in rest[:3]:
-        return _COMMENT.sub(b"", data[place : place + _LIST].partition(b")")[0].replace(b"(", b"", 1))
-    first = rest.partition(b"\n")[0]
-    return _COMMENT.sub(b"", rest if b"\\" in first else first.partition(b";")[0])
+    opened = _OPEN.match(code, place)
+    if opened:
+        return _up_to(code, opened.end(), b")", _LIST)
+    return _up_to(code, place, b"\n", _LINE).partition(b";")[0]
+
+
+def _up_to(code: bytes, place: int, mark: bytes, limit: int) -> bytes:
+    end = code.find(mark, place, place + limit)
+    if end < 0 and place + limit < len(code):
+        raise TooLongError(f"an import has more than {limit} bytes")
+    return code[place : end if end >= 0 else len(code)]
 
 
 def _names(base: str, statement: bytes) -> list[Import]:
     found = []
-    for part in statement.split(b","):
-        words = part.replace(b"\\", b" ").split()
+    for part in _AROUND_DOT.sub(b".", statement).split(b","):
+        words = part.split()
         if not words:
             continue
-        if words[0] == b"*" and base:
+        if words[0][:1] == b"*" and base:
             found.append(Import(base, "*", "*"))
         elif _NAME.fullmatch(words[0]):
-            name = words[0].decode("ascii", "replace")
+            name = words[0].decode("utf-8", "replace")
             renamed = len(words) > 2 and words[1] == b"as"  # noqa: PLR2004 - name, as, other name
-            bound = words[2].decode("ascii", "replace") if renamed else name
+            bound = words[2].decode("utf-8", "replace") if renamed else name
             found.append(Import(base or name, name if base else "", bound))
     return found
 
@@ -81,11 +101,11 @@ def join(module: str, name: str) -> str:
     return f"{module}{name}" if module.endswith(".") else f"{module}.{name}"
 
 
-def leads_of(data: bytes, imports: list[Import]) -> list[str]:
+def leads_of(code: bytes, imports: list[Import]) -> list[str]:
     """Return what a file may call elsewhere, whatever it does.
 
     Args:
-        data: Its bytes.
+        code: What ``lexing.code_of`` gave.
         imports: What it imports.
 
     Returns:
@@ -105,36 +125,47 @@ def leads_of(data: bytes, imports: list[Import]) -> list[str]:
             bound = each.bound if each.name or each.bound != each.module else top
             name = dotted(each) if each.name or bound != top else top
             found[f"{name}!"] = None
-            found.update((f"{name}.{use}", None) for use in uses_of(data, bound))
-            if is_put_somewhere(data, bound):
+            found.update((f"{name}.{use}", None) for use in uses_of(code, bound))
+            if is_put_somewhere(code, bound):
                 found[f"{name}.*"] = None
     return list(found)
 
 
-def uses_of(data: bytes, bound: str) -> set[str]:
+def uses_of(code: bytes, bound: str) -> set[str]:
     """Return the dotted names that are taken out of what has a name in a file."""
-    if f"{bound}.".encode() not in data:
-        return set()
-    return {name.decode("ascii", "replace").strip(".") for name in _taken_of(bound).findall(data)}
+    return {
+        b"".join(name.split()).decode("utf-8", "replace").strip(".")
+        for name in _taken_of(bound).findall(code)
+    }
+
+
+def is_put_somewhere(code: bytes, bound: str) -> bool:
+    """Tell whether a name stands for itself, as what is assigned, returned or passed on does."""
+    pattern = _alone(bound)
+    # Where it is imported it stands for itself, too.
+    return pattern.search(code) is not None and pattern.search(without_imports(code)) is not None
+
+
+@lru_cache(maxsize=1)
+def without_imports(code: bytes) -> bytes:
+    """Return code without its import statements."""
+    return _IMPORTS.sub(b"", _IMPORTS_FROM.sub(b"", code))
 
 
 @lru_cache(maxsize=500)
 def _taken_of(name: str) -> re.Pattern[bytes]:
-    return re.compile(rb"%(name)b(?<![\w.]%(name)b)\.([\w.]+)" % {b"name": re.escape(name.encode())})
-
-
-def is_put_somewhere(data: bytes, bound: str) -> bool:
-    """Tell whether a name stands alone, as what is assigned or passed on does.
-
-    That is a guess at what stands before and behind it.
-    """
-    return any(
-        data[max(0, match.start() - _BLANKS) : match.start()].rstrip(b" \t")[-1:] in _BEFORE
-        for match in _alone(bound).finditer(data)
-    )
+    return re.compile(_spelled(name) + rb"[ \t\n]*((?:\.[ \t\n]*[\w\x80-\xff]+[ \t\n]*)+)")
 
 
 @lru_cache(maxsize=500)
 def _alone(name: str) -> re.Pattern[bytes]:
-    """Return what finds a name that ends an expression."""
-    return re.compile(rb"%b(?=[ \t]*(?:[,)\]};#\r\n]|$))" % re.escape(name.encode()))
+    """Return what finds a name of which nothing is taken, and that isn't that of an argument."""
+    return re.compile(
+        _spelled(name) + rb"(?![\w`\x80-\xff])(?![ \t\n]*\.[ \t\n]*[A-Za-z_\x80-\xff])(?![ \t]*=[^=])"
+    )
+
+
+def _spelled(name: str) -> bytes:
+    """Return a pattern for a dotted name that is no part of another."""
+    first, *others = (re.escape(part) for part in name.encode().split(b"."))
+    return rb"[ \t\n]*\.[ \t\n]*".join((rb"%b(?<![\w.`\x80-\xff]%b)" % (first, first), *others))

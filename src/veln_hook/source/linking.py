@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from veln_hook.source.facts import Capability, FileFacts, Tie
     from veln_hook.source.modules import Module
 
-_MADE = ("__init__", "__new__", "__post_init__", "__del__")
-"""What runs when a class is called, or what comes of it is; and when that goes."""
+_NOT_IMPLICIT = frozenset((
+    "__call__", "__init_subclass__", "__set_name__", "__prepare__", "__main__", "__reduce__", "__reduce_ex__",
+    "__getstate__", "__setstate__", "__copy__", "__deepcopy__", "__dir__", "__sizeof__", "__fspath__",
+))  # fmt: skip
+"""Special methods that need more than an object and an operator to run."""
 _COMMAND_METHODS = (
     "run",
     "initialize_options",
@@ -62,6 +65,8 @@ class Linker:
         self.nodes: list[Node] = []
         self.ids: list[dict[str, int]] = [{} for _ in modules]
         self.methods: list[dict[str, int]] = [{} for _ in modules]
+        self._implicit: list[dict[str, list[int]]] = [{} for _ in modules]
+        """Of each module, by class: what runs when one is made, or an operator is used with one."""
         self.exports: list[dict[str, str]] = [{} for _ in modules]
         self.stars: list[list[str]] = [[] for _ in modules]
         """Of each module, those whose names it takes over."""
@@ -89,6 +94,7 @@ class Linker:
         body = self.ids[place].get("")
         ids: dict[str, int] = {}
         methods: dict[str, int] = {}
+        implicit: dict[str, list[int]] = {}
         for scope in facts.scopes:
             if scope.name == "" and body is not None:
                 ids[""] = body
@@ -98,8 +104,10 @@ class Linker:
             owner, _, last = scope.name.rstrip("'").rpartition(".")
             if owner:
                 methods[last] = -1 if last in methods else len(self.nodes)
+                if last[:2] == "__" == last[-2:] and last not in _NOT_IMPLICIT:
+                    implicit.setdefault(owner, []).append(len(self.nodes))
             self.nodes.append(Node(place, scope))
-        self.ids[place], self.methods[place] = ids, methods
+        self.ids[place], self.methods[place], self._implicit[place] = ids, methods, implicit
         self.exports[place] = dict(facts.exports)
         self.stars[place] = [dotted for name, dotted in facts.exports if name[:1] == "*"]
         bases: dict[str, list[str]] = {}
@@ -273,10 +281,11 @@ class Linker:
 
     def _local(self, place: int, name: str, depth: int) -> list[int]:
         ids = self.ids[place]
-        names = [name, f"{name}'", *(f"{name}.{each}" for each in _MADE)]
+        names = [name, f"{name}'"]
         if name.endswith(".start"):  # of a thread or process
             names.append(f"{name[:-5]}run")
         found = [ids[each] for each in names if each in ids]
+        found += self._implicit[place].get(name, ())
         for maker in self.bases[place].get(f"{name}{METACLASS}", ()):  # calling a class calls that
             found += self.resolve(place, f"{maker}.__call__", depth + 1)
         if found:

@@ -20,6 +20,8 @@ ASKS_ABOUT = frozenset([
     "inspect.signature",
 ])  # fmt: skip
 """Calls that don't."""
+STARTS_PROCESSES = frozenset(("subprocess_shell", "subprocess_exec"))
+"""Methods of event loops."""
 WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
 HINTING = frozenset([
     "Request", "join", "format", "expanduser",

@@ -1,10 +1,13 @@
-"""Which files need no parsing, told from their bytes.
+"""Which files need no parsing, told from their code.
 
 Looking a literal up in bytes is many times faster than parsing, and so is looking
 at what stands around each ``import``. A file that imports nothing that matters
 and has none of the tokens can't do anything that a signal holds for by itself. It
 may have a part in a chain of calls; what it imports tells where that could lead,
 and it is parsed if it leads to something that matters (``leading``).
+
+Two things can be done with a module: something is taken out of it, or it is put somewhere as it is. Both
+are looked for in code without strings and comments (``lexing``), however they are spaced.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from veln_hook.source.given import known_as
 from veln_hook.source.imports import is_put_somewhere, uses_of
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ _ALWAYS = frozenset([
     "httplib2", "mss", "ImageGrab", "PIL.ImageGrab", "_posixsubprocess", "posix", "nt", "cryptography.fernet",
     "Crypto.Cipher", "Cryptodome.Cipher", "pyaes", "imaplib", "poplib", "pusher", "win32clipboard",
     "sounddevice", "codeop", "zmq", "pyautogui", "discord", "imp", "distutils.spawn", "setuptools.distutils",
-    "paho", "robloxpy", "browserhistory", "zipimport", "bdb", "cffi",
+    "paho", "robloxpy", "pydoc", "browserhistory", "zipimport", "bdb", "cffi",
 ])  # fmt: skip
 """Modules, and names in them, that are parsed wherever they are imported."""
 
@@ -71,6 +75,7 @@ _WITH_VERBS: dict[str, tuple[str, ...]] = {
     "profile": ("run",),
     "numexpr": ("evaluate",),
     "cv2": ("VideoCapture",),
+    **dict.fromkeys(("pickle", "_pickle", "dill", "cloudpickle"), ("load", "loads", "Unpickler", "_load")),
 }  # fmt: skip
 """Modules that matter only where what is taken out of them begins so."""
 _BUILTINS = frozenset(("exec", "eval", "compile", "__import__", "getattr"))
@@ -80,27 +85,70 @@ _HARMLESS = ("Error", "Exception", "Timeout", "timeout", "error", "gaierror", "W
 TOKENS = tuple(
     token.encode()
     for token in (
-        "__import__", "__builtins__", "globals()[", "locals()[", "vars()[", "sitecustomize", "usercustomize",
-        ".pth", "pyarm{}".format("or"), "Start Menu", ".bashrc", ".zshrc", "LaunchAgents", "autostart",
+        "sitecustomize", "usercustomize", ".pth", "pyarm{}".format("or"), "Start Menu", ".bashrc", ".zshrc",
+        "LaunchAgents", "autostart",
     )
 )  # fmt: skip
-"""Literals, each of them in the source of something that needs no import of its own."""
-_EXECUTES = tuple(
-    # The literal first, for which is searched fast; then that it is no part of another name.
-    re.compile(
-        rb"%(name)b(?<![\w.'\"`]%(name)b)(?=[ \t]*(?:[(),\]};:#.\r\n\\]|$|(?:if|or|and|for|in)\b))"
-        % {b"name": name}
+"""Texts, each of them in the source of something that needs no import of its own."""
+_WORDS = tuple(
+    token.encode()
+    for token in (
+        "__import__", "__builtins__", "__loader__", "__subclasses__", "__globals__", "f_builtins",
+        "f_globals", "get_objects", "load_module", "resolve_name", "_importer", "safeimport", "co_code",
+        "subprocess_shell", "subprocess_exec",
     )
-    for name in (b"exec", b"eval")
+)  # fmt: skip
+"""Names by which the interpreter gives what nobody imported, or makes code."""
+_PATTERNS = tuple(
+    # The literal first, for which is searched fast; then that it is no part of another name.
+    re.compile(pattern)
+    for pattern in (
+        *(
+            rb"%(name)b(?<![\w.`]%(name)b)(?<!def %(name)b)(?![\w`])(?![ \t]*=[^=])" % {b"name": name}
+            for name in (b"exec", b"eval", b"compile")
+        ),
+        # All names of a module, one of which is taken by a text, or which get another name.
+        *(
+            rb"%(name)b(?<![\w.`]%(name)b)(?:[ \t\n]*\([ \t\n]*\)[ \t\n]*"
+            rb"(?:\[|\.[ \t\n]*(?:get|pop|setdefault|__getitem__|values|items|copy)|[;\n])|[ \t]*[;,\n)\]])"
+            % {b"name": name}
+            for name in (b"globals", b"locals", b"vars")
+        ),
+        # Modules that other modules have for themselves: 'shutil.os'.
+        rb"\.[ \t\n]*_{0,2}(?:os|subprocess|builtins)(?![\w`])",
+        # Of a builtin function, the module of all of them.
+        rb"__self__[ \t\n]*[.)\],]",
+        rb"__getattribute__(?<!def __getattribute__)(?<!super\(\)\.__getattribute__)(?![ \t]*\([ \t]*self\b)",
+        rb"config[ \t\n]*\.[ \t\n]*_resolve(?![\w`])",
+        rb"__code__(?![ \t]*\.[ \t]*co_)",
+    )
 )
-_RESOLVES = re.compile(rb"\.modules(?!\[__name__\])(?:\[|\.get|\.pop|[ \t]*[\n;,)])")
+_WRITES = re.compile(
+    rb"open(?<![\w`]open)[ \t\n]*\(|write_(?:text|bytes)|copy(?:file|2)?[ \t\n]*\(|move[ \t\n]*\("
+    rb"|\.rename|os\.replace|symlink|hardlink"
+)
+_PLACES = re.compile(
+    rb"get(?:user)?sitepackages|get_python_lib|sysconfig|purelib|platlib|__file__|__path__|getfile|expanduser"
+    rb"|(?:sys|site)[ \t\n]*\.[ \t\n]*(?:\w*path|\w*prefix|executable|\w+_SITE|\w+_BASE)"
+    rb"|\.[ \t\n]*home[ \t\n]*\("
+)
+"""Where Python's and shells' start-up files lie; with what writes, as their names may be put together."""
+_RESOLVES = re.compile(
+    rb"\.(?<!in sys\.)[ \t\n]*modules(?![\w`])(?![ \t\n]*\[[ \t]*__name__[ \t]*\])"
+    rb"|\.(?<=in sys\.)[ \t\n]*modules[ \t\n]*[.\[]"
+)
 """What takes a module out of ``sys.modules``, or passes that on."""
 _CODE = (b"FunctionType", b"CodeType", b"LambdaType")
 _MAKES = re.compile(
-    rb"(?:FunctionType|CodeType|LambdaType)[ \t]*\(|=[ \t]*(?:\w+\.)?(?:Function|Code|Lambda)Type\b"
+    rb"(?:FunctionType|CodeType|LambdaType)(?![\w`])"
+    rb"(?:[ \t\n)]*\(|[ \t\n]*\][ \t\n]*\[|[ \t]+(?:if|else|or|and)\b)"
+    rb"|(?:=|\bor|\band|\belse|\breturn)[ \t]*(?:\w+\.)?(?:Function|Code|Lambda)Type(?![\w`])"
 )
 """What makes functions of code, or has another name for that."""
-_PICKLED = (b"pickle.loads(b", b"loads(base64", b"loads(b64", b"loads(zlib", b"loads(bytes")
+_BY_LITERAL = re.compile(
+    rb"(?:get|has|set|del)attr(?<![\w.`]...attr)[ \t\n]*\([ \t\n]*([\w.]+)[ \t\n]*,[ \t\n]*`(\w+)`"
+    rb"(?=[ \t\n]*[,)])"
+)
 _EXACT = 4
 """Characters up to which a name has to be the whole name."""
 
@@ -130,26 +178,35 @@ _PARTS_OF: dict[str, tuple[bytes, ...]] = {
 """The same, of modules."""
 
 
-def is_interesting(data: bytes, imports: list[Import]) -> bool:
+def is_interesting(data: bytes, code: bytes, imports: list[Import]) -> bool:
     """Tell whether a file of Python source needs parsing.
 
     Args:
-        data: Its bytes.
+        data: Its bytes, as ``encodings.readable`` gives them.
+        code: The same without strings and comments, as ``lexing.code_of`` does.
         imports: What it imports.
     """
+    if any(token in data for token in TOKENS) or any(word in code for word in _WORDS):
+        return True
+    code = named_attributes(code)
     return (
-        any(token in data for token in TOKENS)
-        or any(pattern.search(data) for pattern in _EXECUTES)
-        or any(_matters(data, *each) for each in set(imports))
-        or (any(each.module == "operator" for each in imports) and _names_attributes(data, imports))
+        any(pattern.search(code) for pattern in _PATTERNS)
+        or any(_matters(code, *each) for each in set(imports))
+        or (any(each.module == "operator" for each in imports) and _names_attributes(code, imports))
+        or (_PLACES.search(code) is not None and _WRITES.search(code) is not None)
     )
 
 
-def may_use(data: bytes, dotted: str, bound: str) -> bool:
+def named_attributes(code: bytes) -> bytes:
+    """Return code with ``getattr(os, "name"`` as what it means: ``(os.name``."""
+    return _BY_LITERAL.sub(rb"(\1.\2", code) if b"attr" in code else code
+
+
+def may_use(code: bytes, dotted: str, bound: str) -> bool:
     """Tell whether a file may use something that matters, which it has from elsewhere.
 
     Args:
-        data: Its bytes.
+        code: Its code, as ``named_attributes`` gives it.
         dotted: What it is: a module, or something of one.
         bound: Under which name it is known here.
     """
@@ -158,16 +215,17 @@ def may_use(data: bytes, dotted: str, bound: str) -> bool:
         return True
     how = _how_it_matters(module or name, name if module else "")
     if how in _WITH_VERBS:  # what it is called here is not known
-        return any(_is_taken(data, verb) for verb in _WITH_VERBS[str(how)])
-    return _matters(data, module or name, name if module else "", bound)
+        verbs = _WITH_VERBS[str(how)]
+        return any(_taken(verb).search(code) for verb in verbs) or is_put_somewhere(code, bound)
+    return _matters(code, module or name, name if module else "", bound)
 
 
-def _is_taken(data: bytes, verb: str) -> bool:
-    """Tell whether an attribute whose name begins so is taken out of anything."""
-    token = b"." + verb.encode()
-    if verb == "system":  # the platform's is asked for by half of all code
-        return data.count(token) > data.count(b"platform.system")
-    return token in data
+@lru_cache(maxsize=500)
+def _taken(verb: str) -> re.Pattern[bytes]:
+    """Return what finds an attribute whose name begins so, whatever it is taken out of."""
+    # The platform's is asked for by half of all code.
+    before = rb"(?<!platform\.)" if verb == "system" else b""
+    return re.compile(rb"\." + before + rb"[ \t\n]*" + re.escape(verb.encode()))
 
 
 def has_parts(data: bytes, imports: Iterable[str]) -> bool:
@@ -186,26 +244,24 @@ def has_part_of(data: bytes, dotted: str) -> bool:
     return any(token in data for token in _PARTS_OF.get(dotted.partition(".")[0], ()))
 
 
-def _matters(data: bytes, module: str, name: str, bound: str) -> bool:
+def _matters(code: bytes, module: str, name: str, bound: str) -> bool:
     how = _how_it_matters(module, name)
     if isinstance(how, bool):
         return how
     if how == "sys":
-        return _RESOLVES.search(data) is not None
+        return _RESOLVES.search(code) is not None or (not name and is_put_somewhere(code, bound))
     if how == "types":
         return (
-            (any(kind in data for kind in _CODE) and _MAKES.search(data) is not None)
+            (any(kind in code for kind in _CODE) and _MAKES.search(code) is not None)
             or (name.endswith("Type") and bound != name)
-            or (not name and _is_passed_on(data, bound))
+            or (not name and _is_passed_on(code, bound))
         )
-    if how == "pickle":
-        return any(token in data for token in _PICKLED)
     if not name and bound == module:
         bound = module.partition(".")[0]  # 'import a.b' binds a
     verbs = _WITH_VERBS[how]
-    return any(_begins(part, verbs) for use in uses_of(data, bound) for part in use.split(".")) or (
+    return any(_begins(part, verbs) for use in uses_of(code, bound) for part in use.split(".")) or (
         # Where it is put it may have another name.
-        not name and any(is_put_somewhere(data, each) for each in {bound, module})
+        not name and any(is_put_somewhere(code, each) for each in {bound, module})
     )
 
 
@@ -222,8 +278,8 @@ def _how_it_matters(module: str, name: str) -> bool | str:  # noqa: PLR0911 - th
         return name in ("modules", "*") or "sys"
     if top == "types":
         return "types"
-    if top in ("pickle", "_pickle", "dill", "cloudpickle"):
-        return "pickle"
+    if name and known_as(whole) != whole:  # 'from shutil import os'
+        return _how_it_matters(known_as(whole), "")
     key = module if module in _WITH_VERBS else top
     verbs = _WITH_VERBS.get(key)
     if verbs is None:
@@ -239,19 +295,19 @@ def _ancestors(dotted: str) -> Iterator[str]:
 
 
 def _begins(name: str, verbs: tuple[str, ...]) -> bool:
-    return name == "__dict__" or any(
+    return name in ("__dict__", "__getattribute__") or any(
         name == verb or (len(verb) > _EXACT and name.startswith(verb)) for verb in verbs
     )
 
 
-def _is_passed_on(data: bytes, bound: str) -> bool:
+def _is_passed_on(code: bytes, bound: str) -> bool:
     """Tell whether a module is put where attributes may be taken out of it by their names."""
-    by_name = b"getattr" in data or b"__dict__" in data or b"vars(" in data
-    return by_name and is_put_somewhere(data, bound)
+    by_name = b"getattr" in code or b"__dict__" in code or b"vars" in code
+    return by_name and is_put_somewhere(code, bound)
 
 
-def _names_attributes(data: bytes, imports: list[Import]) -> bool:
+def _names_attributes(code: bytes, imports: list[Import]) -> bool:
     """Tell whether a file may name attributes by strings, of modules that matter."""
-    return (b"attrgetter" in data or b"methodcaller" in data) and any(
+    return (b"attrgetter" in code or b"methodcaller" in code) and any(
         each.module.partition(".")[0] in _WITH_VERBS for each in imports
     )

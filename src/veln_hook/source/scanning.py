@@ -13,6 +13,7 @@ from veln_hook.errors import ArchiveError
 from veln_hook.source import metadata, pickles
 from veln_hook.source.aliases import Aliases
 from veln_hook.source.analysis import analyse_python
+from veln_hook.source.encodings import readable
 from veln_hook.source.facts import (
     BUILD,
     IMPORT,
@@ -284,7 +285,7 @@ class _Scan:
 
     def _has_parts(self, name: str) -> bool:
         data = self._data.get(name)
-        return data is None or has_parts(data, self._sources[name].imports)
+        return data is None or has_parts(readable(data), self._sources[name].imports)
 
     def _take_over(self, modules: list[Module], aliases: Aliases, senders: Container[int] = ()) -> bool:
         """Read again what takes something that matters from another file; tell whether anything does now."""

@@ -24,7 +24,7 @@ from veln_hook.source.shapes import is_main_test, is_swallowing, mentions
 from veln_hook.source.standard import may_be_ours
 from veln_hook.source.taints import few
 from veln_hook.source.values import NONE, UNKNOWN, Value
-from veln_hook.source.vocabulary import CALLS
+from veln_hook.source.vocabulary import MATTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -204,7 +204,7 @@ class _Walk:
         """Bind a name; in a branch, what can do something isn't forgotten for what can't, nor a secret."""
         if self.branches:
             before = self.scope.names.get(name)
-            if before is not None and before.name in CALLS and value.name not in CALLS:
+            if before is not None and before.name in MATTER and value.name not in MATTER:
                 value = Value(UNKNOWN, before.name, before.taints | value.taints)
             else:
                 value = _with_taints_of(before, value)
@@ -231,6 +231,7 @@ class _Walk:
         elif isinstance(target, ast.Subscript):
             owner = self.value(target.value)
             self.value(target.slice)
+            self.calls.handed_on((value,), self.line)
             if isinstance(target.value, ast.Name) and value.taints - owner.taints:
                 self.bind(target.value.id, Value(owner.const, owner.name, owner.taints | value.taints))
 
@@ -258,8 +259,9 @@ class _Walk:
         self.assign(node.target, both)
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
-        self.assign(node.target, self.evaluator.element(self.value(node.iter)))
-        self.evaluator.taken_from(node.iter)
+        items = self.value(node.iter)
+        picked = self.evaluator.iterating.taken_from(node.iter)
+        self.assign(node.target, picked or self.evaluator.iterating.element(items))
         self.body(node.body)
         self.body(node.orelse)
 
@@ -320,6 +322,7 @@ class _Walk:
     def _return(self, node: ast.Return) -> None:
         if node.value is not None:
             value = self.value(node.value)
+            self.calls.handed_on((value,), node.lineno)
             self.scope.returns |= value.taints
             if value.name[-1:] != ")" and may_be_ours(value.name):
                 self.scope.gives[value.name] = None
@@ -338,8 +341,11 @@ class _Walk:
             self.value(node.value)
 
     def _match(self, node: Any) -> None:
-        self.value(node.subject)
+        subject = self.value(node.subject)
         for case in node.cases:
+            name = getattr(case.pattern, "name", None)
+            if name and getattr(case.pattern, "pattern", None) is None:  # 'case x:' binds whatever it is
+                self.bind(name, subject)
             self.body(case.body)
 
     def _nothing(self, node: ast.stmt) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from spelling import otherwise
 
 from veln_hook.source import vocabulary as v
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.graph import BITS, STRONG
 from veln_hook.source.imports import imports_of, leads_of
-from veln_hook.source.prefilter import has_parts, is_interesting
+from veln_hook.source.lexing import code_of
+from veln_hook.source.prefilter import has_parts
 from veln_hook.source.vocabulary import CALLS
 
 if TYPE_CHECKING:
@@ -53,11 +57,24 @@ def _forms(name: str) -> dict[str, str]:
         "by getattr": f"import {module}\ngetattr({module}, '{bare}'){made}{called}\n",
         "in a function": f"def f():\n    import {module} as zz\n    return zz.{first}{called}\n",
         "after a semicolon": f"x = 1; import {module} as zz; zz.{first}{called}\n",
+        "perhaps": f"try:\n    import {module} as zz\nexcept ImportError:\n    zz = None\nzz.{first}{called}\n",
+        "one or the other": f"import {module}\nzz = None or {module}\nzz.{first}{called}\n",
+        "either": f"import {module}\nzz = {module} if x else None\nzz.{first}{called}\n",
+        "walrus": f"import {module}\nif zz := {module}:\n    zz.{first}{called}\n",
+        "a default": f"import {module}\ndef f(x=1, *, zz={module}):\n    zz.{first}{called}\n",
+        "one of several": f"import {module}, acme\nfor zz in {module}, acme:\n    zz.{first}{called}\n",
+        "an item": f"import {module}\n{{'a': {module}}}['a'].{first}{called}\n",
+        "over two lines": f"import {module}\n(1 and {module}  # why\n .{first}{called})\n",
+        "in an f-string": f'import {module}\nf"{{{module}.{bare}{made}{called}}}"\n',
     }
 
 
+def _kinds(facts: FileFacts) -> set[str]:
+    return {each.kind for scope in facts.scopes for each in scope.capabilities}
+
+
 def _matters(facts: FileFacts) -> bool:
-    return any(BITS[each.kind] & STRONG for scope in facts.scopes for each in scope.capabilities)
+    return any(BITS.get(kind, 0) & STRONG for kind in _kinds(facts))
 
 
 @pytest.mark.parametrize("name", [name for name in _STRONG if name not in _NO_IMPORT])
@@ -67,8 +84,90 @@ def test_what_the_walk_would_see_is_parsed(name):
         data = source.encode()
         if _matters(analyse_python(data, always=True)):
             seen += 1
-            assert is_interesting(data, imports_of(data)), (form, source)
+            assert not analyse_python(data).light, (form, source)
     assert seen, "the walk sees none of them"
+
+
+@pytest.mark.parametrize("form", ["taken in parentheses", "in a function", "over two lines"])
+@pytest.mark.parametrize("name", [name for name in _STRONG if name not in _NO_IMPORT])
+def test_how_it_is_written_does_not_matter(name, form):
+    source = _forms(name)[form]
+    kinds = _kinds(analyse_python(source.encode(), always=True))
+    for how, data in otherwise(source).items():
+        assert ast.dump(ast.parse(data)) == ast.dump(ast.parse(source)), how
+        assert kinds <= _kinds(analyse_python(data)), (how, data)
+
+
+_FOUND = {
+    "shutil.os": "import shutil\nshutil.os.system('id')", "p.os": "import os.path as p\np.os.popen('id')",
+    "tempfile._os": "import tempfile\ntempfile._os.system('id')", "taken": "from glob import os\nos.system('id')",
+    "a builtin's module": "print.__self__.exec(x)", "its import": "print.__self__.__import__('os').system('id')",
+    "globals of a function": "import shutil\nshutil.copy.__globals__['os'].system('id')",
+    "builtins of a frame": "import sys\nsys._getframe().f_builtins['exec'](x)",
+    "a loader": "__loader__.load_module('os').system('id')", "a spec's": "__spec__.loader.load_module('os').system('id')",
+    "pkgutil": "import pkgutil\npkgutil.resolve_name('os:system')('id')",
+    "pydoc": "import pydoc\npydoc.locate('os.system')('id')",
+    "unittest": "import unittest.mock\nunittest.mock._importer('os').system('id')",
+    "logging": "import logging.config\nlogging.config._resolve('os.system')('id')",
+    "all classes": "[c for c in ().__class__.__base__.__subclasses__() if c.__name__ == 'Popen'][0]('id')",
+    "all classes by mro": "''.__class__.__mro__[-1].__subclasses__()[99]('id')",
+    "object": "[c for c in object.__subclasses__() if 'Popen' in str(c)]",
+    "getattribute": "import os\nos.__getattribute__('system')('id')",
+    "modules by getattr": "import sys\ngetattr(sys, 'modules')['os'].system('id')",
+    "modules by get": "import sys\nsys.modules.get('os').system('id')",
+    "modules by item": "import sys\nsys.modules.__getitem__('os').system('id')",
+    "modules copied": "import sys\ndict(sys.modules)['os'].system('id')",
+    "decorated": "@exec\n@input\nclass X: pass",
+    "decorated function": "import os\n@os.system\n@(lambda f: 'id')\ndef f(): pass",
+    "an operator": "import os\nclass A:\n    __class_getitem__ = os.system\nA['id']",
+    "handed back": "import os\ndef f():\n    return os\nf().system('id')",
+    "put into globals": "import os\nglobals()['o'] = os\no.system('id')",
+    "put into a class": "import os\nclass A: pass\nsetattr(A, 'o', os)\nA.o.system('id')",
+    "handed to a function": "import os\ndef f(o): o.system('id')\nf(os)",
+    "an event loop": "import asyncio\nasyncio.get_event_loop().subprocess_shell(object, 'id')",
+    "compiled": "import types\ntypes.FunctionType(compile(x, '', 'exec'), {})()",
+    "pickled": "import pickle\nx = b'cos\\nsystem\\n(S\"id\"\\ntR.'\npickle.loads(x)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", _FOUND)
+def test_what_nobody_imported_is_known_by_its_name(name):
+    facts = analyse_python(_FOUND[name].encode())
+    assert _kinds(facts) & {v.PROC, v.EXEC, v.DECODE}
+
+
+_STARTS = {
+    "a path from parts": "import os, site\nopen(os.path.join(site.getsitepackages()[0], 'x.p' + 'th'), 'w').write(x)",
+    "pathlib": "import site, pathlib\n(pathlib.Path(site.getsitepackages()[0]) / ('x.p' + 'th')).write_text(x)",
+    "io": "import io, os\nio.open(os.path.dirname(os.__file__) + '/x.p' + 'th', 'w').write(x)",
+    "copied": "import os, shutil\nshutil.copy('a', os.path.dirname(os.__file__) + '/x.p' + 'th')",
+    "opened by its number": "import os\nos.write(os.open(os.path.dirname(os.__file__) + '/x.p' + 'th', 1), x)",
+    "an f-string": "import os\nopen(f'{os.path.dirname(os.__file__)}/{\"htp.x\"[::-1]}', 'w').write(x)",
+}
+
+
+@pytest.mark.parametrize("name", _STARTS)
+def test_a_start_up_file_is_known_by_its_path_however_that_is_put_together(name):
+    assert v.STARTUP_FILE in _kinds(analyse_python(_STARTS[name].encode()))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="older Pythons have no match")
+def test_what_a_case_binds_is_known_by_its_name():
+    assert _kinds(analyse_python(b"import os\nmatch os:\n    case m: m.system('id')\n")) == {v.PROC}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        b"from acme import (" + b"a, " * 30_000 + b"b)\n",
+        b"import " + b"a, " * 3_000 + b"b\n",
+        b"from" + b" " * 2_000 + b"acme import b\n",
+        b"import" + b" " * 5_000 + b"acme\n",
+    ],
+    ids=["in parentheses", "on a line", "blanks before", "blanks behind"],
+)
+def test_an_import_that_is_too_long_to_be_read_is_parsed(source):
+    assert not analyse_python(source).light
 
 
 @pytest.mark.parametrize(
@@ -85,8 +184,7 @@ def test_what_the_walk_would_see_is_parsed(name):
     ],
 )  # fmt: skip
 def test_what_executes_or_resolves_is_parsed(source):
-    data = source.encode()
-    assert is_interesting(data, imports_of(data))
+    assert not analyse_python(source.encode()).light
 
 
 @pytest.mark.parametrize(
@@ -95,13 +193,17 @@ def test_what_executes_or_resolves_is_parsed(source):
         "import ast\nast.literal_eval('1')", "self.eval(x)", "model.eval()", "evaluate(x)", "cursor.execute('SELECT 1')",
         "import sys\nsys.modules[__name__].x = 1", "import platform\nimport os\nplatform.system()\nos.getcwd()",
         "import os\ncursor.execute(os.path.join('a', 'b'))", "from socket import timeout",
+        "import sys\ngetattr(sys, 'frozen', False)\nif 'x' in sys.modules: pass", "import os\nf(os=1)",
+        "x = \"\"\"\nimport os\nos.system('id')\n\"\"\"", "# import os, os.system('id')",
+        "import re\nre.compile('x')", "x = f'os.system {x}'", "import os\nhasattr(os, 'fork')",
+        "class A:\n    def compile(self): pass", "locals().update(x)", "'%(x)s' % locals()",
+        "f.__code__.co_name", "super().__getattribute__(x)",
         "from http.client import HTTPException", "from requests.exceptions import ConnectionError",
         "import requests\n\n# says nothing\n", "'see `exec`'", "from urllib.parse import urlencode",
     ],
 )  # fmt: skip
 def test_what_does_nothing_is_not(source):
-    data = source.encode()
-    assert not is_interesting(data, imports_of(data))
+    assert analyse_python(source.encode()).light
 
 
 @pytest.mark.parametrize(
@@ -141,8 +243,8 @@ def test_parts_of_something(source, expected):
     ],
 )
 def test_where_a_file_may_lead(source, leads):
-    data = source.encode()
-    found = leads_of(data, imports_of(data))
+    code = code_of(source.encode())
+    found = leads_of(code, imports_of(code))
     assert len(found) == len(set(found))
     assert set(found) == set(leads)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _TEXTS = {
     "hidden-blanks": ("code stands far to the right, behind blanks that push it out of sight", HOLD),
     "invisible": ("it holds a run of invisible characters, which can carry a payload", HOLD),
+    "hidden-encoding": ("it declares an encoding in which code doesn't look like code", HOLD),
     "bidi": ("it holds characters that make code read in another order than it runs", REVIEW),
     "homoglyph": ("a name mixes alphabets, so that it looks like another", REVIEW),
 }
@@ -32,7 +33,7 @@ RULE = Rule(
     name="hidden-code",
     description=(
         "Code is hidden from whoever reads it: behind blanks, by invisible, reordering or look-alike "
-        "characters."
+        "characters, or in an encoding that has other bytes for the same letters."
     ),
     grade=HOLD,
     find=_find,

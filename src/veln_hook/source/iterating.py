@@ -1,0 +1,143 @@
+"""What comes out of containers: by loops, comprehensions and items taken out of a display."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from veln_hook.source import values
+from veln_hook.source.values import NOTHING, UNKNOWN, Value
+from veln_hook.source.variables import is_credential_name
+from veln_hook.source.vocabulary import MATTER
+
+if TYPE_CHECKING:
+    from veln_hook.source.calls import Calls
+
+MAX_COMPREHENSION = 100_000
+"""Items of a folded comprehension, in a whole file: payloads spelled as lists of numbers."""
+_LONG = 60
+"""Characters of a literal that spells more than a word."""
+_PURE = (
+    ast.BinOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.expr_context, ast.UnaryOp, ast.unaryop,
+    ast.Attribute, ast.Subscript,
+)  # fmt: skip
+
+
+class Iterating:
+    """Evaluates what takes things out of containers, in one module.
+
+    Args:
+        evaluator: Of its expressions.
+        walk: The walk, which knows the names.
+        calls: What calls mean.
+    """
+
+    def __init__(self, evaluator: Any, walk: Any, calls: Calls) -> None:
+        self._value = evaluator.value
+        self._walk = walk
+        self._calls = calls
+        self._left = MAX_COMPREHENSION
+
+    def taken_from(self, container: ast.expr) -> Value | None:
+        """Count the archive's own functions in a display as called, where one is taken out of it at once.
+
+        Returns:
+            The first thing in it that has to be known by its name.
+        """
+        picked = None
+        if isinstance(container, ast.Dict):
+            parts: list[ast.expr] = container.values
+        elif isinstance(container, (ast.List, ast.Tuple, ast.Set)):
+            parts = container.elts
+        else:
+            return None
+        for part in parts:
+            if isinstance(part, ast.Name):
+                known = self._walk.look_up(part.id)
+                if known.name.startswith((":", ".")) or "." in known.name:
+                    self._walk.scope.call(known.name, ())
+                if picked is None and known.name in MATTER:
+                    picked = known
+        return picked
+
+    def element(self, items: Value) -> Value:
+        """Return what is known of each element of something iterated over."""
+        taints = items.taints
+        if items.name == "os.environ":
+            taints |= {"env"}
+            self._calls.sweep(self._walk.line)
+        known = items.const
+        if isinstance(known, dict):
+            known = tuple(known)
+        if isinstance(known, tuple) and known:
+            names = [item for item in known if isinstance(item, str) and is_credential_name(item)]
+            if names:
+                return Value(taints=taints | {"secret-name"}, hint=" ".join(names[:5]))
+            if isinstance(known[0], str):
+                return Value(taints=taints, hint=known[0])
+        return Value(taints=taints)
+
+    def comprehension(self, node: Any) -> Value:
+        """Evaluate a comprehension or generator expression."""
+        outer_names = dict(self._walk.scope.names)
+        taints = NOTHING
+        iterated: list[Value] = []
+        for generator in node.generators:
+            items = self._value(generator.iter)
+            picked = self.taken_from(generator.iter)
+            iterated.append(items)
+            taints |= items.taints
+            self._walk.assign(generator.target, picked or self.element(items))
+            for test in generator.ifs:
+                taints |= self._value(test).taints
+        const = self._unrolled(node, iterated)
+        if const is UNKNOWN:
+            if isinstance(node, ast.DictComp):
+                taints |= self._value(node.key).taints | self._value(node.value).taints
+            else:
+                taints |= self._value(node.elt).taints
+            literal = iterated[0].const
+            if isinstance(literal, (str, bytes)) and len(literal) > _LONG:
+                taints |= {"spelled"}
+        else:
+            taints |= {"decoded"}
+        self._walk.scope.names = outer_names
+        return Value(const, "", taints)
+
+    def _unrolled(self, node: Any, iterated: list[Value]) -> Any:
+        """Evaluate a comprehension over a constant: lists of numbers that spell a payload."""
+        items = iterated[0].const
+        if (
+            isinstance(node, ast.DictComp)
+            or len(node.generators) != 1
+            or node.generators[0].ifs
+            or not isinstance(items, (tuple, str, bytes))
+            or not 1 < len(items) <= self._left
+            or not all(isinstance(inner, _PURE) for inner in ast.walk(node.elt))
+        ):
+            return UNKNOWN
+        self._left -= len(items)
+        made = []
+        for item in items:
+            self._walk.assign(node.generators[0].target, Value(item))
+            one = self._value(node.elt).const
+            if one is UNKNOWN:
+                return UNKNOWN
+            made.append(one)
+        return tuple(made)
+
+    def mapped(self, function: Value, items: Value) -> Value | None:
+        """Evaluate ``map`` over a constant; ``None`` if that can't be told."""
+        hidden = function.name == "chr"
+        unknown = Value(taints=items.taints | {"spelled"}) if hidden else None
+        if (
+            not isinstance(items.const, (tuple, str, bytes))
+            or len(items.const) > self._left
+            or not function.name
+        ):
+            return unknown
+        self._left -= len(items.const)
+        made = tuple(values.call(function.name, (item,)) for item in items.const)
+        if any(item is UNKNOWN for item in made):
+            return unknown
+        return Value(made, "", items.taints | {"decoded"} if hidden else items.taints)
