@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from veln_hook.source import commands, given, passing, values
 from veln_hook.source.acts import Acts, Known
+from veln_hook.source.environment import GETTERS, SWEEPERS, Environment
 from veln_hook.source.facts import Capability
 from veln_hook.source.standard import may_be_ours
 from veln_hook.source.strings import Strings
 from veln_hook.source.taints import few, made_of
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
-from veln_hook.source.variables import is_credential_name, never_leaves
 from veln_hook.source.vocabulary import (
     CALLS,
-    CRED,
     DYNAMIC,
     ENV,
     ENVIRONMENTS,
     EXEC,
-    HOST,
+    NATIVE,
     NET,
     PROC,
     WRITE,
@@ -28,15 +27,6 @@ from veln_hook.source.vocabulary import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_ENV_GET = frozenset((
-    "os.getenv",
-    "os.getenvb",
-    *(f"{each}.{verb}" for each in ENVIRONMENTS for verb in ("get", "pop", "setdefault", "__getitem__")),
-))  # fmt: skip
-_ENV_SWEEP = frozenset(
-    f"{environ}.{verb}" for environ in ENVIRONMENTS for verb in ("items", "values", "copy", "keys")
-)
-_ASKS_WHO = frozenset(("USER", "USERNAME", "LOGNAME", "HOSTNAME", "COMPUTERNAME", "USERDOMAIN"))
 _ATTRIBUTE_MAKERS = ("operator.attrgetter", "operator.methodcaller")
 _PASSING = frozenset(("xor",))
 """Taints that mean something only until they come to a call that makes another of them."""
@@ -79,6 +69,7 @@ class Calls:
         self.text = strings.text
         """Notes what a string names; returns its taints."""
         self._acts = Acts(walk, self.note, strings)
+        self.environment = Environment(self.note)
 
     def note(
         self, kind: str, line: int, detail: str = "", taints: frozenset[str] = NOTHING, *flags: str
@@ -104,7 +95,7 @@ class Calls:
     def item(self, owner: Value, key: str, line: int) -> Value | None:
         """Return ``owner[key]`` where the owner is a table of names; ``None`` where it is something else."""
         if owner.name in ENVIRONMENTS:
-            return self._variable(key, line)
+            return self.environment.variable(key, line)
         if owner.name in ("globals()", "locals()", "vars()"):
             return self._walk.look_up(key)  # type: ignore[no-any-return]
         if given.is_table(owner.name):
@@ -118,34 +109,11 @@ class Calls:
     def unknown_item(self, owner: Value, index: Value, line: int) -> Value | None:
         """Return ``owner[index]`` where the index is not known."""
         if owner.name in ENVIRONMENTS:
-            return self._some_variable(index, line)
+            return self.environment.some_variable(index, line)
         if owner.name == "globals()" or given.is_table(owner.name):
             hidden = ("hidden",) if index.taints & {"decoded", "spelled"} else ()
             self.note(DYNAMIC, line, owner.name, index.taints, *hidden)
         return None
-
-    def _variable(self, name: str, line: int) -> Value:
-        if is_credential_name(name):
-            self.note(CRED, line, name)
-            return Value(taints=frozenset(("cred", "key") if never_leaves(name) else ("cred",)))
-        if name.upper() in _ASKS_WHO:
-            self.note(HOST, line, "user")
-            return Value(taints=frozenset(("host",)))
-        return NONE
-
-    def _some_variable(self, name: Value, line: int) -> Value:
-        if "secret-name" in name.taints:
-            self.note(CRED, line, name.hint)
-            return Value(taints=frozenset(("cred",)))
-        if "env" in name.taints:
-            self.sweep(line)
-            return Value(taints=frozenset(("env",)))
-        self.note(ENV, line, "", NOTHING, "dynamic")
-        return NONE
-
-    def sweep(self, line: int) -> None:
-        """Note that the whole environment is read."""
-        self.note(ENV, line, "sweep")
 
     # --- calls ----------------------------------------------------------------------------------------
 
@@ -173,9 +141,9 @@ class Calls:
         taken = self._taken(name, method, receiver, arguments, line)
         if taken is not None:
             return taken
-        if name in _ENV_GET:
-            return self._getenv(arguments, options, line)
-        if name in _ENV_SWEEP or (
+        if name in GETTERS:
+            return self.environment.get(arguments, options, line)
+        if name in SWEEPERS or (
             name in passing.SERIALIZES and any(value.name in ENVIRONMENTS for value in arguments)
         ):
             # A copy is what every starter of processes makes; it counts where it goes to a network.
@@ -184,6 +152,8 @@ class Calls:
         if name not in passing.ASKS_ABOUT:
             self.handed_on(everything, line)
         kind = CALLS.get(name)
+        if kind is None and name[:1] == ":":  # a class of the file that derives from one that is known
+            self.runs_indirectly(self._walk.derived.get(name, ""))
         if kind is not None:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
         self._note_method(method, receiver, arguments, taints, line)
@@ -221,6 +191,10 @@ class Calls:
             self._writes(method, receiver, arguments, taints, line)
         elif method in passing.STARTS_PROCESSES:
             self.note(PROC, line, method, taints)
+        elif method in passing.CONNECTS:
+            self.note(NET, line, method, taints)
+        elif method == "load_extension":
+            self.note(NATIVE, line, method, taints)
         elif method == "__subclasses__" and receiver.name.rpartition(".")[2] in _KNOWS_ALL:
             self.note(PROC, line, "all classes", NOTHING, "indirect")
 
@@ -266,15 +240,6 @@ class Calls:
         kind = CALLS.get(name)
         if kind in (NET, PROC, EXEC):
             self.note(kind, 0, "", NOTHING, "indirect", *(("opens",) if commands.opens(name) else ()))
-
-    def _getenv(self, arguments: list[Value], options: dict[str, Value], line: int) -> Value:
-        key = arguments[0] if arguments else options.get("key", NONE)
-        default = arguments[1] if len(arguments) > 1 else options.get("default", NONE)
-        if isinstance(key.const, (str, bytes)):
-            found = self._variable(key.text, line)
-        else:
-            found = self._some_variable(key, line)
-        return Value(taints=found.taints | default.taints, hint=default.text)
 
     def handed_on(self, values_: Iterable[Value], line: int) -> None:
         """Note functions that are put into a container or passed on: whoever gets them calls them."""

@@ -100,6 +100,9 @@ def _call_makers(walk: Any, node: ast.ClassDef, name: str) -> None:  # noqa: C90
         known = walk.value(base)
         if known.name:
             walk.bases.append((name, known.name))
+        outside = walk.derived.get(known.name, known.name)
+        if outside in MATTER or f"{outside}()" in MATTER:
+            walk.derived.setdefault(f":{name}", outside)
     for keyword in node.keywords:
         known = walk.value(keyword.value)
         if keyword.arg == "metaclass" and known.name:

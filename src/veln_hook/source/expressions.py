@@ -80,7 +80,16 @@ class Evaluator:
             return known  # type: ignore[no-any-return]
         if name in self._walk.aliases:
             return self._walk.known_as(name)  # type: ignore[no-any-return]
+        inherited = self._inherited(owner.name, attr)
+        if inherited in MATTER:
+            return Value(name=inherited, taints=owner.taints)
         return self._calls.attribute(name, owner)
+
+    def _inherited(self, name: str, attr: str) -> str:
+        """Return what an attribute of a class of this file is that derives from one of elsewhere."""
+        derived, made, _ = name.partition("()")
+        base = self._walk.derived.get(derived) if self._walk.derived else None
+        return f"{base}{made}.{attr}" if base else ""
 
     def _call(self, node: ast.Call) -> Value:
         callee = node.func
@@ -196,6 +205,8 @@ class Evaluator:
                 continue
             told = self.value(key)
             taints |= told.taints
+            if told.const == "()" and isinstance(value.const, str):  # logging.config calls what has that name
+                self._calls.handed_on((Value(name=value.const),), node.lineno)
             if known is not None and isinstance(told.const, (str, int, bytes)) and value.const is not UNKNOWN:
                 known[told.const] = value.const
             else:

@@ -65,7 +65,7 @@ class Iterating:
         taints = items.taints
         if items.name == "os.environ":
             taints |= {"env"}
-            self._calls.sweep(self._walk.line)
+            self._calls.environment.sweep(self._walk.line)
         known = items.const
         if isinstance(known, dict):
             known = tuple(known)

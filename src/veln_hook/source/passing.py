@@ -21,6 +21,7 @@ ASKS_ABOUT = frozenset([
 ])  # fmt: skip
 """Calls that don't."""
 STARTS_PROCESSES = frozenset(("subprocess_shell", "subprocess_exec"))
+CONNECTS = frozenset(("create_datagram_endpoint", "sock_connect", "sock_sendto"))
 """Methods of event loops."""
 WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
 HINTING = frozenset([

@@ -35,6 +35,7 @@ _ALWAYS = frozenset([
     "Crypto.Cipher", "Cryptodome.Cipher", "pyaes", "imaplib", "poplib", "pusher", "win32clipboard",
     "sounddevice", "codeop", "zmq", "pyautogui", "discord", "imp", "distutils.spawn", "setuptools.distutils",
     "paho", "robloxpy", "pydoc", "browserhistory", "zipimport", "bdb", "cffi",
+    "ensurepip", "_winapi", "nntplib", "trace", "urllib.robotparser",
 ])  # fmt: skip
 """Modules, and names in them, that are parsed wherever they are imported."""
 
@@ -42,14 +43,21 @@ _REQUESTS = (
     "get", "post", "put", "request", "head", "patch", "delete", "options", "send", "Session", "session",
     "sessions", "api", "_api", "_client", "requests", "Client", "AsyncClient", "ClientSession", "stream",
     "connect", "open_connection", "PoolManager", "ProxyManager", "HTTPSConnectionPool", "HTTPConnectionPool",
-    "urlopen", "urlretrieve", "create_connection",
+    "urlopen", "urlretrieve", "create_connection", "connectionpool", "connection_from_url", "proxy_from_url",
 )  # fmt: skip
 _WITH_VERBS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("requests", "httpx", "aiohttp", "urllib3", "curl_cffi"), _REQUESTS),
     **dict.fromkeys(("botocore.vendored.requests", "pip._vendor.requests", "pip._vendor.urllib3"), _REQUESTS),
     **dict.fromkeys(("botocore.vendored", "pip._vendor"), ("requests", "urllib3")),
     "botocore": ("vendored",),
-    "websockets": ("connect",),
+    "websockets": ("connect", "sync", "client", "asyncio", "legacy"),
+    "multiprocessing": ("connection", "managers", "Client", "BaseManager", "SyncManager"),
+    "logging": (
+        "HTTPHandler", "SocketHandler", "DatagramHandler", "SMTPHandler", "SysLogHandler", "dictConfig",
+        "handlers",
+    ),
+    "site": ("addsitedir", "addpackage", "addsitepackages", "main"),
+    "sqlite3": ("load_extension", "enable_load_extension"),
     "asyncio": ("open_connection", "create_subprocess", "subprocess", "streams"),
     "importlib": (
         "import_module", "__import__", "spec_from_file", "SourceFile", "SourcelessFile", "ExtensionFile",
@@ -68,11 +76,11 @@ _WITH_VERBS: dict[str, tuple[str, ...]] = {
     "pygit2": ("clone_repository",),
     "dulwich": ("porcelain",),
     "pip": ("main", "_internal", "_vendor"),
-    "code": ("InteractiveInterpreter", "InteractiveConsole"),
-    "timeit": ("timeit",),
-    "pdb": ("run",),
-    "cProfile": ("run",),
-    "profile": ("run",),
+    "code": ("InteractiveInterpreter", "InteractiveConsole", "interact"),
+    "timeit": ("timeit", "repeat", "Timer", "main"),
+    "pdb": ("run", "runeval", "runctx", "Pdb"),
+    "cProfile": ("run", "runctx", "Profile"),
+    "profile": ("run", "runctx", "Profile"),
     "numexpr": ("evaluate",),
     "cv2": ("VideoCapture",),
     **dict.fromkeys(("pickle", "_pickle", "dill", "cloudpickle"), ("load", "loads", "Unpickler", "_load")),
@@ -95,7 +103,7 @@ _WORDS = tuple(
     for token in (
         "__import__", "__builtins__", "__loader__", "__subclasses__", "__globals__", "f_builtins",
         "f_globals", "get_objects", "load_module", "resolve_name", "_importer", "safeimport", "co_code",
-        "subprocess_shell", "subprocess_exec",
+        "subprocess_shell", "subprocess_exec", "load_extension", "create_datagram_endpoint",
     )
 )  # fmt: skip
 """Names by which the interpreter gives what nobody imported, or makes code."""

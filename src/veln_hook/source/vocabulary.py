@@ -50,6 +50,8 @@ def _sessions(*bases: str) -> list[str]:
 
 _NET = [
     *_each("urllib.request", "urlopen urlretrieve build_opener().open URLopener().open URLopener().retrieve"),
+    *_each("urllib.request", "FancyURLopener().open FancyURLopener().retrieve OpenerDirector().open"),
+    *_each("urllib.robotparser", "RobotFileParser().read"),
     *_each("urllib", "urlopen urlretrieve URLopener().open"),
     *_each("urllib2", "urlopen build_opener().open"),
     *_each("six.moves.urllib.request", "urlopen urlretrieve"),
@@ -68,9 +70,20 @@ _NET = [
     *_each("httplib2.Http()", "request"),
     *_each("urllib3", "request PoolManager().request PoolManager().urlopen"),
     *_each("urllib3", "PoolManager().request_encode_body"),
+    *_each("urllib3", "connection_from_url().request connection_from_url().urlopen proxy_from_url().request"),
+    *_each("urllib3.connectionpool", "HTTPConnectionPool().request HTTPConnectionPool().urlopen"),
+    *_each("urllib3.connectionpool", "HTTPSConnectionPool().request HTTPSConnectionPool().urlopen"),
+    *_each("urllib3", "HTTPSConnectionPool().urlopen HTTPConnectionPool().urlopen"),
     *_each("urllib3", "HTTPSConnectionPool().request HTTPConnectionPool().request ProxyManager().request"),
     *_each("pip._vendor.urllib3", "PoolManager().request PoolManager().urlopen"),
-    *_each("socket.socket()", "connect connect_ex sendto"),
+    *(
+        f"{maker}.{method}"
+        for maker in (
+            "socket.socket()", "socket.SocketType()", "socket.fromfd()", "_socket.socket()",
+            "_socket.SocketType()",
+        )
+        for method in ("connect", "connect_ex", "sendto", "sendmsg")
+    ),
     *_each("socket", "create_connection"),
     *(
         f"ssl.{maker}wrap_socket().connect"
@@ -80,17 +93,21 @@ _NET = [
         )
     ),
     *_each("asyncio", "open_connection"),
-    *_each("smtplib", "SMTP SMTP_SSL"),
+    *_each("smtplib", "SMTP SMTP_SSL LMTP"),
+    *_each("nntplib", "NNTP NNTP_SSL"),
+    *_each("multiprocessing.connection", "Client"),
+    *_each("multiprocessing.managers", "BaseManager().connect SyncManager().connect"),
+    *_each("logging.handlers", "HTTPHandler SocketHandler DatagramHandler SMTPHandler SysLogHandler"),
     *_each("ftplib", "FTP FTP_TLS"),
     *_each("telnetlib", "Telnet"),
     *_each("imaplib", "IMAP4 IMAP4_SSL"),
     *_each("poplib", "POP3 POP3_SSL"),
     *_each("paramiko.SSHClient()", "connect"),
     *_each("websocket", "create_connection WebSocketApp().run_forever"),
-    *_each("websockets", "connect"),
+    *_each("websockets", "connect sync.client.connect client.connect asyncio.client.connect"),
     *_each("websocket.WebSocket()", "connect"),
-    *_each("xmlrpc.client", "ServerProxy"),
-    *_each("xmlrpclib", "ServerProxy"),
+    *_each("xmlrpc.client", "ServerProxy Server"),
+    *_each("xmlrpclib", "ServerProxy Server"),
     *_each("pycurl.Curl()", "perform"),
     *_each("wget", "download"),
     *_each("gdown", "download"),
@@ -109,7 +126,7 @@ _NET = [
 ]  # fmt: skip
 
 _DNS = [
-    *_each("socket", "gethostbyname gethostbyname_ex getaddrinfo"),
+    *_each("socket", "gethostbyname gethostbyname_ex gethostbyaddr getaddrinfo getnameinfo"),
     *_each("dns.resolver", "resolve query Resolver().resolve Resolver().query"),
 ]
 
@@ -125,6 +142,9 @@ _PROC = [
     *_each("commands", "getoutput getstatusoutput"),
     *_each("popen2", "popen2 popen3 popen4"),
     *_each("pty", "spawn"),
+    *_each("pydoc", "pipepager tempfilepager"),
+    *_each("ensurepip", "bootstrap _run_pip"),
+    *_each("_winapi", "CreateProcess"),
     *_each("pexpect", "spawn run"),
     *_each("ctypes.windll.shell32", "ShellExecuteW ShellExecuteA"),
     *_each("ctypes.WinDLL()", "ShellExecuteW WinExec"),
@@ -144,14 +164,21 @@ _EXEC = [
     "runpy.run_path", "runpy.run_module", "runpy._run_code",
     "code.InteractiveInterpreter().runcode", "code.InteractiveInterpreter().runsource",
     "code.InteractiveConsole().push", "timeit.timeit", "types.FunctionType", "pdb.run",
-    "cProfile.run", "profile.run", "bdb.Bdb().run", "numexpr.evaluate",
+    "cProfile.run", "profile.run", "bdb.Bdb().run", "numexpr.evaluate", "code.interact",
+    *_each("code.InteractiveConsole()", "runcode runsource"),
+    *_each("cProfile", "runctx Profile().run Profile().runctx"),
+    *_each("profile", "runctx Profile().run Profile().runctx"),
+    *_each("timeit", "repeat Timer().timeit Timer().repeat Timer().autorange"),
+    *_each("trace", "Trace().run Trace().runctx"),
+    *_each("pdb", "runeval Pdb().run Pdb().runeval Pdb().runctx"),
+    *_each("bdb.Bdb()", "runeval runctx"),
 ]  # fmt: skip
 
 _LOAD = [
     "importlib.util.spec_from_file_location", "importlib.machinery.SourceFileLoader",
     "importlib.machinery.SourcelessFileLoader", "importlib.machinery.ExtensionFileLoader", "imp.load_source",
     "imp.load_compiled", "imp.load_dynamic", "importlib._bootstrap_external.SourceFileLoader",
-    "zipimport.zipimporter",
+    "zipimport.zipimporter", "site.addsitedir", "site.addpackage", "site.addsitepackages",
 ]  # fmt: skip
 
 _NATIVE = [
@@ -159,7 +186,7 @@ _NATIVE = [
     "ctypes.windll.LoadLibrary", "ctypes.windll.kernel32.VirtualAlloc", "ctypes.windll.kernel32.CreateThread",
     "ctypes.windll.kernel32.RtlMoveMemory", "ctypes.windll.kernel32.CreateRemoteThread",
     "ctypes.windll.kernel32.WriteProcessMemory", "ctypes.windll.kernel32.VirtualProtect", "ctypes.CFUNCTYPE",
-    "cffi.FFI().dlopen",
+    "cffi.FFI().dlopen", "sqlite3.connect().load_extension", "sqlite3.connect().enable_load_extension",
 ]  # fmt: skip
 SHELLCODE = ("VirtualAlloc", "CreateThread", "RtlMoveMemory", "CreateRemoteThread", "WriteProcessMemory")
 

@@ -28,6 +28,8 @@ _MODULES = {
     "pip._internal", "pip._internal.cli.main", "distutils.spawn", "setuptools.distutils.spawn", "requests.api",
     "requests.sessions", "curl_cffi.requests", "botocore.vendored.requests", "pip._vendor.requests",
     "pip._vendor.urllib3", "requests_futures.sessions", "paho.mqtt.client", "importlib.util", "importlib.machinery",
+    "urllib.robotparser", "multiprocessing.connection", "multiprocessing.managers", "logging.handlers",
+    "urllib3.connectionpool", "websockets.sync.client", "websockets.client", "websockets.asyncio.client",
     "importlib._bootstrap_external", "pynput.keyboard", "pynput.mouse", "PIL.ImageGrab", "robloxpy.Utils",
 }  # fmt: skip
 
@@ -125,9 +127,30 @@ _FOUND = {
     "put into a class": "import os\nclass A: pass\nsetattr(A, 'o', os)\nA.o.system('id')",
     "handed to a function": "import os\ndef f(o): o.system('id')\nf(os)",
     "an event loop": "import asyncio\nasyncio.get_event_loop().subprocess_shell(object, 'id')",
+    "a configuration": "import logging.config\nlogging.config.dictConfig({'handlers': {'a': {'()': 'os.system'}}})",
+    "a class of its class": "import subprocess\nclass P(subprocess.Popen): pass\nclass Q(P): pass\nQ('id')",
     "compiled": "import types\ntypes.FunctionType(compile(x, '', 'exec'), {})()",
     "pickled": "import pickle\nx = b'cos\\nsystem\\n(S\"id\"\\ntR.'\npickle.loads(x)",
 }  # fmt: skip
+
+
+_CONNECTED = {
+    "a class of its class": "import requests\nclass S(requests.Session): pass\nS().post('https://x.example', data=x)",
+    "its own method": (
+        "from requests import Session\nclass S(Session):\n    def f(self): self.post('https://x.example', data=x)"
+    ),
+    "datagrams of a loop": "loop.create_datagram_endpoint(object, remote_addr=('x.example', 9))",
+    "a list": "import requests\nfor f in (requests.post,): f('https://x.example', data=x)",
+}
+
+
+@pytest.mark.parametrize("name", _CONNECTED)
+def test_a_request_is_known_whatever_makes_it(name):
+    assert v.NET in _kinds(analyse_python(_CONNECTED[name].encode()))
+
+
+def test_what_loads_native_code_into_a_database_is_known():
+    assert v.NATIVE in _kinds(analyse_python(b"def f(connection):\n    connection.load_extension('x')\n"))
 
 
 @pytest.mark.parametrize("name", _FOUND)
