@@ -21,6 +21,7 @@ _ALIKE = re.compile(
     r"|gb2312|gbk|gb18030|big5|johab|tis-620|hp-roman8|kz1048|ptcp154"
 )
 """Names of encodings that sources were honestly written in, in each of which ASCII is ASCII."""
+_FEEDS = re.compile(rb"^[ \t\f]*\f", re.MULTILINE)
 _OTHERS = re.compile(r"[^\x00-\x7f]")
 
 
@@ -47,10 +48,10 @@ def readable(data: bytes) -> bytes:
     texts, too. What can't be decoded stays what it is; Python can't read it either.
     """
     encoding = declared(data)
-    if b"\f" in data:
-        data = data.replace(b"\f", b" ")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if b"\f" in data:  # in front of a line, it takes back the blanks before it
+        data = _FEEDS.sub(b"", data).replace(b"\f", b" ")
     if data.isascii():
         return data
     name = _python_name(encoding)
