@@ -13,34 +13,19 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from support.cache import ROOT
+from support.waiting import SECONDS, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from support.envs import Home
     from support.index_server import IndexServer
 
-SECONDS = 60.0
-"""For whatever has to happen; nothing is measured by it."""
 PASSWORD = "correct horse"
 JSON = "application/vnd.pypi.simple.v1+json"
-
-
-def until(condition: Callable[[], Any], what: str = "") -> Any:
-    """Wait for a condition and return what it came to."""
-    end = time.monotonic() + SECONDS
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < end, what or "it never came to that"
-        time.sleep(0.02)
 
 
 class StandingGate:

@@ -11,12 +11,13 @@ import threading
 from http.client import HTTPException
 
 import pytest
-from standing_world import JSON, SECONDS, connect, until
+from standing_world import JSON, connect
 
 from support.builders import make_wheel
 from support.gated import releases
 from support.held import OLD
 from support.tls_index import Fault
+from support.waiting import SECONDS, until
 
 WHEEL_1 = "demo-1.0-py3-none-any.whl"
 

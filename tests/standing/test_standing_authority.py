@@ -7,8 +7,9 @@ import signal
 import stat
 
 import pytest
-from standing_world import SECONDS, StandingGate
+from standing_world import StandingGate
 
+from support.waiting import SECONDS
 from veln_hook.errors import UsageError
 from veln_hook.standing.keeping import kept_authority
 

@@ -11,12 +11,13 @@ import threading
 from http.client import HTTPException
 
 import pytest
-from standing_world import SECONDS, StandingGate, connect, kill, until
+from standing_world import StandingGate, connect, kill
 
 from support.builders import make_wheel
 from support.gated import untouched
 from support.held import EVIL, OLD
 from support.processes import runs
+from support.waiting import SECONDS, until
 
 STRICT = '[cooling]\nmin_age = "60d"\n'
 LENIENT = '[cooling]\nmin_age = "0s"\n'

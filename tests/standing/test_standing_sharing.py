@@ -8,10 +8,11 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from standing_world import JSON, until
+from standing_world import JSON
 
 from support.gated import releases
 from support.tls_index import Fault
+from support.waiting import until
 
 WHEEL_1, WHEEL_2 = "demo-1.0-py3-none-any.whl", "demo-2.0-py3-none-any.whl"
 

@@ -158,15 +158,15 @@ def _start_up(installed: Installed) -> Iterator[StartUp]:
         if "/" in member or not member.endswith((".pth", ".start")):
             continue
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                text = file.read(_MAX_TEXT)
+            with open(path, "rb") as file:
+                data = file.read(_MAX_TEXT)
         except OSError:
             continue
         if member.endswith(".pth"):
-            for line, code in pth_code(text):
+            for line, code in pth_code(data):
                 yield StartUp(member, line, code.strip())
         else:
-            for target in start_targets(text):
+            for target in start_targets(data.decode("utf-8", "replace")):
                 yield StartUp(member, 1, target)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.source import commands, given, passing, values
@@ -18,6 +19,7 @@ from veln_hook.source.vocabulary import (
     ENV,
     ENVIRONMENTS,
     EXEC,
+    LOAD,
     NATIVE,
     NET,
     PROC,
@@ -33,6 +35,7 @@ _PASSING = frozenset(("xor",))
 _PASSING_BUT_NET = frozenset(("xor", "key"))
 _KNOWS_ALL = given.OF_CLASSES | {"object"}
 _TAKES = ("get", "pop", "setdefault", "__getitem__")
+_ARCHIVE = re.compile(r"\.(?:zip|egg|whl|pyz)\b", re.IGNORECASE)
 _MAX_DETAIL = 80
 _MAX_PARTS = 12
 """Of a path that is joined."""
@@ -226,6 +229,8 @@ class Calls:
             scope.call(name, carried)
         elif not name and method and not method.startswith("__"):
             scope.call(f"?.{method}", carried)
+        if name.startswith("sys.path.") and any(_ARCHIVE.search(value.text) for value in everything):
+            self.note(LOAD, 0, "an archive on the path")
         if name.startswith("sys.meta_path."):
             for value in everything:
                 scope.call(f"{value.name}.find_spec", carried)
@@ -239,7 +244,8 @@ class Calls:
         """Note what a known function does that is passed to be run: ``Thread(target=os.system)``."""
         kind = CALLS.get(name)
         if kind in (NET, PROC, EXEC):
-            self.note(kind, 0, "", NOTHING, "indirect", *(("opens",) if commands.opens(name) else ()))
+            detail = name if kind == EXEC else ""
+            self.note(kind, 0, detail, NOTHING, "indirect", *(("opens",) if commands.opens(name) else ()))
 
     def handed_on(self, values_: Iterable[Value], line: int) -> None:
         """Note functions that are put into a container or passed on: whoever gets them calls them."""

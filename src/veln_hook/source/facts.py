@@ -138,6 +138,8 @@ class ArchiveFacts(NamedTuple):
     capabilities: tuple[Placed, ...] = ()
     ties: tuple[Tie, ...] = ()
     problems: tuple[Problem, ...] = ()
+    name: str = ""
+    """Of the project, normalized, as its metadata has it."""
     dependencies: tuple[Dependency, ...] = ()
     scripts: tuple[str, ...] = ()
     """Names of the commands it installs."""
@@ -170,6 +172,7 @@ def from_plain(plain: Any) -> ArchiveFacts:
             capabilities=tuple(_placed(row) for row in fields["capabilities"]),
             ties=tuple(Tie(int(a), int(b), str(reach), bool(near)) for a, b, reach, near in fields["ties"]),
             problems=tuple(Problem(str(s), str(m), str(n), bool(f)) for s, m, n, f in fields["problems"]),
+            name=str(fields["name"]),
             dependencies=tuple(Dependency(str(n), str(r), bool(e)) for n, r, e in fields["dependencies"]),
             scripts=_strings(fields["scripts"]),
             natives=_strings(fields["natives"]),

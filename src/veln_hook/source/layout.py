@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.source.facts import BUILD, IMPORT, SCRIPT, STARTUP
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _ASIDE = frozenset(
     (
@@ -67,6 +70,33 @@ def place_of(name: str, kind: str, root: str) -> Place:
         if name.startswith(prefix):
             return Place(name[len(prefix) :], script=False)
     return Place(name, script=name.startswith(("bin/", "scripts/")))
+
+
+def commands(names: Collection[str]) -> set[str]:
+    """Return the commands among the members of a wheel, besides those that its entry points make."""
+    found = set()
+    for name in names:
+        match = _DATA.fullmatch(posixpath.normpath(name.replace("\\", "/")))
+        if match and (match.group(1) == "scripts" or match.group(2).lower().startswith(("bin/", "scripts/"))):
+            found.add(match.group(2).rpartition("/")[2])
+    return found
+
+
+def foreign_metadata(names: Collection[str]) -> list[str]:
+    """Return directories of metadata that a wheel installs besides its own, as if others were there, too."""
+    wheels = (name.partition("/") for name in names if name.endswith(".dist-info/WHEEL"))
+    projects = {_project(top) for top, _, rest in wheels if rest == "WHEEL"}
+    tops = {place_of(name, "wheel", "").installed.partition("/")[0] for name in names}
+    return sorted(
+        top
+        for top in tops
+        if top.lower().endswith((".dist-info", ".egg-info")) and _project(top) not in projects
+    )
+
+
+def _project(directory: str) -> str:
+    """Return the project of a directory of metadata, normalized: of ``Acme.x-1.0.dist-info``, ``acme_x``."""
+    return re.sub(r"[-_.]+", "_", directory.rpartition(".")[0].partition("-")[0]).lower()
 
 
 def module_name(installed: str) -> str:

@@ -12,10 +12,22 @@ import re
 from veln_hook.source.facts import Dependency
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_SEPARATORS = re.compile(r"[-_.]+")
 _EXTRA = re.compile(r"\bextra\s*==")
 _BACKEND = re.compile(r"^\s*build-backend\s*=\s*[\"']([\w.:]+)[\"']", re.MULTILINE)
 _BACKEND_PATH = re.compile(r"^\s*backend-path\s*=\s*\[([^\]]*)\]", re.MULTILINE)
 _MAX_DEPENDENCIES = 5_000
+
+
+def project(headers: str) -> str:
+    """Read ``Name`` of a METADATA or PKG-INFO; normalized, empty if there is none."""
+    for line in headers.splitlines():
+        field, _, value = line.partition(":")
+        if not line.strip():
+            break
+        if field.strip().lower() == "name":
+            return _SEPARATORS.sub("-", value.strip()).lower()
+    return ""
 
 
 def dependencies(headers: str) -> list[Dependency]:

@@ -128,6 +128,8 @@ _PATTERNS = tuple(
         rb"__self__[ \t\n]*[.)\],]",
         rb"__getattribute__(?<!def __getattribute__)(?<!super\(\)\.__getattribute__)(?![ \t]*\([ \t]*self\b)",
         rb"config[ \t\n]*\.[ \t\n]*_resolve(?![\w`])",
+        # Where modules are looked for.
+        rb"\.[ \t\n]*path[ \t\n]*\.[ \t\n]*(?:insert|append|extend)(?![\w`])",
         rb"__code__(?![ \t]*\.[ \t]*co_)",
     )
 )

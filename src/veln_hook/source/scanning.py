@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from veln_hook.archive.members import iter_members
 from veln_hook.errors import ArchiveError
-from veln_hook.source import metadata, pickles
+from veln_hook.source import bytecode, metadata, pickles
 from veln_hook.source.aliases import Aliases
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.encodings import readable
@@ -26,14 +26,22 @@ from veln_hook.source.facts import (
     Problem,
     Tie,
 )  # fmt: skip
-from veln_hook.source.layout import common_root, is_aside, module_name, place_of, roots_of
+from veln_hook.source.layout import (
+    commands,
+    common_root,
+    foreign_metadata,
+    is_aside,
+    module_name,
+    place_of,
+    roots_of,
+)
 from veln_hook.source.leading import Leads, senders
 from veln_hook.source.linking import Linker
 from veln_hook.source.modules import Module, Names
 from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
 from veln_hook.source.prefilter import has_parts
 from veln_hook.source.startup import pth_code, start_targets
-from veln_hook.source.vocabulary import BYTECODE, PTH, STARTUP_FILE
+from veln_hook.source.vocabulary import PTH, STARTUP_FILE
 
 if TYPE_CHECKING:
     import os
@@ -107,7 +115,8 @@ class _Scan:
         self._packaging: list[str] = []
         """Texts of an sdist's setup.py."""
         self._natives: list[str] = []
-        self._bytecode: list[str] = []
+        self._bytecode: dict[str, bytes] = {}
+        """Headers of files of bytecode."""
         self._placed: list[Placed] = []
         self._problems: list[Problem] = []
         self._python_bytes = 0
@@ -122,8 +131,7 @@ class _Scan:
             if lowered.endswith((".py", ".pyw")):
                 self._source(name, member.read(MAX_SOURCE))
             elif lowered.endswith(".pth") and not _is_model(member):
-                text = member.read(MAX_SOURCE).decode("utf-8", "replace")
-                self._pth += [(name, line, code) for line, code in pth_code(text)]
+                self._pth += [(name, line, code) for line, code in pth_code(member.read(MAX_SOURCE))]
             elif lowered.endswith(".start"):
                 self._starts += start_targets(member.read(MAX_METADATA).decode("utf-8", "replace"))
             elif base in (
@@ -138,7 +146,7 @@ class _Scan:
             ):
                 self._metadata[name] = member.read(MAX_METADATA).decode("utf-8", "replace")
             elif lowered.endswith(_ODD_SUFFIXES):
-                self._bytecode.append(name)
+                self._bytecode[name] = member.head(bytecode.HEADER)
             elif lowered.endswith(".ipynb"):
                 self._notebook(name, member.read(MAX_SOURCE))
             elif not pickles.is_plain(lowered) or member.executable or "/scripts/" in lowered:
@@ -245,14 +253,21 @@ class _Scan:
             modules.append(Module(name, module_name(place.installed), facts, roots))
         dependencies, scripts, more = self._read_metadata(kind, root)
         placed, ties = self._linked(modules, (*entry_points, *more))
-        placed += tuple(self._placed) + tuple(self._hidden_bytecode())
+        names = set(self._names)
+        placed += (*self._placed, *bytecode.unseen(self._bytecode, names))
+        if wheel:
+            self._problems += [
+                Problem("foreign-metadata", f"it has metadata of another project: {each}", each, fatal=True)
+                for each in foreign_metadata(names)
+            ]
         return ArchiveFacts(
             kind=kind,
             capabilities=placed,
             ties=tuple(ties),
             problems=(*problems, *self._problems),
+            name=self._project(root),
             dependencies=tuple(dict.fromkeys(dependencies)),
-            scripts=tuple(sorted(scripts)),
+            scripts=tuple(sorted(scripts.union(commands(names)))),
             natives=tuple(sorted(self._natives)),
             unparsed=tuple(sorted(name for name, facts in self._sources.items() if facts.problem)),
             python=sys.version_info[:2],
@@ -331,6 +346,14 @@ class _Scan:
             modules.append(Module(name, "", facts, (STARTUP,)))
         return [(target, STARTUP) for target in self._starts]
 
+    def _project(self, root: str) -> str:
+        """Return the name that the archive gives itself."""
+        for name, text in self._metadata.items():
+            inner = name[len(root) :] if root and name.startswith(root) else name
+            if inner.count("/") <= 1 and inner.rpartition("/")[2].lower() in ("metadata", "pkg-info"):
+                return metadata.project(text)
+        return ""
+
     def _read_metadata(
         self, kind: str, root: str
     ) -> tuple[list[Dependency], set[str], list[tuple[str, str]]]:
@@ -354,19 +377,6 @@ class _Scan:
                 if backend and path:
                     more += [(f"{backend.replace(':', '.')}{hook}", BUILD) for hook in _HOOKS]
         return found, scripts, more
-
-    def _hidden_bytecode(self) -> list[Placed]:
-        """Tell bytecode that has no source beside it: it runs, and nobody has read it."""
-        sources = set(self._names)
-        found = []
-        for name in self._bytecode:
-            directory, _, base = name.rpartition("/")
-            stem = base.partition(".")[0]
-            parent, _, last = directory.rpartition("/")
-            beside = parent if last == "__pycache__" else directory
-            if f"{beside}/{stem}.py".lstrip("/") not in sources:
-                found.append(Placed(BYTECODE, IMPORT, name, 1, "without source"))
-        return found
 
 
 def _is_model(member: Member) -> bool:

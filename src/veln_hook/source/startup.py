@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 
-def pth_code(text: str) -> list[tuple[int, str]]:
+def pth_code(data: bytes) -> list[tuple[int, str]]:
     """Return the lines of a ``.pth`` file that ``site`` executes, with their numbers.
 
     Source: ``site.addpackage``: lines that begin with ``import`` and a blank or
-    tab; it takes the file as text, so anything that ends a line counts.
+    tab; it takes the file as text, so anything that ends a line counts. What isn't
+    UTF-8 it reads in the encoding of the machine, some of which have more line ends.
     """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
     return [
         (number, line)
         for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1)

@@ -55,17 +55,24 @@ def test_the_build_backend():
     assert metadata.backend("[tool.x]\nbuild-backend = 'no'\n") == ("", ())
 
 
+def test_the_name_of_a_project():
+    assert metadata.project("Metadata-Version: 2.1\nNAME: Acme_x.Y\n\nName: no\n") == "acme-x-y"
+    assert metadata.project("Version: 1\n\nName: no\n") == ""
+
+
 def test_lines_that_a_pth_runs():
-    assert pth_code("/a\nimport os\n#import x\n import y\nimportlib\nimport\tz\n") == [
+    assert pth_code(b"/a\nimport os\n#import x\n import y\nimportlib\nimport\tz\n") == [
         (2, "import os"),
         (6, "import\tz"),
     ]
-    assert pth_code("\ufeffimport os\r\n") == [(1, "import os")]
-    assert pth_code("a\x0cimport os\x0b\nimport x\x85import y") == [
+    assert pth_code("\ufeffimport os\r\n".encode()) == [(1, "import os")]
+    assert pth_code("a\x0cimport os\x0b\nimport x\x85import y".encode()) == [
         (2, "import os"),
         (4, "import x"),
         (5, "import y"),
     ]
+    # In the encoding of a machine where that is no UTF-8.
+    assert pth_code(b"# \xe9\x85import os\n") == [(2, "import os")]
 
 
 def test_what_a_start_file_calls():
@@ -80,5 +87,7 @@ def test_nothing_is_raised(text):
     metadata.egg_dependencies(text)
     metadata.entry_points(f"[console_scripts]\n{text}")
     metadata.backend(f"[build-system]\n{text}")
-    pth_code(text)
+    pth_code(text.encode("utf-8", "replace"))
+    metadata.project(text)
+    metadata.project(f"Name:{text}")
     start_targets(text)

@@ -15,12 +15,21 @@ if TYPE_CHECKING:
 
 def _find(view: View) -> Iterator[Hit]:
     for compiled in view.of(v.BYTECODE):
-        yield Hit("it brings bytecode without its source, which nobody can read", (compiled,))
+        unread = compiled.detail == "without source"
+        yield Hit(
+            "it brings bytecode without its source, which nobody can read"
+            if unread
+            else "it brings bytecode that runs in the place of its source, whatever that says",
+            (compiled,),
+        )
 
 
 RULE = Rule(
     name="bytecode",
-    description="It brings compiled Python whose source is not beside it.",
+    description=(
+        "It brings compiled Python whose source is not beside it, or that Python runs without comparing it "
+        "with its source (PEP 552)."
+    ),
     grade=HOLD,
     find=_find,
     fires={"acme/core.pyc": "\x00"},

@@ -18,7 +18,7 @@ def _find(view: View) -> Iterator[Hit]:
         if "constant" not in code.flags:
             yield Hit(f"it calls {code.detail} on text made at run time, without being called", (code,))
     for load in view.of(v.LOAD, by_itself=True):
-        if load.detail.startswith("zipimporter"):
+        if load.detail.startswith(("zipimporter", "an archive")):
             yield Hit("it imports code out of an archive, which is not read here", (load,), HOLD)
 
 
