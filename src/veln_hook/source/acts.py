@@ -117,7 +117,7 @@ class Acts:
 
     def _network(self, call: Known) -> Value:
         host = _host(call)
-        if _is_loopback(host):
+        if _is_loopback(host) or _is_local(call):
             return Value(name=f"{call.name}()", taints=frozenset(("remote",)))
         verb = call.name.rpartition(".")[2]
         flags = []
@@ -203,6 +203,9 @@ class Acts:
         return Value(folded, "", result | self._strings.text(text if isinstance(text, str) else "", 0))
 
 
+_PATH = re.compile(r"(?:\{\}|[^\s{}:]*)/\S*")
+_SERVES_ROOT = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock")
+"""Sockets of what starts containers: whoever may talk to it may do anything."""
 _ACTS: dict[str, Callable[[Acts, Known], Value]] = {
     NET: Acts._network,  # noqa: SLF001 - the table of this class's own methods
     DNS: Acts._network,  # noqa: SLF001
@@ -218,6 +221,14 @@ _ACTS: dict[str, Callable[[Acts, Known], Value]] = {
 
 def _with_first(detail: str, call: Known) -> str:
     return f"{detail} {call.arguments[0].text if call.arguments else ''}".strip()
+
+
+def _is_local(call: Known) -> bool:
+    """Tell whether a socket is connected to a path, which is another process of this machine."""
+    if "ocket" not in call.name or not call.name.endswith((".connect", ".connect_ex")) or not call.arguments:
+        return False
+    path = call.arguments[0].text  # a host and its port are a tuple, of which a blank would be in it
+    return _PATH.fullmatch(path) is not None and not path.endswith(_SERVES_ROOT)
 
 
 def _host(call: Known) -> str:

@@ -149,6 +149,18 @@ def test_a_request_is_known_whatever_makes_it(name):
     assert v.NET in _kinds(analyse_python(_CONNECTED[name].encode()))
 
 
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("HERE + '/../door'", set()), ("'/run/acme.sock'", set()), ("('x.example', 80)", {v.NET}), ("HERE", {v.NET}),
+        ("(HERE + '/', 80)", {v.NET}), ("'/var/run/docker.sock'", {v.NET}),
+    ],
+)  # fmt: skip
+def test_a_socket_of_this_machine_is_no_network(address, expected):
+    source = f"import socket\nsocket.socket(socket.AF_UNIX).connect({address})\n"
+    assert _kinds(analyse_python(source.encode())) & {v.NET} == expected
+
+
 def test_what_loads_native_code_into_a_database_is_known():
     assert v.NATIVE in _kinds(analyse_python(b"def f(connection):\n    connection.load_extension('x')\n"))
 
