@@ -36,6 +36,8 @@ _PASSING_BUT_NET = frozenset(("xor", "key"))
 _KNOWS_ALL = given.OF_CLASSES | {"object"}
 _TAKES = ("get", "pop", "setdefault", "__getitem__")
 _ARCHIVE = re.compile(r"\.(?:zip|egg|whl|pyz)\b", re.IGNORECASE)
+_CALLS_LATER = {"sys.meta_path": ".find_spec", "sys.path_hooks": "", "addHandler": ".emit"}
+"""What is called of the things that are put into a list of the interpreter's, or given to a method."""
 _MAX_DETAIL = 80
 _MAX_PARTS = 12
 """Of a path that is joined."""
@@ -231,9 +233,10 @@ class Calls:
             scope.call(f"?.{method}", carried)
         if name.startswith("sys.path.") and any(_ARCHIVE.search(value.text) for value in everything):
             self.note(LOAD, 0, "an archive on the path")
-        if name.startswith("sys.meta_path."):
+        called = _CALLS_LATER.get(name.rpartition(".")[0] or name, _CALLS_LATER.get(method))
+        if called is not None:
             for value in everything:
-                scope.call(f"{value.name}.find_spec", carried)
+                scope.call(f"{value.name}{called}", carried)
         if (method or name.rpartition(".")[2]) in passing.RUNS_ITS_ARGUMENT:
             for value in everything:
                 if value.name:
@@ -299,6 +302,12 @@ class Calls:
     def _property(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         return Value(name=f"{arguments[0].name}()") if arguments and arguments[0].name[:1] == ":" else None
 
+    def _forward(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
+        text = arguments[0].const if arguments else None
+        if isinstance(text, str) and "(" in text:
+            self._walk.read_again(text, line)
+        return None
+
     def _copied(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         return arguments[0] if arguments and given.is_table(arguments[0].name) else None
 
@@ -336,6 +345,7 @@ _SPECIAL: dict[str, Any] = {
     "os.path.join": Calls._join,  # noqa: SLF001
     "functools.partial": Calls._partial,  # noqa: SLF001
     "property": Calls._property,  # noqa: SLF001
+    "typing.ForwardRef": Calls._forward,  # noqa: SLF001
     "dict": Calls._copied,  # noqa: SLF001
     "open": Calls._open,  # noqa: SLF001
     "io.open": Calls._open,  # noqa: SLF001

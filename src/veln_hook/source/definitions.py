@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from veln_hook.source.values import Value
 from veln_hook.source.vocabulary import MATTER
 
 if TYPE_CHECKING:
-    import ast
+    from collections.abc import Iterator
 
 _ARGUMENT = Value(taints=frozenset(("arg",)))
 _KEY = Value(taints=frozenset(("arg", "key")))
@@ -27,6 +28,8 @@ def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     """Bind a function's name; its body is walked later."""
     scope: Draft = walk.scope
     defaults = defaults_of(walk, node.args)
+    for each in _annotations(node):
+        annotation(walk, each)
     decorators = [walk.value(decorator) for decorator in node.decorator_list]
     draft: Draft = walk.draft(f"{scope.prefix}{node.name}", node.lineno, scope.function_parent)
     defined = Value(name=f":{draft.name}")
@@ -35,9 +38,10 @@ def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         walk.calls.runs_indirectly(decorator.name)
         if decorator.name.startswith(":") or "." in decorator.name:
             scope.call(decorator.name, ())
+            draft.call(f"{decorator.name}()", ())  # what it returned stands in the function's place
         if decorator.name in _RUNS_NOW:
             scope.call(defined.name, ())
-    if decorators and decorators[-1].name == "property":
+    if decorators and decorators[-1].name.endswith("property"):
         defined = Value(name=f":{draft.name}()")
     walk.bind(node.name, defined)
     if scope.class_name:
@@ -45,6 +49,26 @@ def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     _bind_arguments(draft, node.args, scope.class_name)
     draft.names.update(defaults)
     walk.later(draft, node.body)
+
+
+def annotation(walk: Any, node: ast.expr) -> None:
+    """Evaluate an annotation: Python does, and others do where it is a text (pydantic, typing)."""
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, str) and "(" in node.value:
+            walk.read_again(node.value.strip(), node.lineno)
+    elif not isinstance(node, (ast.Name, ast.Attribute)):
+        walk.value(node)
+
+
+def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
+    arguments = node.args
+    several = (arguments.posonlyargs, arguments.args, arguments.kwonlyargs)
+    extra = (each for each in (arguments.vararg, arguments.kwarg) if each is not None)
+    for argument in (*(each for some in several for each in some), *extra):
+        if argument.annotation is not None:
+            yield argument.annotation
+    if node.returns is not None:
+        yield node.returns
 
 
 def defaults_of(walk: Any, arguments: ast.arguments) -> dict[str, Value]:
@@ -87,6 +111,9 @@ def class_(walk: Any, node: ast.ClassDef) -> None:
         walk.root.names.setdefault(f":{name}().{attribute}", value)
         if attribute == "__set_name__":
             scope.call(f":{name}.__set_name__", ())
+    if any(derived == name and base.startswith("enum.") for derived, base in walk.bases):
+        scope.call(f":{name}", ())  # its members are made with it
+    for attribute, value in inner.names.items():
         if attribute[:2] == "__":  # 'A["id"]' calls what '__class_getitem__' is
             walk.calls.runs_indirectly(value.name)
             if "<lambda>" in value.name:
@@ -108,6 +135,7 @@ def _call_makers(walk: Any, node: ast.ClassDef, name: str) -> None:  # noqa: C90
         if keyword.arg == "metaclass" and known.name:
             for method in ("__new__", "__init__", "__prepare__"):
                 scope.call(f"{known.name}.{method}", ())
+            scope.call(known.name, ())  # any of its special methods: whether something is of the class ...
             walk.bases.append((name, known.name))
             walk.bases.append((f"{name}{METACLASS}", known.name))
         elif known.name:

@@ -81,15 +81,19 @@ class Evaluator:
         if name in self._walk.aliases:
             return self._walk.known_as(name)  # type: ignore[no-any-return]
         inherited = self._inherited(owner.name, attr)
-        if inherited in MATTER:
+        if inherited:
             return Value(name=inherited, taints=owner.taints)
         return self._calls.attribute(name, owner)
 
     def _inherited(self, name: str, attr: str) -> str:
-        """Return what an attribute of a class of this file is that derives from one of elsewhere."""
+        """Return what an attribute is that a class has from another one; empty if that isn't known."""
+        if name == "super()":
+            here = self._walk.scope.name.rpartition(".")[0]
+            return next((f"{base}.{attr}" for derived, base in self._walk.bases if derived == here), "")
         derived, made, _ = name.partition("()")
         base = self._walk.derived.get(derived) if self._walk.derived else None
-        return f"{base}{made}.{attr}" if base else ""
+        found = f"{base}{made}.{attr}" if base else ""
+        return found if found in MATTER else ""
 
     def _call(self, node: ast.Call) -> Value:
         callee = node.func
@@ -178,6 +182,8 @@ class Evaluator:
         for part in node.values:
             inner = part.value if isinstance(part, ast.FormattedValue) else part
             value = self.value(inner)
+            if isinstance(part, ast.FormattedValue) and part.format_spec is not None:
+                self.value(part.format_spec)
             taints |= value.taints
             const = value.const
             parts.append(str(const) if isinstance(const, (str, int, float)) else "{}")

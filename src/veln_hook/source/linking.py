@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from veln_hook.source.modules import Module
 
 _NOT_IMPLICIT = frozenset((
-    "__call__", "__init_subclass__", "__set_name__", "__prepare__", "__main__", "__reduce__", "__reduce_ex__",
-    "__getstate__", "__setstate__", "__copy__", "__deepcopy__", "__dir__", "__sizeof__", "__fspath__",
+    "__call__", "__init_subclass__", "__set_name__", "__prepare__",
 ))  # fmt: skip
 """Special methods that need more than an object and an operator to run."""
 _COMMAND_METHODS = (

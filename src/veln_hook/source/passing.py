@@ -12,7 +12,9 @@ RUNS_ITS_ARGUMENT = frozenset([
     "ensure_future", "run_until_complete", "gather", "start_new_thread", "run_in_executor", "partial",
     "to_thread", "call_soon", "call_later", "filter", "starmap", "imap", "addaudithook", "settrace",
     "setprofile", "run_coroutine_threadsafe", "register", "starmap_async", "map_async", "signal", "finalize",
-    "register_at_fork", "add_done_callback",
+    "register_at_fork", "add_done_callback", "max", "min", "sorted", "sort", "iter", "reduce", "sub", "subn",
+    "defaultdict", "field", "loads", "load", "callback", "push", "accumulate", "takewhile", "dropwhile",
+    "groupby",
 ])  # fmt: skip
 """Calls that run a function that they are given, now or later."""
 ASKS_ABOUT = frozenset([

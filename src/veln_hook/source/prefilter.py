@@ -94,14 +94,14 @@ TOKENS = tuple(
     token.encode()
     for token in (
         "sitecustomize", "usercustomize", ".pth", "pyarm{}".format("or"), "Start Menu", ".bashrc", ".zshrc",
-        "LaunchAgents", "autostart",
+        "LaunchAgents", "autostart", "__import__", "__builtins__",
     )
 )  # fmt: skip
 """Texts, each of them in the source of something that needs no import of its own."""
 _WORDS = tuple(
     token.encode()
     for token in (
-        "__import__", "__builtins__", "__loader__", "__subclasses__", "__globals__", "f_builtins",
+        "ForwardRef", "__loader__", "__subclasses__", "__globals__", "f_builtins",
         "f_globals", "get_objects", "load_module", "resolve_name", "_importer", "safeimport", "co_code",
         "subprocess_shell", "subprocess_exec", "load_extension", "create_datagram_endpoint",
     )
@@ -143,6 +143,8 @@ _PLACES = re.compile(
     rb"|\.[ \t\n]*home[ \t\n]*\("
 )
 """Where Python's and shells' start-up files lie; with what writes, as their names may be put together."""
+_QUOTED = re.compile(rb"^[ \t]*[A-Za-z_]\w*[ \t]*:[ \t]*[rRuU]?[\"'][^\"'\n]*\.[^\"'\n]*\(", re.MULTILINE)
+"""An annotation that is a text and calls something: what reads it may run it."""
 _RESOLVES = re.compile(
     rb"\.(?<!in sys\.)[ \t\n]*modules(?![\w`])(?![ \t\n]*\[[ \t]*__name__[ \t]*\])"
     rb"|\.(?<=in sys\.)[ \t\n]*modules[ \t\n]*[.\[]"
@@ -197,6 +199,8 @@ def is_interesting(data: bytes, code: bytes, imports: list[Import]) -> bool:
         imports: What it imports.
     """
     if any(token in data for token in TOKENS) or any(word in code for word in _WORDS):
+        return True
+    if _QUOTED.search(data) is not None:
         return True
     code = named_attributes(code)
     return (

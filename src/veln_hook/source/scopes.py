@@ -37,6 +37,7 @@ class Draft:
         "line",
         "name",
         "names",
+        "outer",
         "parent",
         "returns",
     )  # fmt: skip
@@ -56,6 +57,8 @@ class Draft:
         self.class_name = class_name
         self.counts_in = counts_in
         self.names: dict[str, Value] = {}
+        self.outer: set[str] = set()
+        """Names that it binds for the scopes around it: ``global`` and ``nonlocal``."""
         self.calls: list[Call] = [] if counts_in is None else counts_in.calls
         self.returns: frozenset[str] = NOTHING
         self.gives: dict[str, None] = {}

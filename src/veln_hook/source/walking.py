@@ -15,7 +15,7 @@ import builtins
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable
 
-from veln_hook.source import definitions
+from veln_hook.source import definitions, importing
 from veln_hook.source.calls import Calls, named
 from veln_hook.source.expressions import Evaluator
 from veln_hook.source.imports import join
@@ -172,36 +172,6 @@ class _Walk:
             elif isinstance(child, ast.stmt):
                 self.body([child])
 
-    def _import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            if self.scope.is_module:
-                self.imports[alias.name] = None
-            else:
-                self.scope.call(f"@{alias.name}", ())
-            bound = alias.asname or alias.name.partition(".")[0]
-            self.bind(bound, Value(name=alias.name if alias.asname else bound))
-
-    def _import_from(self, node: ast.ImportFrom) -> None:
-        module = "." * node.level + (node.module or "")
-        if module == "__future__":
-            return
-        for alias in node.names:
-            dotted = join(module, alias.name)
-            if self.scope.is_module:
-                self.imports[module] = None
-                self.imports[dotted] = None
-            else:
-                self.scope.call(f"@{module}", ())
-                self.scope.call(f"@{dotted}", ())
-            if alias.name == "*":
-                self.stars[module] = None
-                if self.scope is self.root:
-                    self.exports[f"*{module}"] = module
-            else:
-                self.bind(alias.asname or alias.name, self.known_as(dotted))
-                if self.scope is self.root:
-                    self.exports[alias.asname or alias.name] = dotted
-
     def bind(self, name: str, value: Value) -> None:
         """Bind a name; in a branch, what can do something isn't forgotten for what can't, nor a secret."""
         if self.branches:
@@ -210,6 +180,9 @@ class _Walk:
                 value = Value(UNKNOWN, before.name, before.taints | value.taints)
             else:
                 value = _with_taints_of(before, value)
+        if name in self.scope.outer:  # others have it then, and when that is isn't known
+            self.calls.handed_on((value,), self.line)
+            self.root.names[name] = _with_taints_of(self.root.names.get(name), value)
         self.scope.names[name] = value
 
     def assign(self, target: ast.expr, value: Value) -> None:
@@ -230,6 +203,8 @@ class _Walk:
                 self.root.names[name] = _with_taints_of(self.root.names.get(name), value)
             if owner.name in _HOOKED and value.name:
                 self.scope.call(value.name, ())
+                self.scope.call(f"{value.name}.write", ())  # as standard output
+                self.calls.runs_indirectly(value.name)
         elif isinstance(target, ast.Subscript):
             owner = self.value(target.value)
             self.value(target.slice)
@@ -253,6 +228,7 @@ class _Walk:
             self.assign(target, value)
 
     def _ann_assign(self, node: ast.AnnAssign) -> None:
+        definitions.annotation(self, node.annotation)
         if node.value is not None:
             self.assign(node.target, self.value(node.value))
 
@@ -286,6 +262,8 @@ class _Walk:
         self.handlers.pop()
         self.branches += 1
         for handler in node.handlers:
+            if isinstance(handler.type, (ast.BoolOp, ast.Call, ast.Tuple, ast.IfExp)):
+                self.value(handler.type)
             self.body(handler.body)
         self.branches -= 1
         self.body(node.orelse)
@@ -332,6 +310,7 @@ class _Walk:
     def _global(self, node: ast.Global | ast.Nonlocal) -> None:
         for name in node.names:
             self.scope.names.pop(name, None)
+            self.scope.outer.add(name)
 
     def draft(self, name: str, line: int, parent: Draft) -> Draft:
         if name in self.drafts and name != "__main__":
@@ -348,7 +327,14 @@ class _Walk:
             name = getattr(case.pattern, "name", None)
             if name and getattr(case.pattern, "pattern", None) is None:  # 'case x:' binds whatever it is
                 self.bind(name, subject)
+            if case.guard is not None:
+                self.value(case.guard)
             self.body(case.body)
+
+    def _delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Subscript):  # what is deleted isn't read
+                self.value(target.slice)
 
     def _nothing(self, node: ast.stmt) -> None:
         pass
@@ -362,14 +348,14 @@ def _with_taints_of(before: Value | None, value: Value) -> Value:
 
 
 _TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
-_HOOKED = ("sys", "threading", "builtins")
+_HOOKED = ("sys", "threading", "builtins", "warnings", "logging")
 """Modules whose attributes the interpreter calls: ``sys.excepthook = f``."""
 
 
 _STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
-    ast.Import: _Walk._import,  # noqa: SLF001 - the table of this class's own methods
-    ast.ImportFrom: _Walk._import_from,  # noqa: SLF001
-    ast.Assign: _Walk._assign,  # noqa: SLF001
+    ast.Import: importing.plain,
+    ast.ImportFrom: importing.taken,
+    ast.Assign: _Walk._assign,  # noqa: SLF001 - the table of this class's own methods
     ast.AnnAssign: _Walk._ann_assign,  # noqa: SLF001
     ast.AugAssign: _Walk._aug_assign,  # noqa: SLF001
     ast.For: _Walk._for,  # noqa: SLF001
@@ -386,7 +372,7 @@ _STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
     ast.AsyncFunctionDef: definitions.function,
     ast.ClassDef: definitions.class_,
     ast.Expr: _Walk._expression,  # noqa: SLF001
-    ast.Delete: _Walk._nothing,  # noqa: SLF001
+    ast.Delete: _Walk._delete,  # noqa: SLF001
     ast.Pass: _Walk._nothing,  # noqa: SLF001
     ast.Break: _Walk._nothing,  # noqa: SLF001
     ast.Continue: _Walk._nothing,  # noqa: SLF001
