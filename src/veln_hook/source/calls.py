@@ -9,6 +9,7 @@ from veln_hook.source import commands, given, passing, values
 from veln_hook.source.acts import Acts, Known
 from veln_hook.source.environment import GETTERS, SWEEPERS, Environment
 from veln_hook.source.facts import Capability
+from veln_hook.source.iterating import table_of
 from veln_hook.source.standard import may_be_ours
 from veln_hook.source.strings import Strings
 from veln_hook.source.taints import few, made_of
@@ -33,6 +34,7 @@ _ATTRIBUTE_MAKERS = ("operator.attrgetter", "operator.methodcaller")
 _PASSING = frozenset(("xor",))
 """Taints that mean something only until they come to a call that makes another of them."""
 _PASSING_BUT_NET = frozenset(("xor", "key"))
+_TAKEN_OUT = ("get", "pop", "setdefault", "__getitem__", "values", "items", "copy")
 _KNOWS_ALL = given.OF_CLASSES | {"object"}
 _TAKES = ("get", "pop", "setdefault", "__getitem__")
 _ARCHIVE = re.compile(r"\.(?:zip|egg|whl|pyz)\b", re.IGNORECASE)
@@ -369,6 +371,8 @@ def _unknown(
         taints |= {f"ret:{name}"} if not name.endswith(")") and len(name) < _MAX_NAME else NOTHING
     if name == "chr":
         taints |= {"spelled"}
+    if method in _TAKEN_OUT and table_of(receiver.name):
+        return Value(name=table_of(receiver.name), taints=taints)
     return Value(name=f"{name}()" if name else "", taints=taints, hint=hint)
 
 

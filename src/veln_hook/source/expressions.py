@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from veln_hook.source import values
 from veln_hook.source.definitions import defaults_of
 from veln_hook.source.given import OF_CLASSES
-from veln_hook.source.iterating import Iterating
+from veln_hook.source.iterating import Iterating, table_of
 from veln_hook.source.values import MAX_ITEMS, NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.variables import CREDENTIAL_WORDS
 from veln_hook.source.vocabulary import MATTER
@@ -197,13 +197,16 @@ class Evaluator:
         self._calls.handed_on(items, node.lineno)
         if len(items) <= MAX_ITEMS and all(item.const is not UNKNOWN for item in items):
             return Value(tuple(item.const for item in items), "", taints)
-        return Value(taints=taints, hint=" ".join(item.text or "{}" for item in items[:50]))
+        held = self.iterating.held(items, node.lineno)
+        return Value(name=held, taints=taints, hint=" ".join(item.text or "{}" for item in items[:50]))
 
     def _dict(self, node: ast.Dict) -> Value:
         taints = NOTHING
         known: dict[Any, Any] | None = {}
+        held: list[Value] = []
         for key, item in zip(node.keys, node.values):
             value = self.value(item)
+            held.append(value)
             self._calls.handed_on((value,), node.lineno)
             taints |= value.taints
             if key is None:
@@ -217,7 +220,8 @@ class Evaluator:
                 known[told.const] = value.const
             else:
                 known = None
-        return Value(known if known is not None else UNKNOWN, "", taints)
+        name = self.iterating.held(held, node.lineno) if known is None else ""
+        return Value(known if known is not None else UNKNOWN, name, taints)
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner = self.value(node.value)
@@ -226,7 +230,10 @@ class Evaluator:
             return self._sliced(owner, node.slice)
         index = self.value(node.slice)
         found = picked
-        if picked is None and owner.name:
+        table = table_of(owner.name)
+        if picked is None and table:
+            found = Value(name=table, taints=owner.taints)
+        elif picked is None and owner.name:
             if isinstance(index.const, str):
                 found = self._calls.item(owner, index.const, node.lineno)
             else:

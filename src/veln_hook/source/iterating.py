@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.source import values
@@ -11,16 +12,26 @@ from veln_hook.source.variables import is_credential_name
 from veln_hook.source.vocabulary import MATTER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from veln_hook.source.calls import Calls
 
 MAX_COMPREHENSION = 100_000
 """Items of a folded comprehension, in a whole file: payloads spelled as lists of numbers."""
+_TABLE = "<items>:"
+_LINE = re.compile(r"\d*'*")
 _LONG = 60
 """Characters of a literal that spells more than a word."""
 _PURE = (
     ast.BinOp, ast.Call, ast.Name, ast.Constant, ast.operator, ast.expr_context, ast.UnaryOp, ast.unaryop,
     ast.Attribute, ast.Subscript,
 )  # fmt: skip
+
+
+def table_of(name: str) -> str:
+    """Return the name of the container of functions that something was taken out of; empty if of none."""
+    before, found, rest = name.partition(_TABLE)
+    return f"{before}{found}{_LINE.match(rest).group()}" if found else ""  # type: ignore[union-attr]
 
 
 class Iterating:
@@ -60,9 +71,31 @@ class Iterating:
                     picked = known
         return picked
 
+    def held(self, items: Iterable[Value], line: int) -> str:
+        """Return the name of a container of functions of this file: a scope that calls all of them.
+
+        Args:
+            items: What stands in a display.
+            line: Where it stands.
+
+        Returns:
+            The name; empty if there are none.
+        """
+        functions = {item.name for item in items if item.name[:1] == ":" and not item.name.endswith(")")}
+        if not functions:
+            return ""
+        scope = self._walk.scope
+        draft = self._walk.draft(f"{scope.prefix}{_TABLE}{line}", line, scope.function_parent)
+        for function in sorted(functions):
+            draft.call(function, ())
+        return f":{draft.name}"
+
     def element(self, items: Value) -> Value:
         """Return what is known of each element of something iterated over."""
         taints = items.taints
+        table = table_of(items.name)
+        if table:
+            return Value(name=table, taints=taints)
         if items.name == "os.environ":
             taints |= {"env"}
             self._calls.environment.sweep(self._walk.line)

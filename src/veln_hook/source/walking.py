@@ -19,6 +19,7 @@ from veln_hook.source import definitions, importing
 from veln_hook.source.calls import Calls, named
 from veln_hook.source.expressions import Evaluator
 from veln_hook.source.imports import join
+from veln_hook.source.iterating import table_of
 from veln_hook.source.scopes import Draft, file_facts
 from veln_hook.source.shapes import is_main_test, is_swallowing, mentions
 from veln_hook.source.standard import may_be_ours
@@ -192,7 +193,7 @@ class _Walk:
             items = value.const if isinstance(value.const, tuple) else ()
             for place, item in enumerate(target.elts):
                 known = items[place] if place < len(items) and len(items) == len(target.elts) else NONE.const
-                self.assign(item, Value(known, "", value.taints))
+                self.assign(item, Value(known, table_of(value.name), value.taints))
         elif isinstance(target, ast.Starred):
             self.assign(target.value, Value(taints=value.taints))
         elif isinstance(target, ast.Attribute):

@@ -108,6 +108,11 @@ RUNS = {
     "prepare": "import os\nclass M(type):\n    @classmethod\n    def __prepare__(m,*a): os.system('id'); return {}\nclass A(metaclass=M): pass\n",
     "mro_entries": "import os\nclass B:\n    def __mro_entries__(s,b): os.system('id'); return ()\nclass A(B()): pass\n",
     "instancecheck": "import os\nclass M(type):\n    def __instancecheck__(c,i): os.system('id')\nclass A(metaclass=M): pass\nisinstance(1,A)\n",
+    "dict dispatch": "import os\ndef go(): os.system('id')\nD={'a':go}\nD['a']()\n",
+    "dict dispatch fn": "import os\ndef go(): os.system('id')\nD={'a':go}\ndef run(k): D[k]()\nrun('a')\n",
+    "list loop": "import os\ndef go(): os.system('id')\nL=[go]\nfor f in L: f()\n",
+    "a table's items": "import os\ndef go(): os.system('id')\nD = {'a': go}\nfor name, f in D.items(): f()\n",
+    "out of a table by get": "import os\ndef go(): os.system('id')\nD = {'a': go}\nD.get('a')()\n",
 }  # fmt: skip
 WAITS = {
     "a function that nobody calls": "import os\ndef f():\n    os.system('id')\n",
@@ -115,6 +120,7 @@ WAITS = {
     "a special method of a class that nobody makes": "import os\nclass A:\n    def __len__(self): os.system('id')\n",
     "a function that is defined in one that nobody calls": "import os\ndef f():\n    def g(): os.system('id')\n    g()\n",
     "a lambda in one": "import os\ndef f():\n    return lambda: os.system('id')\n",
+    "a table that nobody takes from": "import os\ndef go(): os.system('id')\nD = {'a': go}\n",
     "an annotation's name": "import os\ndef f(): os.system('id')\nx: f\n",
     "a decorator of another project": "import os, click\n@click.command()\ndef f(): os.system('id')\n",
 }
