@@ -11,6 +11,7 @@ from veln_hook.source.vocabulary import (
     CRED_FILE,
     DECODE,
     DNS,
+    ENV,
     EXEC,
     HOST,
     LOAD,
@@ -87,6 +88,9 @@ class Acts:
         return Value(name=f"{call.name}()", taints=frozenset(("host",)))
 
     def _credentials(self, call: Known) -> Value:
+        if call.name == "netrc.netrc":
+            self._note(CRED_FILE, call.line, "passwords")
+            return Value(name="netrc.netrc()", taints=frozenset(("cred",)))
         self._note(CRED_FILE, call.line, "cloud credentials")
         return Value(taints=frozenset(("cred", "key")))
 
@@ -146,6 +150,13 @@ class Acts:
         if "decoded" in call.taints:
             self._strings.text(command, 0)
         self._note(PROC, call.line, commands.program_of(command) or call.name, call.taints, *flags)
+        told = commands.tells(command)
+        if told == "environment":
+            self._note(ENV, call.line, "sweep")
+            return Value(name=f"{call.name}()", taints=frozenset(("output", "env")))
+        if told:
+            self._note(CRED_FILE, call.line, told)
+            return Value(name=f"{call.name}()", taints=frozenset(("output", "cred")))
         return Value(name=f"{call.name}()", taints=frozenset(("output",)))
 
     def _load(self, call: Known) -> Value:

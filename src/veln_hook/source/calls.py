@@ -40,6 +40,7 @@ _TAKES = ("get", "pop", "setdefault", "__getitem__")
 _ARCHIVE = re.compile(r"\.(?:zip|egg|whl|pyz)\b", re.IGNORECASE)
 _CALLS_LATER = {"sys.meta_path": ".find_spec", "sys.path_hooks": "", "addHandler": ".emit"}
 """What is called of the things that are put into a list of the interpreter's, or given to a method."""
+_VARIABLE = re.compile(r"[$%]\{?([A-Za-z_]\w*)")
 _MAX_DETAIL = 80
 _MAX_PARTS = 12
 """Of a path that is joined."""
@@ -310,6 +311,11 @@ class Calls:
             self._walk.read_again(text, line)
         return None
 
+    def _expanded(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
+        text = arguments[0].text if arguments else ""
+        read = [self.environment.variable(name, line) for name in _VARIABLE.findall(text)]
+        return Value(taints=taints_of(read), hint=text) if read else None
+
     def _copied(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         return arguments[0] if arguments and given.is_table(arguments[0].name) else None
 
@@ -347,6 +353,7 @@ _SPECIAL: dict[str, Any] = {
     "os.path.join": Calls._join,  # noqa: SLF001
     "functools.partial": Calls._partial,  # noqa: SLF001
     "property": Calls._property,  # noqa: SLF001
+    "os.path.expandvars": Calls._expanded,  # noqa: SLF001
     "typing.ForwardRef": Calls._forward,  # noqa: SLF001
     "dict": Calls._copied,  # noqa: SLF001
     "open": Calls._open,  # noqa: SLF001

@@ -24,6 +24,14 @@ _DEVELOPER = re.compile(
     r"(?:setup\.py\s+(?:-\w+\s+)?(?:sdist|bdist|register|upload|test|check|clean)|twine\s+(?:upload|check))\b"
 )
 """What an author's own setup.py runs to publish or to test: itself, or what uploads."""
+_ENVIRONMENT = re.compile(
+    r"(?:/usr/bin/)?(?:env|printenv)(?: -0)?|set|export -p|declare -x|cmd(?:\.exe)? /c set"
+)
+_CREDENTIALS = re.compile(
+    r"\b(?:(git) credential(?:-\w+)? (?:fill|get)|(gh) auth token"
+    r"|(gcloud) auth .*print-(?:access|identity)-token|(aws) configure (?:get aws_\w+|export-credentials)"
+    r"|(az) account get-access-token|(security) find-\w+-password|(kubectl) get secrets?|(pass) show)\b"
+)
 _OPENERS = ("startfile", "ShellExecute")
 _BROWSER = "webbrowser."
 
@@ -53,6 +61,19 @@ def flags(command: str, program: str) -> list[str]:
     if opens(program) or command.split()[:1] == ["start"]:
         found.append("opens")
     return found
+
+
+def tells(command: str) -> str:
+    """Return what a command prints that is nobody's: the ``environment``, or whose credentials; else nothing.
+
+    Args:
+        command: Its words as far as they are known.
+    """
+    command = " ".join(command.split())
+    if _ENVIRONMENT.fullmatch(command):
+        return "environment"
+    found = _CREDENTIALS.search(command)
+    return f"{found[found.lastindex or 0]} credentials" if found else ""
 
 
 def opens(program: str) -> bool:

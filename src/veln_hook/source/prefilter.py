@@ -169,12 +169,13 @@ _PARTS = tuple(
     for token in (
         "fromhex", "rot13", "chr(", ".ssh", ".aws", ".netrc", ".pypirc", ".npmrc", ".kube", ".docker",
         ".gnupg", "id_rsa", "id_ed25519", "wallet.dat", "Login Data", "leveldb", "authorized_keys", "crontab",
-        "get_credentials",
+        "get_credentials", "/environ",
     )
 )  # fmt: skip
 """Literals of what matters together with something elsewhere: of secrets, of decoding."""
 _PARTS_OF: dict[str, tuple[bytes, ...]] = {
-    "os": (b"environ", b"getenv", b"getlogin", b"uname", b"expanduser"),
+    "os": (b"environ", b"getenv", b"getlogin", b"uname", b"expanduser", b"expandvars"),
+    "netrc": (b"netrc",),
     "posix": (b"environ",),
     "pathlib": (b".home", b"expanduser"),
     "socket": (b"gethostname", b"getfqdn", b"gethostbyname"),

@@ -256,7 +256,7 @@ _REGISTRY = [
 _CRED_FILE = [
     *_each("boto3.Session()", "get_credentials"), *_each("boto3.session.Session()", "get_credentials"),
     *_each("botocore.session.Session()", "get_credentials"),
-    *_each("botocore.session.get_session()", "get_credentials"),
+    *_each("botocore.session.get_session()", "get_credentials"), "netrc.netrc",
 ]  # fmt: skip
 """What reads files of credentials for whoever asks."""
 
@@ -317,6 +317,7 @@ CREDENTIAL_PATHS: tuple[tuple[str, str], ...] = (
     ("tdata", "chat tokens"), ("wallet.dat", "wallets"), ("exodus.wallet", "wallets"),
     ("electrum/wallets", "wallets"), ("electrum\\wallets", "wallets"),
     ("nkbihfbeogaeaoehlefnkodbefgpgknn", "wallets"), (".config/solana", "wallets"), (".bitcoin", "wallets"),
+    ("/proc/self/environ", "the environment"), ("/proc/{}/environ", "the environment"),
     (".ethereum", "wallets"), ("keystore/", "wallets"), ("key4.db", "browser passwords"),
     ("logins.json", "browser passwords"), (".roblosecurity", "cookies"),
 )  # fmt: skip
