@@ -84,6 +84,14 @@ SNIPPETS = (
     "from . import core, x\nfrom .core import y\ncore.z()\nexec('y(core)\\nf()()')\nimport runpy\nrunpy.run_path('demo/core.py')['run']()\n",
     "cposix\nsystem\np0\n0(g0\nS'id'\ntR(dp1\nS'a'\nI1\ns.",
     "(lp0\n(iposix\nsystem\na0(0N.",
+    # Names that nobody imported, what runs without a call, how code is written.
+    "import shutil, sys\nshutil.os.system(x)\nprint.__self__.exec(x)\nshutil.copy.__globals__['os'].popen(x)\nsys.modules.get('os').system(x)\n",
+    "import os\nx: os.system('id') = 1\ndef f(a: 'os.popen(1)', *b: os.x(), c: list[os.y()] = os) -> os.z(): global o; o = os\n",
+    "import os\ndef go(x): os.system(x)\nD = {'a': go, **{}}\nfor n, f in D.items(): f(n)\nD['a'](1)\n[go][0](1)\n(go, 1)[0](2)\n",
+    "import enum, requests\nclass S(requests.Session):\n    def f(self): super().f(); self.post('x')\nclass E(enum.Enum):\n    A = 1\n    def __init__(s): S().get('y')\n",
+    "import os \\\n, sys as s\nfrom . \\\n x import(a,\n b as c)\n(1 and os # c\n .environ\n)\nf'{os.x}{{}}{c!r:>{a}}' f'{\"a\"}'\n",
+    "import site, os\nopen(os.path.join(site.x()[0], 'a.p' + 'th'), 'w').write(x)\nos.path.expandvars('$A_TOKEN')\nsys.path.insert(0, 'a.zip')\n",
+    "object.__subclasses__()[1]\n().__class__.__mro__[1].__subclasses__()\n__loader__.load_module('os')\nimport pkgutil\npkgutil.resolve_name('os:system')\n",
 )
 TOKENS = ("(", ")", "[", "]", "{", "}", ":", "\n", "\n    ", "\n\t", "\\", "'", '"', "'''", "f'{", "}'", "lambda ", "import os", "from . import ", "exec(",
     "eval(", "def f(", "class A(", "async ", "await ", "yield ", "for x in ", "if ", "else ", "try:", "except*", "with ", "match ", "case ", "type ",
