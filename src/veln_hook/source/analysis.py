@@ -44,6 +44,9 @@ _RISKY = (
 )
 
 
+_BUILTINS = ("exec", "eval")
+
+
 def analyse_python(
     data: bytes, *, always: bool = False, aliases: Mapping[str, Alias] | None = None
 ) -> FileFacts:
@@ -124,10 +127,13 @@ def _unparsed(odd: tuple[Capability, ...], data: bytes, problem: str) -> FileFac
 def _names(data: bytes) -> set[str]:
     """Return the identifiers of a source newer or older than this interpreter's grammar, by its tokens."""
     names = set()
+    before = ""
     try:
         for token in tokenize.tokenize(io.BytesIO(data[:MAX_PARSED]).readline):
-            if token.type == tokenize.NAME:
+            # A dialog's 'exec' is no builtin.
+            if token.type == tokenize.NAME and not (before in (".", "def") and token.string in _BUILTINS):
                 names.add(token.string)
+            before = token.string
     # What hostile bytes make the tokenizer raise is no contract; what came before counts.
     except Exception:  # noqa: BLE001
         names |= {token.decode().rpartition(".")[2] for token in _RISKY if token in data}

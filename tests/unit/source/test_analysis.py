@@ -114,6 +114,8 @@ def test_what_cannot_be_parsed_tells_what_it_names():
         (v.TEXT, "unparsable-risky")
     ]
     assert read(b"print 'Python 2'\n").scopes[0].capabilities == ()
+    assert read(b"x = = 1\ndialog.exec()\ndef eval(): pass\n").scopes[0].capabilities == ()
+    assert read(b"x = = 1\ndialog.requests\n").scopes[0].capabilities != ()
     assert read(b"# exec subprocess\nprint 'Python 2'\n").scopes[0].capabilities == ()
     assert read(b"x = 'exec'\nprint 'Python 2'\n").scopes[0].capabilities == ()
 
