@@ -91,6 +91,9 @@ class Evaluator:
             here = self._walk.scope.name.rpartition(".")[0]
             return next((f"{base}.{attr}" for derived, base in self._walk.bases if derived == here), "")
         derived, made, _ = name.partition("()")
+        for answers in _DUNDER_GETTERS if made else ():  # an object of this file's class may make it up
+            if f"{derived}.{answers}" in self._walk.root.names:
+                self._walk.scope.call(f"{derived}.{answers}", ())
         base = self._walk.derived.get(derived) if self._walk.derived else None
         found = f"{base}{made}.{attr}" if base else ""
         return found if found in MATTER else ""

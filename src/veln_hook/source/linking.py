@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from veln_hook.source.modules import Module
 
 _NOT_IMPLICIT = frozenset((
-    "__call__", "__init_subclass__", "__set_name__", "__prepare__",
+    "__call__", "__init_subclass__", "__set_name__", "__prepare__", "__getattr__", "__getattribute__",
+    "__enter__", "__exit__", "__aenter__", "__aexit__", "__await__", "__aiter__", "__anext__",
 ))  # fmt: skip
 """Special methods that need more than an object and an operator to run."""
 _COMMAND_METHODS = (
