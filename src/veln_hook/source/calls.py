@@ -36,6 +36,10 @@ _PASSING = frozenset(("xor",))
 _PASSING_BUT_NET = frozenset(("xor", "key"))
 _TAKEN_OUT = ("get", "pop", "setdefault", "__getitem__", "values", "items", "copy")
 _KNOWS_ALL = given.OF_CLASSES | {"object"}
+_TAKING = frozenset((*given.LOADERS, "get", "pop", "setdefault", "__getitem__"))
+_NOTED = passing.WRITES | passing.STARTS_PROCESSES | passing.CONNECTS | {
+    "extractall", "load_extension", "__subclasses__",
+}  # fmt: skip
 _TAKES = ("get", "pop", "setdefault", "__getitem__")
 _ARCHIVE = re.compile(r"\.(?:zip|egg|whl|pyz)\b", re.IGNORECASE)
 _CALLS_LATER = {"sys.meta_path": ".find_spec", "sys.path_hooks": "", "addHandler": ".emit"}
@@ -146,7 +150,7 @@ class Calls:
                 return found
         if name in _ATTRIBUTE_MAKERS and arguments and isinstance(arguments[0].const, str):
             return Value(name=f"{name} {arguments[0].const}", taints=taints)
-        taken = self._taken(name, method, receiver, arguments, line)
+        taken = self._taken(method, receiver, arguments, line) if method in _TAKING else None
         if taken is not None:
             return taken
         if name in GETTERS:
@@ -175,9 +179,7 @@ class Calls:
                 return self._folded(folded, name, method, line, taints | receiver.taints)
         return _unknown(name, method, receiver, arguments, taints | receiver.taints)
 
-    def _taken(
-        self, name: str, method: str, receiver: Value, arguments: list[Value], line: int
-    ) -> Value | None:
+    def _taken(self, method: str, receiver: Value, arguments: list[Value], line: int) -> Value | None:
         """Return what a call takes out of a table of names, or imports; ``None`` if it does neither."""
         if method == "load_module" and receiver.name[:1] == "/":
             return receiver
@@ -186,15 +188,14 @@ class Calls:
         text = arguments[0].const
         if method in _TAKES and receiver.name and receiver.name not in ENVIRONMENTS:
             return self.item(receiver, text, line)
-        if name in given.RESOLVERS:
-            self._walk.scope.call(f"@{text.partition(':')[0]}", ())
-            return named(text.replace(":", "."))
         return self._import_module(line, arguments, {}) if method in given.LOADERS else None
 
     def _note_method(
         self, method: str, receiver: Value, arguments: list[Value], taints: frozenset[str], line: int
     ) -> None:
         """Note what methods do that are known by their names alone."""
+        if method not in _NOTED:
+            return
         if method in passing.WRITES or method == "extractall":
             self._writes(method, receiver, arguments, taints, line)
         elif method in passing.STARTS_PROCESSES:
@@ -316,6 +317,13 @@ class Calls:
         read = [self.environment.variable(name, line) for name in _VARIABLE.findall(text)]
         return Value(taints=taints_of(read), hint=text) if read else None
 
+    def _resolved(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
+        text = arguments[0].const if arguments else None
+        if not isinstance(text, str):
+            return None
+        self._walk.scope.call(f"@{text.partition(':')[0]}", ())
+        return named(text.replace(":", "."))
+
     def _copied(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         return arguments[0] if arguments and given.is_table(arguments[0].name) else None
 
@@ -343,6 +351,7 @@ class Calls:
 
 
 _SPECIAL: dict[str, Any] = {
+    **dict.fromkeys(given.RESOLVERS, Calls._resolved),  # noqa: SLF001
     "os.open": Calls._open_raw,  # noqa: SLF001
     "importlib.import_module": Calls._import_module,  # noqa: SLF001 - the table of this class's own methods
     "importlib.__import__": Calls._dunder_import,  # noqa: SLF001

@@ -80,7 +80,7 @@ class Evaluator:
             return known  # type: ignore[no-any-return]
         if name in self._walk.aliases:
             return self._walk.known_as(name)  # type: ignore[no-any-return]
-        inherited = self._inherited(owner.name, attr)
+        inherited = self._inherited(owner.name, attr) if name[0] in ":s" else ""
         if inherited:
             return Value(name=inherited, taints=owner.taints)
         return self._calls.attribute(name, owner)

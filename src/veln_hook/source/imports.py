@@ -19,6 +19,8 @@ _LINE, _LIST = 4_000, 50_000
 _OPEN = re.compile(rb"[ \t]*\(")
 _WINDOW = 1_000
 """The same, before ``import``."""
+_IMPORTING = re.compile(rb"[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?import[ \t]+[\w., \t]*")
+"""What stands before a name on a line that imports it."""
 _IMPORTED = rb"import(?<![\w\x80-\xff]import)(?![\w\x80-\xff])[ \t]*(?:\([^)]*\)?|[^\n;]*)"
 _IMPORTS = re.compile(_IMPORTED)
 _IMPORTS_FROM = re.compile(rb"from(?<![\w.\x80-\xff]from)[\w. \t\x80-\xff]*" + _IMPORTED)
@@ -142,8 +144,13 @@ def uses_of(code: bytes, bound: str) -> set[str]:
 def is_put_somewhere(code: bytes, bound: str) -> bool:
     """Tell whether a name stands for itself, as what is assigned, returned or passed on does."""
     pattern = _alone(bound)
-    # Where it is imported it stands for itself, too.
-    return pattern.search(code) is not None and pattern.search(without_imports(code)) is not None
+    for match in pattern.finditer(code):
+        # Where it is imported it stands for itself, too; mostly on a line that does nothing else.
+        start = match.start()
+        line = code.rfind(b"\n", max(0, start - _WINDOW), start) + 1
+        if _IMPORTING.fullmatch(code, line, start) is None:
+            return pattern.search(without_imports(code)) is not None
+    return False
 
 
 @lru_cache(maxsize=1)

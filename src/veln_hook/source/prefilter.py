@@ -137,12 +137,15 @@ _WRITES = re.compile(
     rb"open(?<![\w`]open)[ \t\n]*\(|write_(?:text|bytes)|copy(?:file|2)?[ \t\n]*\(|move[ \t\n]*\("
     rb"|\.rename|os\.replace|symlink|hardlink"
 )
+_WRITE_WORDS = (b"open", b"write_", b"shutil", b"rename", b"os.replace", b"symlink", b"hardlink")
+"""Of that, what is looked up fast."""
 _PLACES = re.compile(
     rb"get(?:user)?sitepackages|get_python_lib|sysconfig|purelib|platlib|__file__|__path__|getfile|expanduser"
     rb"|(?:sys|site)[ \t\n]*\.[ \t\n]*(?:\w*path|\w*prefix|executable|\w+_SITE|\w+_BASE)"
     rb"|\.[ \t\n]*home[ \t\n]*\("
 )
 """Where Python's and shells' start-up files lie; with what writes, as their names may be put together."""
+_COLON_TEXT = re.compile(rb":[ \t]*``")
 _QUOTED = re.compile(rb"^[ \t]*[A-Za-z_]\w*[ \t]*:[ \t]*[rRuU]?[\"'][^\"'\n]*\.[^\"'\n]*\(", re.MULTILINE)
 """An annotation that is a text and calls something: what reads it may run it."""
 _RESOLVES = re.compile(
@@ -201,14 +204,22 @@ def is_interesting(data: bytes, code: bytes, imports: list[Import]) -> bool:
     """
     if any(token in data for token in TOKENS) or any(word in code for word in _WORDS):
         return True
-    if _QUOTED.search(data) is not None:
+    if _COLON_TEXT.search(code) is not None and _QUOTED.search(data) is not None:
         return True
     code = named_attributes(code)
     return (
         any(pattern.search(code) for pattern in _PATTERNS)
         or any(_matters(code, *each) for each in set(imports))
         or (any(each.module == "operator" for each in imports) and _names_attributes(code, imports))
-        or (_PLACES.search(code) is not None and _WRITES.search(code) is not None)
+        or _may_write_start_up_files(code)
+    )
+
+
+def _may_write_start_up_files(code: bytes) -> bool:
+    return (
+        any(word in code for word in _WRITE_WORDS)
+        and _PLACES.search(code) is not None
+        and _WRITES.search(code) is not None
     )
 
 
