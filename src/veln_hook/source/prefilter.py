@@ -146,7 +146,7 @@ _PLACES = re.compile(
 )
 """Where Python's and shells' start-up files lie; with what writes, as their names may be put together."""
 _COLON_TEXT = re.compile(rb":[ \t]*``")
-_QUOTED = re.compile(rb"^[ \t]*[A-Za-z_]\w*[ \t]*:[ \t]*[rRuU]?[\"'][^\"'\n]*\.[^\"'\n]*\(", re.MULTILINE)
+_QUOTED = re.compile(rb"^[ \t]*[A-Za-z_]\w*[ \t]*:[ \t]*[rRuU]?[\"'][^\"'\n]*\(", re.MULTILINE)
 """An annotation that is a text and calls something: what reads it may run it."""
 _RESOLVES = re.compile(
     rb"\.(?<!in sys\.)[ \t\n]*modules(?![\w`])(?![ \t\n]*\[[ \t]*__name__[ \t]*\])"

@@ -129,6 +129,7 @@ _FOUND = {
     "an event loop": "import asyncio\nasyncio.get_event_loop().subprocess_shell(object, 'id')",
     "a configuration": "import logging.config\nlogging.config.dictConfig({'handlers': {'a': {'()': 'os.system'}}})",
     "a class of its class": "import subprocess\nclass P(subprocess.Popen): pass\nclass Q(P): pass\nQ('id')",
+    "an annotation that is a text": 'from pydantic import BaseModel\nclass A(BaseModel):\n    x: "exec(y)"',
     "compiled": "import types\ntypes.FunctionType(compile(x, '', 'exec'), {})()",
     "pickled": "import pickle\nx = b'cos\\nsystem\\n(S\"id\"\\ntR.'\npickle.loads(x)",
 }  # fmt: skip
