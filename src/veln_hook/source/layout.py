@@ -82,6 +82,11 @@ def commands(names: Collection[str]) -> set[str]:
     return found
 
 
+def is_own_metadata(name: str) -> bool:
+    """Tell whether a file of metadata is the archive's own, by its path below the root of that."""
+    return name.count("/") == 1 or (name.count("/") == 2 and name.startswith(("src/", "lib/", "python/")))  # noqa: PLR2004
+
+
 def foreign_metadata(names: Collection[str]) -> list[str]:
     """Return directories of metadata that a wheel installs besides its own, as if others were there, too."""
     wheels = (name.partition("/") for name in names if name.endswith(".dist-info/WHEEL"))

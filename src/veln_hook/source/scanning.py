@@ -31,6 +31,7 @@ from veln_hook.source.layout import (
     common_root,
     foreign_metadata,
     is_aside,
+    is_own_metadata,
     module_name,
     place_of,
     roots_of,
@@ -267,7 +268,7 @@ class _Scan:
             problems=(*problems, *self._problems),
             name=self._project(root),
             dependencies=tuple(dict.fromkeys(dependencies)),
-            scripts=tuple(sorted(scripts.union(commands(names)))),
+            scripts=tuple(sorted(scripts.union(commands(names) if wheel else ()))),
             natives=tuple(sorted(self._natives)),
             unparsed=tuple(sorted(name for name, facts in self._sources.items() if facts.problem)),
             python=sys.version_info[:2],
@@ -370,7 +371,8 @@ class _Scan:
             elif base == "entry_points.txt" and (".dist-info/" in name or ".egg-info/" in name):
                 for group, entries in metadata.entry_points(text).items():
                     if group in ("console_scripts", "gui_scripts"):
-                        scripts.update(script for script, _ in entries)
+                        if is_own_metadata(inner):  # not that of an environment in a source tree
+                            scripts.update(script for script, _ in entries)
                         more += [(target, SCRIPT) for _, target in entries]
             elif inner == "pyproject.toml" and kind != "wheel":
                 backend, path = metadata.backend(text)

@@ -89,3 +89,16 @@ def test_a_project_installs_its_own_command(project, command):
         f"{project}-1.0.dist-info/entry_points.txt": f"[console_scripts]\n{command} = {project}:main\n",
     }
     assert not held(scan(files))
+
+
+@pytest.mark.parametrize(
+    "place", ["venv/lib/python3.11/site-packages/pip-26.3.dist-info", "vendor/pip.egg-info"]
+)
+def test_the_commands_of_an_environment_in_a_source_tree_are_its_own(place):
+    tree = {"acme-1.0/setup.py": "from setuptools import setup\nsetup(name='acme')\n"}
+    entries = "[console_scripts]\npip = acme:main\n"
+    assert not held(scan({**tree, f"acme-1.0/{place}/entry_points.txt": entries}))
+    assert held(scan({**tree, "acme-1.0/src/acme.egg-info/entry_points.txt": entries})) == {
+        "command-takeover"
+    }
+    assert held(scan({**tree, "acme-1.0/acme.egg-info/entry_points.txt": entries})) == {"command-takeover"}
