@@ -24,13 +24,9 @@ def _entry(command: str) -> str:
 
 
 TAKEN = {
-    "an interpreter": {_ENTRIES: _entry("python3")},
-    "an interpreter as a file": {f"{_SCRIPTS}/python": _SHELL},
-    "an interpreter among data": {f"{_DATA}/data/bin/python3.12": _SHELL},
-    "what a shell sources": {f"{_SCRIPTS}/activate": _SHELL},
-    "what another shell sources": {f"{_SCRIPTS}/Activate.ps1": "exit\n"},
-    "pip": {_ENTRIES: _entry("pip3.11")},
+    "uv": {_ENTRIES: _entry("uv")},
     "uv on Windows": {f"{_SCRIPTS}/uvx.exe": "MZ"},
+    "poetry": {f"{_DATA}/data/bin/poetry": _SHELL},
     "git": {_ENTRIES: _entry("git")},
     "sudo": {f"{_SCRIPTS}/sudo": _SHELL},
 }
@@ -78,9 +74,7 @@ def test_what_honest_archives_have_passes(name):
     assert not held(scan({**changed({}), **HONEST[name]}), scan(changed({})))
 
 
-@pytest.mark.parametrize(
-    ("project", "command"), [("pip", "pip3"), ("uv", "uvx"), ("virtualenv", "virtualenv")]
-)
+@pytest.mark.parametrize(("project", "command"), [("uv", "uvx"), ("virtualenv", "virtualenv")])
 def test_a_project_installs_its_own_command(project, command):
     files = {
         f"{project}/__init__.py": "",
@@ -96,7 +90,7 @@ def test_a_project_installs_its_own_command(project, command):
 )
 def test_the_commands_of_an_environment_in_a_source_tree_are_its_own(place):
     tree = {"acme-1.0/setup.py": "from setuptools import setup\nsetup(name='acme')\n"}
-    entries = "[console_scripts]\npip = acme:main\n"
+    entries = "[console_scripts]\ngit = acme:main\n"
     assert not held(scan({**tree, f"acme-1.0/{place}/entry_points.txt": entries}))
     assert held(scan({**tree, "acme-1.0/src/acme.egg-info/entry_points.txt": entries})) == {
         "command-takeover"

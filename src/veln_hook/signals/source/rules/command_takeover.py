@@ -1,4 +1,7 @@
-"""A command that is somebody else's: whoever types it next runs this package instead."""
+"""A command that is somebody else's: whoever types it next runs this package instead.
+
+Those of the interpreter, of pip and of veln-hook are the release signal ``overwrite``'s.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,8 @@ if TYPE_CHECKING:
     from veln_hook.signals.source.view import View
 
 
-_ENVIRONMENTS = re.compile(r"(?:python|pythonw|pypy)[\d.]*|(?:de)?activate(?:\.\w+)?", re.IGNORECASE)
-"""What a virtual environment has in its directory of commands: the interpreter, what a shell sources."""
 _INSTALLERS = {
-    "pip": "pip", "uv": "uv", "uvx": "uv", "pipx": "pipx", "poetry": "poetry", "pdm": "pdm", "hatch": "hatch",
+    "uv": "uv", "uvx": "uv", "pipx": "pipx", "poetry": "poetry", "pdm": "pdm", "hatch": "hatch",
     "virtualenv": "virtualenv", "conda": "conda", "twine": "twine", "easy_install": "setuptools",
 }  # fmt: skip
 """Commands that install or publish packages, and their projects."""
@@ -36,11 +37,7 @@ def _find(view: View) -> Iterator[Hit]:
         command = script.rpartition("/")[2]
         command = command[:-4] if command.lower().endswith(".exe") else command
         owner = _INSTALLERS.get(re.sub(r"[\d.]+$", "", command.lower()))
-        if (
-            _ENVIRONMENTS.fullmatch(command)
-            or command.lower() in _SYSTEMS
-            or (owner is not None and owner != view.facts.name)
-        ):
+        if command.lower() in _SYSTEMS or (owner is not None and owner != view.facts.name):
             yield Hit(
                 f"it installs the command {command}, which is another program's", (), key=f"takeover {script}"
             )
@@ -49,14 +46,14 @@ def _find(view: View) -> Iterator[Hit]:
 RULE = Rule(
     name="command-takeover",
     description=(
-        "It installs a command that is the interpreter's, an installer's or the system's: in a virtual "
-        "environment its own comes first, and whoever types the name runs the package."
+        "It installs a command that is an installer's or the system's: in a virtual environment its own "
+        "comes first, and whoever types the name runs the package."
     ),
     grade=HOLD,
     find=_find,
     fires={
         "acme-1.0.dist-info/WHEEL": "",
-        "acme-1.0.dist-info/entry_points.txt": "[console_scripts]\npip = acme:main\n",
+        "acme-1.0.dist-info/entry_points.txt": "[console_scripts]\ngit = acme:main\n",
     },
     quiet={
         "acme-1.0.dist-info/WHEEL": "",
