@@ -34,13 +34,15 @@ _ATTRIBUTE_MAKERS = ("operator.attrgetter", "operator.methodcaller")
 _PASSING = frozenset(("xor",))
 """Taints that mean something only until they come to a call that makes another of them."""
 _PASSING_BUT_NET = frozenset(("xor", "key"))
-_TAKEN_OUT = ("get", "pop", "setdefault", "__getitem__", "values", "items", "copy")
 _KNOWS_ALL = given.OF_CLASSES | {"object"}
-_TAKING = frozenset((*given.LOADERS, "get", "pop", "setdefault", "__getitem__"))
 _NOTED = passing.WRITES | passing.STARTS_PROCESSES | passing.CONNECTS | {
     "extractall", "load_extension", "__subclasses__",
 }  # fmt: skip
 _TAKES = ("get", "pop", "setdefault", "__getitem__")
+"""Methods that take an item out of a table."""
+_TAKEN_OUT = (*_TAKES, "values", "items", "copy")
+"""Those, and the ones that give all items."""
+_TAKING = frozenset((*given.LOADERS, *_TAKES))
 _ARCHIVE = re.compile(r"\.(?:zip|egg|whl|pyz)\b", re.IGNORECASE)
 _CALLS_LATER = {"sys.meta_path": ".find_spec", "sys.path_hooks": "", "addHandler": ".emit"}
 """What is called of the things that are put into a list of the interpreter's, or given to a method."""

@@ -78,9 +78,8 @@ def _fields(text: bytes) -> list[bytes]:
             break
         kind, place = mark.group()[:1], mark.end()
         if kind == b"{" or (kind == b"}" and not depth):
-            if (
-                not depth and place < end and text[place : place + 1] == kind
-            ):  # doubled, it is a character of the text
+            if not depth and place < end and text[place : place + 1] == kind:
+                # Doubled, it is a character of the text.
                 place += 1
                 continue
             if kind == b"}":

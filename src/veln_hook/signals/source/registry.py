@@ -55,9 +55,8 @@ RULES: tuple[Rule, ...] = tuple(
         download_execution, command_download, command_takeover, credential_exfiltration,
         environment_exfiltration, dns_exfiltration, host_facts_exfiltration, spying, exfiltration_host,
         raw_address, network_at_build, network_at_import, installs_packages, persistence, native_payload,
-        hidden_code, obfuscated_code,
-        pickle_code, unreadable_code, bytecode, archive, weak_signs, silent_process, swallowed_errors,
-        process_at_build, process_at_import, execution_at_import, shell_download, new_dependency, new_native,
-        new_command, credential_read,
+        hidden_code, obfuscated_code, pickle_code, unreadable_code, bytecode, archive, weak_signs,
+        silent_process, swallowed_errors, process_at_build, process_at_import, execution_at_import,
+        shell_download, new_dependency, new_native, new_command, credential_read,
     )
 )  # fmt: skip

@@ -59,5 +59,5 @@ RULE = Rule(
         "acme-1.0.dist-info/WHEEL": "",
         "acme-1.0.dist-info/entry_points.txt": "[console_scripts]\nacme = acme:main\n",
     },
-    rates="none of 2,018 malicious clusters, none of 1,700 harmless archives",
+    rates="none of 1,667 harmless archives; 20 of 2,018 malicious clusters, with Python's and pip's commands",
 )
