@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
-from veln_hook.source import commands, values, vocabulary
+from veln_hook.source import commands, known, values, vocabulary
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
 from veln_hook.source.vocabulary import (
     CRED_FILE,
@@ -121,6 +121,8 @@ class Acts:
 
     def _network(self, call: Known) -> Value:
         host = _host(call)
+        if known.opens_what_it_is_given(call.name) and not _has_url(call):
+            return Value(name=f"{call.name}()", taints=call.taints)
         if _is_loopback(host) or _is_local(call):
             return Value(name=f"{call.name}()", taints=frozenset(("remote",)))
         verb = call.name.rpartition(".")[2]
@@ -138,7 +140,8 @@ class Acts:
         return Value(name=f"{call.name}()", taints=frozenset(("remote",)))
 
     def _process(self, call: Known) -> Value:
-        command = " ".join(value.text for value in call.arguments if value.text)
+        words = (known.command_of(call.name), *(value.text for value in call.arguments))
+        command = " ".join(filter(None, words))
         command = f"{command} {call.options['args'].text}" if "args" in call.options else command
         flags = commands.flags(command, call.name)
         if commands.runs_python(command):
@@ -180,6 +183,9 @@ class Acts:
             return Value(code.const, "", code.taints)
         if name.startswith("runpy") or "." in name:
             self._note(EXEC, line, name, call.taints)
+            for value in call.arguments:
+                if isinstance(value.const, (str, bytes)):
+                    self._walk.read_again(value.const, line)
             file = self._run_file(code) if name == "runpy.run_path" else ""
             return Value(name=file, taints=call.taints)
         if isinstance(code.const, (str, bytes)):
@@ -258,6 +264,12 @@ def _host(call: Known) -> str:
         if isinstance(first, str) and "." in first and " " not in first and len(first) < _MAX_HOST:
             return first
     return ""
+
+
+def _has_url(call: Known) -> bool:
+    """Tell whether any of what a call is given, or of what its object was made of, is a URL."""
+    given = (call.receiver, *call.arguments, *call.options.values())
+    return any("://" in value.text or "remote" in value.taints for value in given)
 
 
 def _is_silent(command: str, options: dict[str, Value]) -> bool:

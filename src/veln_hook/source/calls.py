@@ -10,16 +10,17 @@ from veln_hook.source.acts import Acts, Known
 from veln_hook.source.environment import GETTERS, SWEEPERS, Environment
 from veln_hook.source.facts import Capability
 from veln_hook.source.iterating import table_of
-from veln_hook.source.standard import may_be_ours
+from veln_hook.source.known import kind_of
+from veln_hook.source.standard import is_elsewhere, may_be_ours
 from veln_hook.source.strings import Strings
 from veln_hook.source.taints import few, made_of
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import (
-    CALLS,
     DYNAMIC,
     ENV,
     ENVIRONMENTS,
     EXEC,
+    HANDOVER,
     LOAD,
     NATIVE,
     NET,
@@ -44,13 +45,25 @@ _TAKEN_OUT = (*_TAKES, "values", "items", "copy")
 """Those, and the ones that give all items."""
 _TAKING = frozenset((*given.LOADERS, *_TAKES))
 _ARCHIVE = re.compile(r"\.(?:zip|egg|whl|pyz)\b", re.IGNORECASE)
-_CALLS_LATER = {"sys.meta_path": ".find_spec", "sys.path_hooks": "", "addHandler": ".emit"}
+_CALLS_LATER = {
+    "sys.meta_path": ".find_spec", "sys.path_hooks": "", "gc.callbacks": "", "copyreg": "",
+    "addHandler": ".emit",
+}  # fmt: skip
 """What is called of the things that are put into a list of the interpreter's, or given to a method."""
 _VARIABLE = re.compile(r"[$%]\{?([A-Za-z_]\w*)")
+_AWAY = re.compile(
+    r"(?:https?|wss?|s?ftp|tcp|udp|s3|gs|gcs|az|abfss?|hf)://(?!localhost\b|127\.|0\.0\.0\.0)[^/\s'\"<>{}$\\?#@:]",
+    re.IGNORECASE,
+)
+"""An address of something elsewhere, whose beginning is known."""
+_LOOKS_UP = ("importlib.metadata.EntryPoint", "unittest.TestLoader", "logging.config.")
+"""How names of Python's own begin that make functions of their names."""
+_SECRETS = frozenset(("cred", "env"))
 _MAX_DETAIL = 80
 _MAX_PARTS = 12
 """Of a path that is joined."""
 _MAX_NAME = 100
+_MAX_TEXT = 2000
 _MODULES_THAT_MATTER = (
     "os",
     "subprocess",
@@ -106,7 +119,7 @@ class Calls:
             return named(name)
         return Value(name=given.known_as(name), taints=owner.taints)
 
-    def item(self, owner: Value, key: str, line: int) -> Value | None:
+    def item(self, owner: Value, key: str, line: int) -> Value | None:  # noqa: PLR0911 - one of each table
         """Return ``owner[key]`` where the owner is a table of names; ``None`` where it is something else."""
         if owner.name in ENVIRONMENTS:
             return self.environment.variable(key, line)
@@ -116,6 +129,8 @@ class Calls:
             return self._walk.look_up(key) if owner.name[:1] == ":" else Value(name=key)
         if owner.name[:1] == "/":  # the names of a file that was run
             return Value(name=f"{owner.name}.{key}")
+        if owner.name in ("plumbum.local", "sh"):  # a table of commands
+            return Value(name=f"{owner.name.partition('.')[0]}.{key}")
         if owner.name.endswith(".__dict__"):
             return Value(name=f"{owner.name[: -len('.__dict__')]}.{key}")
         return None
@@ -165,11 +180,12 @@ class Calls:
             return Value(taints=taints | {"env"})
         if name not in passing.ASKS_ABOUT:
             self.handed_on(everything, line)
-        kind = CALLS.get(name)
-        if kind is None and name[:1] == ":":  # a class of the file that derives from one that is known
+        kind = kind_of(name)
+        if not kind and name[:1] == ":":  # a class of the file that derives from one that is known
             self.runs_indirectly(self._walk.derived.get(name, ""))
-        if kind is not None:
+        if kind:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
+        self._given_away(name, line, receiver, everything, taints)
         self._note_method(method, receiver, arguments, taints, line)
         self._calls_others(name, method, everything, taints)
         if not options or name in ("bytes", "str"):
@@ -251,10 +267,27 @@ class Calls:
 
     def runs_indirectly(self, name: str) -> None:
         """Note what a known function does that is passed to be run: ``Thread(target=os.system)``."""
-        kind = CALLS.get(name)
+        kind = kind_of(name)
         if kind in (NET, PROC, EXEC):
             detail = name if kind == EXEC else ""
             self.note(kind, 0, detail, NOTHING, "indirect", *(("opens",) if commands.opens(name) else ()))
+
+    def _given_away(
+        self, name: str, line: int, receiver: Value, everything: list[Value], taints: frozenset[str]
+    ) -> None:
+        """Note what a library is given of which nobody knows what it does: secrets, names of functions."""
+        elsewhere = is_elsewhere(name)
+        if not elsewhere and not name.startswith(_LOOKS_UP):
+            return
+        if elsewhere and (taints | receiver.taints) & _SECRETS:
+            away = any(_AWAY.search(value.text) for value in (receiver, *everything))
+            if away or taints & _SECRETS:
+                self.note(HANDOVER, line, name, taints | receiver.taints, *(("url",) if away else ()))
+        for value in everything:
+            for text in _texts(value.const):
+                self.runs_indirectly(text.rpartition("=")[2].strip().replace(":", "."))
+                if "__globals__" in text or "__subclasses__" in text:  # a template that gets out of its box
+                    self.note(PROC, line, "all classes", taints, "indirect")
 
     def handed_on(self, values_: Iterable[Value], line: int) -> None:
         """Note functions that are put into a container or passed on: whoever gets them calls them."""
@@ -392,6 +425,12 @@ def _unknown(
     if method in _TAKEN_OUT and table_of(receiver.name):
         return Value(name=table_of(receiver.name), taints=taints)
     return Value(name=f"{name}()" if name else "", taints=taints, hint=hint)
+
+
+def _texts(const: Any) -> Iterable[str]:
+    """Return the texts that a constant is or holds, but for long ones."""
+    items = const.values() if isinstance(const, dict) else const if isinstance(const, tuple) else (const,)
+    return [item for item in items if isinstance(item, str) and len(item) < _MAX_TEXT]
 
 
 def _keeps(name: str, method: str, receiver: Value) -> bool:

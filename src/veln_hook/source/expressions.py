@@ -219,6 +219,8 @@ class Evaluator:
             taints |= told.taints
             if told.const == "()" and isinstance(value.const, str):  # logging.config calls what has that name
                 self._calls.handed_on((Value(name=value.const),), node.lineno)
+            elif told.const == "__annotations__":
+                self._walk.annotated(value)
             if known is not None and isinstance(told.const, (str, int, bytes)) and value.const is not UNKNOWN:
                 known[told.const] = value.const
             else:

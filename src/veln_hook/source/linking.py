@@ -14,6 +14,7 @@ from veln_hook.source.facts import BUILD, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.flows import Flows
 from veln_hook.source.graph import Node, able, ties
 from veln_hook.source.modules import Names
+from veln_hook.source.vocabulary import HANDOVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -350,6 +351,8 @@ class Linker:
         for node in self.nodes:
             here = []
             for capability in node.capabilities:
+                if capability.kind == HANDOVER and self.names.may_be_ours(capability.detail):
+                    continue  # to a function of the archive, which is followed
                 here.append(len(placed))
                 placed.append(self._place(node, capability, flows.taints(node, capability.taints)))
             own.append(here)

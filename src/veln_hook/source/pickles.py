@@ -7,12 +7,14 @@ in them; those of joblib and the like may be compressed.
 
 from __future__ import annotations
 
+import bz2
 import io
+import lzma
 import pickletools
 import zipfile
 import zlib
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from veln_hook.source.facts import CALL, Placed
 from veln_hook.source.vocabulary import (
@@ -48,7 +50,17 @@ _PLAIN = (
 )  # fmt: skip
 """How names end of what makes up most archives and is loaded as what it is."""
 _PROTOCOLS = tuple(b"\x80" + bytes((number,)) for number in range(2, 6))
-_ZIP, _GZIP, _ZLIB = b"PK\x03\x04", b"\x1f\x8b", (b"\x78\x01", b"\x78\x9c", b"\x78\xda")
+_ZIP, _NUMPY = b"PK\x03\x04", b"\x93NUM"
+_PACKED: dict[bytes, Callable[[], Any]] = {
+    **dict.fromkeys(
+        (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), lambda: zlib.decompressobj(47)
+    ),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zX": lzma.LZMADecompressor,
+    b"\x5d\x00\x00": lzma.LZMADecompressor,
+}
+"""How compressed files begin, and what unpacks them."""
+_PEEK = 4096
 _ACTS = frozenset((PROC, EXEC, NET, DNS, LOAD, NATIVE, SPY, PERSIST))
 _MORE = frozenset([
     "builtins.__import__", "builtins.breakpoint", "builtins.input", "importlib.import_module",
@@ -63,7 +75,7 @@ _SAME = {"posix": "os", "nt": "os", "__builtin__": "builtins", "_pickle": "pickl
 
 def may_be_pickle(lowered: str, head: bytes) -> bool:
     """Tell from its name, in lower case, and its first bytes whether a member may be a pickle or hold one."""
-    return lowered.endswith(_SUFFIXES) or head.startswith((*_PROTOCOLS, _ZIP))
+    return lowered.endswith(_SUFFIXES) or head.startswith((*_PROTOCOLS, _ZIP, _NUMPY, *_PACKED))
 
 
 def is_plain(lowered: str) -> bool:
@@ -79,7 +91,7 @@ def examine_pickle(name: str, data: bytes) -> list[Placed]:
         data: Its bytes, the first ``MAX_BYTES`` of them.
     """
     found: dict[str, Placed] = {}
-    for pickle in _pickles(data):
+    for pickle in _pickles(data, named=name.lower().endswith(_SUFFIXES)):
         for dotted in _calls(pickle):
             if dotted not in found:
                 found[dotted] = Placed(PICKLE, CALL, name, 1, dotted[:80], _shown(pickle)[:160])
@@ -88,25 +100,35 @@ def examine_pickle(name: str, data: bytes) -> list[Placed]:
     return list(found.values())
 
 
-def _pickles(data: bytes) -> Iterator[bytes]:
-    """Yield the pickles that a file holds: itself, or what is in it."""
-    if data.startswith(_ZIP):
-        try:
+def _pickles(data: bytes, *, named: bool) -> Iterator[bytes]:
+    """Yield the pickles that a file holds: itself, or what is in it.
+
+    Args:
+        data: Its bytes.
+        named: Whether its name is that of a pickle, so that it may be one that doesn't begin as one.
+    """
+    # What hostile bytes make these raise is no contract.
+    with suppress(Exception):
+        unpack = next((made for begin, made in _PACKED.items() if data.startswith(begin)), None)
+        if data.startswith(_ZIP):
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 for info in archive.infolist():
-                    if info.filename.endswith(_SUFFIXES):
+                    if info.filename.endswith((*_SUFFIXES, ".npy")):
                         with archive.open(info) as file:
-                            yield file.read(MAX_BYTES)
-        # What hostile bytes make zipfile raise is no contract.
-        except Exception:  # noqa: BLE001
-            return
-    elif data.startswith((_GZIP, *_ZLIB)):
-        try:
-            yield zlib.decompressobj(47).decompress(data, MAX_BYTES)  # either header
-        except zlib.error:
-            return
-    else:
-        yield data
+                            yield _after_header(file.read(MAX_BYTES))
+        elif unpack is not None:
+            if named or unpack().decompress(data[:_PEEK], len(_PROTOCOLS[0])).startswith(_PROTOCOLS):
+                yield unpack().decompress(data, MAX_BYTES)
+        else:
+            yield _after_header(data)
+
+
+def _after_header(data: bytes) -> bytes:
+    """Return the pickle in an array of NumPy, if it holds objects; whatever else it is, as it is."""
+    if not data.startswith(_NUMPY):
+        return data
+    end = data.find(b"\n", 0, _PEEK) + 1
+    return data[end:] if b"|O" in data[:end] else b""
 
 
 def _calls(data: bytes) -> Iterator[str]:

@@ -16,8 +16,10 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from veln_hook.source import libraries
 from veln_hook.source.given import known_as
 from veln_hook.source.imports import is_put_somewhere, uses_of
+from veln_hook.source.standard import STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +37,7 @@ _ALWAYS = frozenset([
     "Crypto.Cipher", "Cryptodome.Cipher", "pyaes", "imaplib", "poplib", "pusher", "win32clipboard",
     "sounddevice", "codeop", "zmq", "pyautogui", "discord", "imp", "distutils.spawn", "setuptools.distutils",
     "paho", "robloxpy", "pydoc", "browserhistory", "zipimport", "bdb", "cffi",
-    "ensurepip", "_winapi", "nntplib", "trace", "urllib.robotparser",
+    "sh", "plumbum", "ensurepip", "_winapi", "nntplib", "trace", "urllib.robotparser",
 ])  # fmt: skip
 """Modules, and names in them, that are parsed wherever they are imported."""
 
@@ -83,68 +85,105 @@ _WITH_VERBS: dict[str, tuple[str, ...]] = {
     "profile": ("run", "runctx", "Profile"),
     "numexpr": ("evaluate",),
     "cv2": ("VideoCapture",),
+    "xml": ("sax",),
     **dict.fromkeys(("pickle", "_pickle", "dill", "cloudpickle"), ("load", "loads", "Unpickler", "_load")),
 }  # fmt: skip
 """Modules that matter only where what is taken out of them begins so."""
+for _library, _names in libraries.NAMES.items():
+    _WITH_VERBS[_library] = (*_WITH_VERBS.get(_library, ()), *_names)
 _BUILTINS = frozenset(("exec", "eval", "compile", "__import__", "getattr"))
 _HARMLESS = ("Error", "Exception", "Timeout", "timeout", "error", "gaierror", "Warning", "HTTPMessage")
 """How names end that can do nothing, of modules that can."""
 
-TOKENS = tuple(
-    token.encode()
+_TOKENS = tuple(
+    (token.strip(".").partition(" ")[0].encode(), token.encode())
     for token in (
         "sitecustomize", "usercustomize", ".pth", "pyarm{}".format("or"), "Start Menu", ".bashrc", ".zshrc",
-        "LaunchAgents", "autostart", "__import__", "__builtins__",
+        "LaunchAgents", "autostart", "__import__", "__builtins__", "__globals__", "__subclasses__",
     )
 )  # fmt: skip
-"""Texts, each of them in the source of something that needs no import of its own."""
+"""Texts, each of them in the source of something that needs no import of its own; a word of each first."""
 _WORDS = tuple(
     token.encode()
     for token in (
-        "ForwardRef", "__loader__", "__subclasses__", "__globals__", "f_builtins",
-        "f_globals", "get_objects", "load_module", "resolve_name", "_importer", "safeimport", "co_code",
-        "subprocess_shell", "subprocess_exec", "load_extension", "create_datagram_endpoint",
+        "ForwardRef", "__loader__", "f_builtins",
+        "f_globals", "get_objects", "load_module", "resolve_name", "_importer", "import_string", "safeimport",
+        "co_code", "subprocess_shell", "subprocess_exec", "load_extension", "create_datagram_endpoint",
     )
 )  # fmt: skip
 """Names by which the interpreter gives what nobody imported, or makes code."""
 _PATTERNS = tuple(
-    # The literal first, for which is searched fast; then that it is no part of another name.
-    re.compile(pattern)
-    for pattern in (
+    # A word that what is found has in it; then the literal first, for which is searched fast.
+    (word, re.compile(pattern))
+    for word, pattern in (
         *(
-            rb"%(name)b(?<![\w.`]%(name)b)(?<!def %(name)b)(?![\w`])(?![ \t]*=[^=])" % {b"name": name}
+            (
+                name,
+                rb"%(name)b(?<![\w.`]%(name)b)(?<!def %(name)b)(?![\w`])(?![ \t]*=[^=])" % {b"name": name},
+            )
             for name in (b"exec", b"eval", b"compile")
         ),
         # All names of a module, one of which is taken by a text, or which get another name.
         *(
-            rb"%(name)b(?<![\w.`]%(name)b)(?:[ \t\n]*\([ \t\n]*\)[ \t\n]*"
-            rb"(?:\[|\.[ \t\n]*(?:get|pop|setdefault|__getitem__|values|items|copy)|[;\n])|[ \t]*[;,\n)\]])"
-            % {b"name": name}
+            (
+                name,
+                rb"%(name)b(?<![\w.`]%(name)b)(?:[ \t\n]*\([ \t\n]*\)[ \t\n]*"
+                rb"(?:\[|\.[ \t\n]*(?:get|pop|setdefault|__getitem__|values|items|copy)|[;\n])"
+                rb"|[ \t]*[;,\n)\]])" % {b"name": name},
+            )
             for name in (b"globals", b"locals", b"vars")
         ),
         # Modules that other modules have for themselves: 'shutil.os'.
-        rb"\.[ \t\n]*_{0,2}(?:os|subprocess|builtins)(?![\w`])",
+        (b"", rb"\.[ \t\n]*_{0,2}(?:os|subprocess|builtins)(?![\w`])"),
         # Of a builtin function, the module of all of them.
-        rb"__self__[ \t\n]*[.)\],]",
-        rb"__getattribute__(?<!def __getattribute__)(?<!super\(\)\.__getattribute__)(?![ \t]*\([ \t]*self\b)",
-        rb"config[ \t\n]*\.[ \t\n]*_resolve(?![\w`])",
+        (b"__self__", rb"__self__[ \t\n]*[.)\],]"),
+        (
+            b"__getattribute__",
+            (
+                rb"__getattribute__(?<!def __getattribute__)(?<!super\(\)\.__getattribute__)"
+                rb"(?![ \t]*\([ \t]*self\b)"
+            ),
+        ),
+        (b"_resolve", rb"config[ \t\n]*\.[ \t\n]*_resolve(?![\w`])"),
         # Where modules are looked for.
-        rb"\.[ \t\n]*path[ \t\n]*\.[ \t\n]*(?:insert|append|extend)(?![\w`])",
-        rb"__code__(?![ \t]*\.[ \t]*co_)",
+        (b"path", rb"\.[ \t\n]*path[ \t\n]*\.[ \t\n]*(?:insert|append|extend)(?![\w`])"),
+        (b"__code__", rb"__code__(?![ \t]*\.[ \t]*co_)"),
+        # Texts in annotations that no annotation brought there.
+        (
+            b"__annotations__",
+            rb"__annotations__(?:`|[ \t]*=[^=]|[ \t]*\[[^\]\n]*\][ \t]*=[^=]|\.(?:update|setdefault)\b)",
+        ),
     )
 )
 _WRITES = re.compile(
     rb"open(?<![\w`]open)[ \t\n]*\(|write_(?:text|bytes)|copy(?:file|2)?[ \t\n]*\(|move[ \t\n]*\("
     rb"|\.rename|os\.replace|symlink|hardlink"
 )
-_WRITE_WORDS = (b"open", b"write_", b"shutil", b"rename", b"os.replace", b"symlink", b"hardlink")
-"""Of that, what is looked up fast."""
+_WRITE_WORDS = (b"open", b"write_", b"shutil", b"rename", b"symlink", b"hardlink")
+"""Words, one of which what writes has in it."""
 _PLACES = re.compile(
     rb"get(?:user)?sitepackages|get_python_lib|sysconfig|purelib|platlib|__file__|__path__|getfile|expanduser"
     rb"|(?:sys|site)[ \t\n]*\.[ \t\n]*(?:\w*path|\w*prefix|executable|\w+_SITE|\w+_BASE)"
     rb"|\.[ \t\n]*home[ \t\n]*\("
 )
 """Where Python's and shells' start-up files lie; with what writes, as their names may be put together."""
+_NAMED = re.compile(
+    rb"[\"'=][ \t]*(?:os|subprocess|builtins|posix|nt|pty|runpy)[.:]"
+    rb"(?:system|popen|exec[lv]\w*|exec|\w*spawn\w*|startfile|run\w*|call|check_\w+|get\w*output|Popen|eval|compile)[\"']"
+)
+"""A text that names a function, which a library may look up: an entry point, a target."""
+_NAMING = (
+    b"subprocess",
+    b"builtins",
+    b"posix",
+    b"runpy",
+    b"system",
+    b"popen",
+    b"spawn",
+    b"startfile",
+    b"execv",
+)
+"""Words, one of which what is named has in it."""
 _COLON_TEXT = re.compile(rb":[ \t]*``")
 _QUOTED = re.compile(rb"^[ \t]*[A-Za-z_]\w*[ \t]*:[ \t]*[rRuU]?[\"'][^\"'\n]*\(", re.MULTILINE)
 """An annotation that is a text and calls something: what reads it may run it."""
@@ -202,22 +241,45 @@ def is_interesting(data: bytes, code: bytes, imports: list[Import]) -> bool:
         code: The same without strings and comments, as ``lexing.code_of`` does.
         imports: What it imports.
     """
-    if any(token in data for token in TOKENS) or any(word in code for word in _WORDS):
+    # Each word once: what none of them has in it need not be looked for in the whole.
+    words = b" ".join(set(data.translate(_WORD_BYTES).split()))
+    if any(word in words and token in data for word, token in _TOKENS):
+        return True
+    if any(word in words and word in code for word in _WORDS):
+        return True
+    if _names_a_function(data, words):
         return True
     if _COLON_TEXT.search(code) is not None and _QUOTED.search(data) is not None:
         return True
-    code = named_attributes(code)
+    code = named_attributes(code) if b"attr" in words else code
     return (
-        any(pattern.search(code) for pattern in _PATTERNS)
+        any(word in words and pattern.search(code) for word, pattern in _PATTERNS)
         or any(_matters(code, *each) for each in set(imports))
         or (any(each.module == "operator" for each in imports) and _names_attributes(code, imports))
-        or _may_write_start_up_files(code)
+        or _may_write_start_up_files(code, words)
+        or _may_give_secrets_away(words, imports)
     )
 
 
-def _may_write_start_up_files(code: bytes) -> bool:
+_WORD_BYTES = re.sub(rb"[^\w\x80-\xff]", b" ", bytes(range(256)))
+"""Makes blanks of all that is no part of a word."""
+
+
+def _names_a_function(data: bytes, words: bytes) -> bool:
+    """Tell whether a text names a function that matters, for a library to look up."""
+    return any(word in words for word in _NAMING) and _NAMED.search(data) is not None
+
+
+def _may_give_secrets_away(words: bytes, imports: list[Import]) -> bool:
+    """Tell whether a file reads the environment and has a library that may be given what was read."""
+    return (b"environ" in words or b"getenv" in words) and any(
+        each.module[:1] != "." and each.module.partition(".")[0] not in STANDARD for each in imports
+    )
+
+
+def _may_write_start_up_files(code: bytes, words: bytes) -> bool:
     return (
-        any(word in code for word in _WRITE_WORDS)
+        (any(word in words for word in _WRITE_WORDS) or b"os.replace" in code)
         and _PLACES.search(code) is not None
         and _WRITES.search(code) is not None
     )
@@ -274,6 +336,7 @@ def _matters(code: bytes, module: str, name: str, bound: str) -> bool:
     how = _how_it_matters(module, name)
     if isinstance(how, bool):
         return how
+    top = module.partition(".")[0]
     if how == "sys":
         return _RESOLVES.search(code) is not None or (not name and is_put_somewhere(code, bound))
     if how == "types":
@@ -282,8 +345,12 @@ def _matters(code: bytes, module: str, name: str, bound: str) -> bool:
             or (name.endswith("Type") and bound != name)
             or (not name and _is_passed_on(code, bound))
         )
+    if module.partition(".")[0] in libraries.NAMES and any(
+        _taken(verb).search(code) for verb in _WITH_VERBS[how]
+    ):
+        return True  # of something that was made, too: 'get_ipython().run_cell'
     if not name and bound == module:
-        bound = module.partition(".")[0]  # 'import a.b' binds a
+        bound = top  # 'import a.b' binds a
     verbs = _WITH_VERBS[how]
     return any(_begins(part, verbs) for use in uses_of(code, bound) for part in use.split(".")) or (
         # Where it is put it may have another name.

@@ -36,3 +36,11 @@ STANDARD = frozenset([
 def may_be_ours(name: str) -> bool:
     """Tell whether a name, as ``Call.target`` has it, may be this file's or another's of its archive."""
     return name[:1] == ":" or ("." in name and name.partition(".")[0].partition("(")[0] not in STANDARD)
+
+
+@lru_cache(maxsize=20_000)
+def is_elsewhere(name: str) -> bool:
+    """Tell whether a dotted name is something of a library, or of another file of the archive."""
+    return (
+        "." in name and name[0] not in ":.?/@<" and name.partition(".")[0].partition("(")[0] not in STANDARD
+    )

@@ -1,6 +1,7 @@
 """What names mean: which calls open the network, start a process, decode, execute ...
 
-The only place that knows a library's functions. A dotted name is spelled as the
+Python's own ones, and the libraries that everybody asks the network with;
+``libraries`` knows more of those. A dotted name is spelled as the
 walk resolves it: aliases undone, ``()`` for what a call returned, so the method of
 a session is ``requests.Session().post``.
 """
@@ -8,6 +9,8 @@ a session is ``requests.Session().post``.
 from __future__ import annotations
 
 import re
+
+from veln_hook.source import libraries
 
 # What a capability can be. ``docs/signals/`` explains them where they count.
 NET = "network"
@@ -32,9 +35,10 @@ PTH = "start-up-code"
 BYTECODE = "bytecode"
 SHELL = "shell-script"
 PICKLE = "pickle"
+HANDOVER = "handed-over"
 KINDS = (
     NET, DNS, PROC, EXEC, LOAD, NATIVE, DECODE, CRED, ENV, CRED_FILE, HOST, WRITE, STARTUP_FILE, PERSIST, SPY,
-    URL, DYNAMIC, TEXT, PTH, BYTECODE, SHELL, PICKLE,
+    URL, DYNAMIC, TEXT, PTH, BYTECODE, SHELL, PICKLE, HANDOVER,
 )  # fmt: skip
 
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request", "stream", "send")
@@ -108,6 +112,7 @@ _NET = [
     *_each("websocket.WebSocket()", "connect"),
     *_each("xmlrpc.client", "ServerProxy Server"),
     *_each("xmlrpclib", "ServerProxy Server"),
+    *_each("xml.sax", "parse make_parser().parse"),
     *_each("pycurl.Curl()", "perform"),
     *_each("wget", "download"),
     *_each("gdown", "download"),
@@ -287,7 +292,9 @@ def _leading() -> frozenset[str]:
     for name in (*CALLS, *ENVIRONMENTS):
         parts = name.split(".")
         found.update(".".join(parts[:end]) for end in range(1, len(parts) + 1))
-    return frozenset(found)
+    for library, names in libraries.NAMES.items():
+        found.update((library, *(f"{library}.{name}" for name in names)))
+    return frozenset((*found, *libraries.COMMANDS))
 
 
 MATTER = _leading()

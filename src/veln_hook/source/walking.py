@@ -22,7 +22,7 @@ from veln_hook.source.imports import join
 from veln_hook.source.iterating import table_of
 from veln_hook.source.scopes import Draft, file_facts
 from veln_hook.source.shapes import is_main_test, is_swallowing, mentions
-from veln_hook.source.standard import may_be_ours
+from veln_hook.source.standard import STANDARD, may_be_ours
 from veln_hook.source.taints import few
 from veln_hook.source.values import NONE, UNKNOWN, Value
 from veln_hook.source.vocabulary import MATTER
@@ -197,21 +197,37 @@ class _Walk:
         elif isinstance(target, ast.Starred):
             self.assign(target.value, Value(taints=value.taints))
         elif isinstance(target, ast.Attribute):
-            owner = self.value(target.value)
-            if owner.name:
-                # Which of an object's methods run, and in which order, is not known.
-                name = f"{owner.name}.{target.attr}"
-                self.root.names[name] = _with_taints_of(self.root.names.get(name), value)
-            if owner.name in _HOOKED and value.name:
-                self.scope.call(value.name, ())
-                self.scope.call(f"{value.name}.write", ())  # as standard output
-                self.calls.runs_indirectly(value.name)
+            self._assign_attribute(target, value)
         elif isinstance(target, ast.Subscript):
-            owner = self.value(target.value)
-            self.value(target.slice)
-            self.calls.handed_on((value,), self.line)
-            if isinstance(target.value, ast.Name) and value.taints - owner.taints:
-                self.bind(target.value.id, Value(owner.const, owner.name, owner.taints | value.taints))
+            self._assign_item(target, value)
+
+    def _assign_attribute(self, target: ast.Attribute, value: Value) -> None:
+        owner = self.value(target.value)
+        if owner.name:
+            # Which of an object's methods run, and in which order, is not known.
+            name = f"{owner.name}.{target.attr}"
+            self.root.names[name] = _with_taints_of(self.root.names.get(name), value)
+        if target.attr == "__annotations__":
+            self.annotated(value)
+        if value.name and _is_asked_by_others(owner.name, value.name):
+            self.scope.call(value.name, ())
+            self.scope.call(f"{value.name}.write", ())  # as standard output
+            self.calls.runs_indirectly(value.name)
+
+    def _assign_item(self, target: ast.Subscript, value: Value) -> None:
+        owner = self.value(target.value)
+        self.value(target.slice)
+        self.calls.handed_on((value,), self.line)
+        if owner.name.endswith("__annotations__"):
+            self.annotated(value)
+        if isinstance(target.value, ast.Name) and value.taints - owner.taints:
+            self.bind(target.value.id, Value(owner.const, owner.name, owner.taints | value.taints))
+
+    def annotated(self, value: Value) -> None:
+        """Read the texts of annotations: whoever asks for the types of something runs them."""
+        for text in value.const.values() if isinstance(value.const, dict) else (value.const,):
+            if isinstance(text, str) and "(" in text:
+                self.read_again(text, self.line)
 
     def _assign(self, node: ast.Assign) -> None:
         if len(node.targets) == 1:
@@ -351,6 +367,16 @@ def _with_taints_of(before: Value | None, value: Value) -> Value:
 _TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
 _HOOKED = ("sys", "threading", "builtins", "warnings", "logging")
 """Modules whose attributes the interpreter calls: ``sys.excepthook = f``."""
+
+
+def _is_asked_by_others(owner: str, name: str) -> bool:
+    """Tell whether anybody may call what gets a name elsewhere: ``sys.excepthook = f``, ``json.loads = f``.
+
+    Args:
+        owner: Dotted name of the thing that is given an attribute.
+        name: Of the attribute's value.
+    """
+    return owner in _HOOKED or (name[0] == ":" and "(" not in owner and owner.partition(".")[0] in STANDARD)
 
 
 _STATEMENTS: dict[type, Callable[[Any, Any], None]] = {

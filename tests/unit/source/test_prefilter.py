@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from spelling import otherwise
 
+from veln_hook.source import libraries
 from veln_hook.source import vocabulary as v
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.graph import BITS, STRONG
 from veln_hook.source.imports import imports_of, leads_of
+from veln_hook.source.known import kind_of
 from veln_hook.source.lexing import code_of
 from veln_hook.source.prefilter import has_parts
 from veln_hook.source.vocabulary import CALLS
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
     from veln_hook.source.facts import FileFacts
 
 _STRONG = sorted(name for name, kind in CALLS.items() if BITS[kind] & STRONG)
+_OF_LIBRARIES = sorted(
+    f"{library}.{name}{called}"
+    for table, called in (
+        (libraries.CLIENTS, "().publish"), (libraries.REQUESTS, ""), (libraries.PROCESSES, ""), (libraries.EXECUTES, ""),
+    )
+    for library, names in table.items()
+    for name in names.split()
+    if kind_of(f"{library}.{name}{called}") and not name.endswith("Loader")
+)  # fmt: skip
 _NO_IMPORT = ("exec", "eval", "compile", "execfile")
 _MODULES = {
     "urllib.request", "six.moves.urllib.request", "http.client", "xmlrpc.client", "dns.resolver", "asyncio.subprocess",
@@ -79,7 +90,7 @@ def _matters(facts: FileFacts) -> bool:
     return any(BITS.get(kind, 0) & STRONG for kind in _kinds(facts))
 
 
-@pytest.mark.parametrize("name", [name for name in _STRONG if name not in _NO_IMPORT])
+@pytest.mark.parametrize("name", [*(name for name in _STRONG if name not in _NO_IMPORT), *_OF_LIBRARIES])
 def test_what_the_walk_would_see_is_parsed(name):
     seen = 0
     for form, source in _forms(name).items():

@@ -10,6 +10,7 @@ from veln_hook.signals.source.rules import (
     command_download,
     command_takeover,
     credential_exfiltration,
+    credential_handover,
     credential_read,
     decoded_execution,
     dns_exfiltration,
@@ -51,12 +52,12 @@ if TYPE_CHECKING:
 RULES: tuple[Rule, ...] = tuple(
     module.RULE
     for module in (
-        start_up_code, start_up_module, decoded_execution, remote_execution, remote_shell, dropped_execution,
-        download_execution, command_download, command_takeover, credential_exfiltration,
-        environment_exfiltration, dns_exfiltration, host_facts_exfiltration, spying, exfiltration_host,
-        raw_address, network_at_build, network_at_import, installs_packages, persistence, native_payload,
-        hidden_code, obfuscated_code, pickle_code, unreadable_code, bytecode, archive, weak_signs,
-        silent_process, swallowed_errors, process_at_build, process_at_import, execution_at_import,
-        shell_download, new_dependency, new_native, new_command, credential_read,
+        start_up_code, start_up_module, decoded_execution, remote_execution, remote_shell,
+        dropped_execution, download_execution, command_download, command_takeover, credential_exfiltration,
+        credential_handover, environment_exfiltration, dns_exfiltration, host_facts_exfiltration, spying,
+        exfiltration_host, raw_address, network_at_build, network_at_import, installs_packages, persistence,
+        native_payload, hidden_code, obfuscated_code, pickle_code, unreadable_code, bytecode, archive,
+        weak_signs, silent_process, swallowed_errors, process_at_build, process_at_import,
+        execution_at_import, shell_download, new_dependency, new_native, new_command, credential_read,
     )
 )  # fmt: skip
