@@ -17,22 +17,17 @@ from veln_hook.source.vocabulary import (
     LOAD,
     NATIVE,
     NET,
-    PERSIST,
     PROC,
     SPY,
-    STARTUP_FILE,
     WRITE,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from veln_hook.source.strings import Strings
+    from veln_hook.source.writing import Writing
 
 _SILENT = ("creationflags", "start_new_session", "preexec_fn", "startupinfo")
 _SENDS = frozenset(("data", "json", "files", "params"))
-_LOADS = re.compile(r"\b(?:exec|eval|loads|b64decode|urlopen)\(")
-"""Of code that is written down: it runs what it decodes or fetches."""
 _LITTLE_CODE = 40
 """Characters of executed code that tell nothing: ``eval("1")``."""
 _LITTLE_DATA = 8
@@ -64,12 +59,14 @@ class Acts:
         walk: The walk.
         note: Notes a capability where the walk is, as ``Calls.note`` does.
         strings: What strings mean.
+        writing: What is written.
     """
 
-    def __init__(self, walk: Any, note: Callable[..., None], strings: Strings) -> None:
+    def __init__(self, walk: Any, note: Callable[..., None], strings: Strings, writing: Writing) -> None:
         self._walk = walk
         self._note = note
         self._strings = strings
+        self._writing = writing
 
     def known(self, call: Known) -> Value:
         """Note what a call does; return what is known of its result."""
@@ -94,27 +91,11 @@ class Acts:
         self._note(CRED_FILE, call.line, "cloud credentials")
         return Value(taints=frozenset(("cred", "key")))
 
-    def written(self, path: str, line: int, data: Iterable[Value] = ()) -> None:
-        """Note that something is written where it is run again.
-
-        Args:
-            path: Where, as far as it is known.
-            line: Of the call.
-            data: What, if that is known.
-        """
-        lowered = path.lower()
-        place = next((what for part, what in vocabulary.STARTUP_PATHS if part in lowered), "")
-        if place and place != vocabulary.INTERPRETER:
-            fetches = any(commands.DOWNLOAD.search(value.text) or _LOADS.search(value.text) for value in data)
-            self._note(PERSIST, line, place, NOTHING, "written", *(("download",) if fetches else ()))
-        if any(part in lowered for part in ("sitecustomize", "usercustomize")) or lowered.rstrip(
-            "{}"
-        ).endswith(".pth"):
-            self._note(STARTUP_FILE, line, path)
-
     def _write(self, call: Known) -> Value:
         if len(call.arguments) > 1:
-            self.written(call.arguments[1].text, call.line)
+            self._writing.into(call.arguments[1].text, call.line)
+            if call.name.endswith(("copytree", "unpack_archive")):
+                self._writing.unpacked(call.arguments[1], call.line)
         if call.taints & {"decoded", "remote"}:
             self._note(WRITE, call.line, "", call.taints)
         return Value(taints=call.taints)
@@ -153,6 +134,7 @@ class Acts:
         if "decoded" in call.taints:
             self._strings.text(command, 0)
         self._note(PROC, call.line, commands.program_of(command) or call.name, call.taints, *flags)
+        self._writing.by_command(command, call.line)
         told = commands.tells(command)
         if told == "environment":
             self._note(ENV, call.line, "sweep")

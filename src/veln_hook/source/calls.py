@@ -25,8 +25,8 @@ from veln_hook.source.vocabulary import (
     NATIVE,
     NET,
     PROC,
-    WRITE,
 )
+from veln_hook.source.writing import Writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,8 +36,8 @@ _PASSING = frozenset(("xor",))
 """Taints that mean something only until they come to a call that makes another of them."""
 _PASSING_BUT_NET = frozenset(("xor", "key"))
 _KNOWS_ALL = given.OF_CLASSES | {"object"}
-_NOTED = passing.WRITES | passing.STARTS_PROCESSES | passing.CONNECTS | {
-    "extractall", "load_extension", "__subclasses__",
+_NOTED = passing.WRITES | passing.PATHS | passing.STARTS_PROCESSES | passing.CONNECTS | {
+    "load_extension", "__subclasses__",
 }  # fmt: skip
 _TAKES = ("get", "pop", "setdefault", "__getitem__")
 """Methods that take an item out of a table."""
@@ -95,7 +95,8 @@ class Calls:
         strings = Strings(self.note, source)
         self.text = strings.text
         """Notes what a string names; returns its taints."""
-        self._acts = Acts(walk, self.note, strings)
+        self._writing = Writing(self.note)
+        self._acts = Acts(walk, self.note, strings, self._writing)
         self.environment = Environment(self.note)
 
     def note(
@@ -186,7 +187,7 @@ class Calls:
         if kind:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
         self._given_away(name, line, receiver, everything, taints)
-        self._note_method(method, receiver, arguments, taints, line)
+        self._note_method(method, receiver, arguments, options, taints=taints, line=line)
         self._calls_others(name, method, everything, taints)
         if not options or name in ("bytes", "str"):
             constants = [value.const for value in arguments]
@@ -209,13 +210,20 @@ class Calls:
         return self._import_module(line, arguments, {}) if method in given.LOADERS else None
 
     def _note_method(
-        self, method: str, receiver: Value, arguments: list[Value], taints: frozenset[str], line: int
+        self,
+        method: str,
+        receiver: Value,
+        arguments: list[Value],
+        options: dict[str, Value],
+        *,
+        taints: frozenset[str],
+        line: int,
     ) -> None:
         """Note what methods do that are known by their names alone."""
         if method not in _NOTED:
             return
-        if method in passing.WRITES or method == "extractall":
-            self._writes(method, receiver, arguments, taints, line)
+        if method in passing.WRITES or method in passing.PATHS:
+            self._writing.by_method(method, receiver, arguments, options, line)
         elif method in passing.STARTS_PROCESSES:
             self.note(PROC, line, method, taints)
         elif method in passing.CONNECTS:
@@ -224,18 +232,6 @@ class Calls:
             self.note(NATIVE, line, method, taints)
         elif method == "__subclasses__" and receiver.name.rpartition(".")[2] in _KNOWS_ALL:
             self.note(PROC, line, "all classes", NOTHING, "indirect")
-
-    def _writes(
-        self, method: str, receiver: Value, arguments: list[Value], taints: frozenset[str], line: int
-    ) -> None:
-        if method == "extractall":
-            if "remote" in receiver.taints:
-                self.note(WRITE, line, "", receiver.taints)
-            return
-        if taints & {"decoded", "remote"}:
-            self.note(WRITE, line, "", taints | receiver.taints)
-        if receiver.hint:
-            self._acts.written(receiver.hint, line, arguments)
 
     def _folded(self, folded: Any, name: str, method: str, line: int, taints: frozenset[str]) -> Value:
         if isinstance(folded, str) and (
@@ -371,7 +367,12 @@ class Calls:
 
     def _open_raw(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         if len(arguments) > 1:
-            self._acts.written(arguments[0].text, line)
+            self._writing.into(arguments[0].text, line)
+        return None
+
+    def _edits(self, line: int, arguments: list[Value], options: dict[str, Value]) -> Value | None:
+        if arguments and "inplace" in options:
+            self._writing.into(arguments[0].text, line)
         return None
 
     def _open(self, line: int, arguments: list[Value], options: dict[str, Value]) -> Value | None:
@@ -379,8 +380,7 @@ class Calls:
             return None
         mode = arguments[1] if len(arguments) > 1 else options.get("mode", NONE)
         path = arguments[0]
-        if mode.text[:1] in ("w", "a", "x"):
-            self._acts.written(path.text, line)
+        self._writing.by_open(path, mode, line)
         taints = path.taints | ({"own-file"} if "__file__" in path.text else NOTHING)
         return Value(name="open()", taints=taints, hint=path.text)
 
@@ -402,6 +402,9 @@ _SPECIAL: dict[str, Any] = {
     "dict": Calls._copied,  # noqa: SLF001
     "open": Calls._open,  # noqa: SLF001
     "io.open": Calls._open,  # noqa: SLF001
+    "io.FileIO": Calls._open,  # noqa: SLF001
+    "fileinput.input": Calls._edits,  # noqa: SLF001
+    "fileinput.FileInput": Calls._edits,  # noqa: SLF001
     "codecs.open": Calls._open,  # noqa: SLF001
 }
 

@@ -250,7 +250,9 @@ class Evaluator:
         if owner.const is not UNKNOWN and index.const is not UNKNOWN:
             const = values.subscript(owner.const, index.const)
             return Value(const, "", owner.taints | index.taints)
-        return Value(taints=owner.taints | index.taints)
+        # 'site.getsitepackages()[0]' is a path as telling as its list.
+        hint = owner.name if owner.name.endswith("sitepackages()") else ""
+        return Value(taints=owner.taints | index.taints, hint=hint)
 
     def _sliced(self, owner: Value, node: ast.Slice) -> Value:
         bounds = [

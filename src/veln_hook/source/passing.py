@@ -26,6 +26,10 @@ STARTS_PROCESSES = frozenset(("subprocess_shell", "subprocess_exec"))
 CONNECTS = frozenset(("create_datagram_endpoint", "sock_connect", "sock_sendto"))
 """Methods of event loops."""
 WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
+LINKS = frozenset(("symlink_to", "hardlink_to", "touch"))
+"""Methods of paths that make what has that path."""
+PATHS = frozenset(("open", "rename", "replace", "extractall")) | LINKS
+"""Methods that may write, of paths and archives."""
 HINTING = frozenset([
     "Request", "join", "format", "expanduser",
     # Of paths.

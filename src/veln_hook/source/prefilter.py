@@ -157,14 +157,17 @@ _PATTERNS = tuple(
 )
 _WRITES = re.compile(
     rb"open(?<![\w`]open)[ \t\n]*\(|write_(?:text|bytes)|copy(?:file|2)?[ \t\n]*\(|move[ \t\n]*\("
-    rb"|\.rename|os\.replace|symlink|hardlink"
+    rb"|\.rename|os\.replace|\.[ \t\n]*replace[ \t\n]*\([^,]{1,80}\)|symlink|hardlink|copytree"
+    rb"|extractall|unpack_archive|FileIO|fileinput"
 )
-_WRITE_WORDS = (b"open", b"write_", b"shutil", b"rename", b"symlink", b"hardlink")
+_WRITE_WORDS = (
+    b"open", b"write_", b"shutil", b"rename", b"symlink", b"hardlink", b"extractall", b"FileIO", b"fileinput",
+)  # fmt: skip
 """Words, one of which what writes has in it."""
 _PLACES = re.compile(
     rb"get(?:user)?sitepackages|get_python_lib|sysconfig|purelib|platlib|__file__|__path__|getfile|expanduser"
     rb"|(?:sys|site)[ \t\n]*\.[ \t\n]*(?:\w*path|\w*prefix|executable|\w+_SITE|\w+_BASE)"
-    rb"|\.[ \t\n]*home[ \t\n]*\("
+    rb"|\.[ \t\n]*home[ \t\n]*\(|`(?:HOME|USERPROFILE|(?:LOCAL)?APPDATA)`"
 )
 """Where Python's and shells' start-up files lie; with what writes, as their names may be put together."""
 _NAMED = re.compile(
@@ -279,7 +282,7 @@ def _may_give_secrets_away(words: bytes, imports: list[Import]) -> bool:
 
 def _may_write_start_up_files(code: bytes, words: bytes) -> bool:
     return (
-        (any(word in words for word in _WRITE_WORDS) or b"os.replace" in code)
+        (any(word in words for word in _WRITE_WORDS) or b"replace" in words)
         and _PLACES.search(code) is not None
         and _WRITES.search(code) is not None
     )

@@ -248,7 +248,7 @@ _SPY = [
 ]  # fmt: skip
 
 _WRITE = [
-    *_each("shutil", "copy copyfile copy2 move"),
+    *_each("shutil", "copy copyfile copy2 move copytree unpack_archive"),
     *_each("os", "rename replace symlink link"),
 ]
 

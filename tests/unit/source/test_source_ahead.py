@@ -284,6 +284,7 @@ def test_a_worker_that_is_killed_is_about_one_archive(scanner, archives):
     for path in paths:
         scan_ahead(scanner, path)
     archives.wait_for("demo", "alpha", "beta")
+    wait_until(lambda: len(scanner._pool._busy) == 1)  # the others' worker has answered
     (busy,) = scanner._pool._busy
     os.kill(busy._process.pid, 9)
     with pytest.raises(ArchiveError, match="was ended by SIGKILL"):

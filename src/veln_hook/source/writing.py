@@ -1,0 +1,139 @@
+"""What is written where: into files that are run or read again, by Python, a shell, an editor, git or pip."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Callable
+
+from veln_hook.source import commands, passing, vocabulary
+from veln_hook.source.values import NONE, NOTHING, Value
+from veln_hook.source.vocabulary import PERSIST, STARTUP_FILE, WRITE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_RUN_AGAIN = tuple(row for row in vocabulary.STARTUP_PATHS if row[1] != vocabulary.INTERPRETER)
+_OBEYED: dict[str, tuple[str, ...]] = {
+    "a shell start-up file": (
+        ".zshenv", ".zprofile", ".zlogin", ".bash_aliases", ".bash_login", ".bash_logout", ".xprofile",
+        ".xinitrc", ".xsessionrc", "config.fish", "fish/conf.d/", "/etc/profile", "profile.d/", ".inputrc",
+        ".envrc", "environment.d/", ".pam_environment", ".tmux.conf", ".screenrc",
+    ),
+    "an editor's configuration": (
+        ".vimrc", "init.vim", "nvim/init.lua", ".emacs", ".vscode/", "code/user/settings.json", ".idea/",
+    ),
+    "an installer's configuration": (
+        "pip/pip.conf", ".pip/pip.conf", "pip\\pip.ini", "pip/pip.ini", "uv/uv.toml", ".pydistutils.cfg",
+        ".condarc", ".npmrc", ".yarnrc", ".cargo/config", ".m2/settings.xml", ".gradle/init",
+    ),
+    "an assistant's configuration": (
+        ".claude/", "claude_desktop_config.json", ".cursor/", ".codeium/", ".windsurf/", ".gemini/",
+        ".codex/",
+    ),
+    "git's configuration": (
+        ".gitconfig", "git/config", ".git/hooks/", ".git/config",
+    ),
+    "what ssh starts": (
+        ".ssh/config", ".ssh/rc", ".ssh/environment",
+    ),
+    "what a debugger starts": (
+        ".pdbrc", ".gdbinit", ".pythonrc", ".pythonstartup",
+    ),
+    "start-up files of IPython or Jupyter": (
+        "profile_default/startup", "ipython_config.py", "jupyter_notebook_config", "jupyter_server_config",
+    ),
+    "a directory of commands": (
+        ".local/bin/", "/usr/local/bin/",
+    ),
+}  # fmt: skip
+"""Parts of paths, in lower case, of what is run or obeyed again, by what that is."""
+_PLACES = (*_RUN_AGAIN, *((part, what) for what, parts in _OBEYED.items() for part in parts))
+_STARTERS = frozenset(what for _, what in _RUN_AGAIN)
+_LOADS = re.compile(r"\b(?:exec|eval|loads|b64decode|urlopen)\(")
+"""Of code that is written down: it runs what it decodes or fetches."""
+_CODE_PLACES = ("sitepackages", "site-packages", "dist-packages", "purelib", "platlib")
+_REDIRECTED = re.compile(r">>?\s*([^\s;|&<>]+)|\btee\s+([^;|&<>]+)")
+_CONFIGURES = re.compile(
+    r"\b(?:(pip)[\d.]*\s+config\s+(?:-\S+\s+){0,4}(?:set|edit)|(git)\s+config\s+(?:\S+\s+){0,4}?--(?:global|system)\s"
+    r"|(npm|yarn|poetry|conda)\s+config\s+(?:-\S+\s+){0,4}(?:set|--set|--add|\S+\s+\S))"
+)
+"""Commands that set what others of the same program obey."""
+_MODES = ("w", "a", "x")
+
+
+class Writing:
+    """Notes what one module writes.
+
+    Args:
+        note: Notes a capability where the walk is, as ``Calls.note`` does.
+    """
+
+    def __init__(self, note: Callable[..., None]) -> None:
+        self._note = note
+
+    def into(self, path: str, line: int, data: Iterable[Value] = ()) -> None:
+        """Note that something is written where it is run or obeyed again.
+
+        Args:
+            path: Where, as far as it is known.
+            line: Of the call.
+            data: What, if that is known.
+        """
+        lowered = path.lower()
+        place = next((what for part, what in _PLACES if part in lowered), "")
+        if place:
+            fetches = place in _STARTERS and any(_fetches(value.text) for value in data)
+            self._note(PERSIST, line, place, NOTHING, "written", *(("download",) if fetches else ()))
+        if any(part in lowered for part in ("sitecustomize", "usercustomize")) or lowered.rstrip(
+            "{}"
+        ).endswith(".pth"):
+            self._note(STARTUP_FILE, line, path)
+
+    def unpacked(self, place: Value, line: int) -> None:
+        """Note that an archive is unpacked where Python looks for start-up files."""
+        if any(part in place.text.lower() for part in _CODE_PLACES):
+            self._note(STARTUP_FILE, line, "an archive's contents")
+
+    def by_method(
+        self, method: str, receiver: Value, arguments: list[Value], options: dict[str, Value], line: int
+    ) -> None:
+        """Note what a method writes that files and paths have; its name is all that is known."""
+        first = arguments[0] if arguments else NONE
+        taints = first.taints
+        if method in passing.WRITES:
+            if taints & {"decoded", "remote"}:
+                self._note(WRITE, line, "", taints | receiver.taints)
+            if receiver.hint:
+                self.into(receiver.hint, line, arguments)
+        elif method == "extractall":
+            if "remote" in receiver.taints:
+                self._note(WRITE, line, "", receiver.taints)
+            self.unpacked(options.get("path", first), line)
+        elif method == "open":
+            if _is_mode_to_write(options.get("mode", first)):
+                self.into(receiver.hint, line)
+        elif method in passing.LINKS:
+            self.into(receiver.hint, line)
+        elif len(arguments) == 1:  # 'path.replace(target)'; a text's needs two
+            self.into(first.text, line)
+
+    def by_open(self, path: Value, mode: Value, line: int) -> None:
+        """Note what ``open(path, mode)`` writes."""
+        if _is_mode_to_write(mode):
+            self.into(path.text, line)
+
+    def by_command(self, command: str, line: int) -> None:
+        """Note what a shell is told to write, or a program to obey from now on."""
+        for redirected, teed in _REDIRECTED.findall(command):
+            self.into(redirected or teed, line, (Value(command),))
+        found = _CONFIGURES.search(command)
+        if found:
+            self._note(PERSIST, line, f"{found[found.lastindex or 0]}'s configuration", NOTHING, "written")
+
+
+def _fetches(text: str) -> bool:
+    return commands.DOWNLOAD.search(text) is not None or _LOADS.search(text) is not None
+
+
+def _is_mode_to_write(mode: Value) -> bool:
+    return mode.text[:1] in _MODES or (isinstance(mode.const, str) and "+" in mode.const)
