@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from veln_hook.source.encodings import readable
 from veln_hook.source.imports import join
 from veln_hook.source.lexing import code_of
-from veln_hook.source.prefilter import has_part_of, may_use, named_attributes
+from veln_hook.source.parts import has_part_of
+from veln_hook.source.prefilter import may_use, named_attributes
 from veln_hook.source.vocabulary import ENVIRONMENTS, MATTER
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ GETTERS = frozenset((
     "os.getenvb",
     *(f"{each}.{verb}" for each in ENVIRONMENTS for verb in ("get", "pop", "setdefault", "__getitem__")),
 ))  # fmt: skip
-SWEEPERS = frozenset(
-    f"{environ}.{verb}" for environ in ENVIRONMENTS for verb in ("items", "values", "copy", "keys")
-)
+SWEEPERS = frozenset((
+    *(f"{environ}.{verb}" for environ in ENVIRONMENTS for verb in ("items", "values", "copy", "keys")),
+    "dotenv.dotenv_values",
+))  # fmt: skip
 _ASKS_WHO = frozenset(("USER", "USERNAME", "LOGNAME", "HOSTNAME", "COMPUTERNAME", "USERDOMAIN"))
 
 

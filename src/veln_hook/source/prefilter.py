@@ -22,7 +22,7 @@ from veln_hook.source.imports import is_put_somewhere, uses_of
 from veln_hook.source.standard import STANDARD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from veln_hook.source.imports import Import
 
@@ -209,32 +209,6 @@ _BY_LITERAL = re.compile(
 _EXACT = 4
 """Characters up to which a name has to be the whole name."""
 
-_PARTS = tuple(
-    token.encode()
-    for token in (
-        "fromhex", "rot13", "chr(", ".ssh", ".aws", ".netrc", ".pypirc", ".npmrc", ".kube", ".docker",
-        ".gnupg", "id_rsa", "id_ed25519", "wallet.dat", "Login Data", "leveldb", "authorized_keys", "crontab",
-        "get_credentials", "/environ",
-    )
-)  # fmt: skip
-"""Literals of what matters together with something elsewhere: of secrets, of decoding."""
-_PARTS_OF: dict[str, tuple[bytes, ...]] = {
-    "os": (b"environ", b"getenv", b"getlogin", b"uname", b"expanduser", b"expandvars"),
-    "netrc": (b"netrc",),
-    "posix": (b"environ",),
-    "pathlib": (b".home", b"expanduser"),
-    "socket": (b"gethostname", b"getfqdn", b"gethostbyname"),
-    "getpass": (b"getuser",),
-    "platform": (b"node", b"uname", b"platform"),
-    "uuid": (b"getnode",),
-    "codecs": (b"decode",),
-    "pickle": (b"loads",),
-    **dict.fromkeys(
-        ("base64", "binascii", "zlib", "gzip", "bz2", "lzma"), (b"decode", b"decomp", b"hex", b"a2b")
-    ),
-}
-"""The same, of modules."""
-
 
 def is_interesting(data: bytes, code: bytes, imports: list[Import]) -> bool:
     """Tell whether a file of Python source needs parsing.
@@ -317,22 +291,6 @@ def _taken(verb: str) -> re.Pattern[bytes]:
     # The platform's is asked for by half of all code.
     before = rb"(?<!platform\.)" if verb == "system" else b""
     return re.compile(rb"\." + before + rb"[ \t\n]*" + re.escape(verb.encode()))
-
-
-def has_parts(data: bytes, imports: Iterable[str]) -> bool:
-    """Tell whether a file may do part of something that matters: read secrets, decode.
-
-    Args:
-        data: Its bytes.
-        imports: Dotted names that it imports.
-    """
-    tops = {name.partition(".")[0] for name in imports}
-    return any(has_part_of(data, top) for top in tops) or any(token in data for token in _PARTS)
-
-
-def has_part_of(data: bytes, dotted: str) -> bool:
-    """Tell whether a file may use a module, or something of it, to read secrets or to decode."""
-    return any(token in data for token in _PARTS_OF.get(dotted.partition(".")[0], ()))
 
 
 def _matters(code: bytes, module: str, name: str, bound: str) -> bool:

@@ -40,7 +40,7 @@ from veln_hook.source.leading import Leads, senders
 from veln_hook.source.linking import Linker
 from veln_hook.source.modules import Module, Names
 from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
-from veln_hook.source.prefilter import has_parts
+from veln_hook.source.parts import has_parts
 from veln_hook.source.startup import pth_code, start_targets
 from veln_hook.source.vocabulary import PTH, STARTUP_FILE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Callable
 
-from veln_hook.source import vocabulary
+from veln_hook.source import places, vocabulary
 from veln_hook.source.values import NOTHING
 from veln_hook.source.vocabulary import CRED_FILE, HOST, PERSIST, URL
 
@@ -34,7 +34,7 @@ class Strings:
         if length < 4 or length > 20_000:  # noqa: PLR2004
             return NOTHING
         if line == 0:
-            return self._named(text, line, vocabulary.CREDENTIAL_PATHS, vocabulary.STARTUP_PATHS)
+            return self._named(text, line, places.CREDENTIAL_PATHS, places.STARTUP_PATHS)
         slashed = "/" in text or "\\" in text
         if _PLAIN.search(text.lower()) is None:
             return self._named(text, line, _SLASHED_PATHS, _SLASHED_STARTUP) if slashed else NOTHING
@@ -104,16 +104,16 @@ def _slashed(rows: _Rows) -> _Rows:
     return tuple(row for row in rows if "/" in row[0] or "\\" in row[0])
 
 
-_SLASHED_PATHS = _slashed(vocabulary.CREDENTIAL_PATHS)
-_SLASHED_STARTUP = _slashed(vocabulary.STARTUP_PATHS)
+_SLASHED_PATHS = _slashed(places.CREDENTIAL_PATHS)
+_SLASHED_STARTUP = _slashed(places.STARTUP_PATHS)
 
 
 def _plain(rows: _Rows) -> _Rows:
     return tuple(row for row in rows if "/" not in row[0] and "\\" not in row[0])
 
 
-_PLAIN_PATHS = _plain(vocabulary.CREDENTIAL_PATHS)
-_PLAIN_STARTUP = _plain(vocabulary.STARTUP_PATHS)
+_PLAIN_PATHS = _plain(places.CREDENTIAL_PATHS)
+_PLAIN_STARTUP = _plain(places.STARTUP_PATHS)
 _PLAIN = re.compile("|".join(re.escape(part) for part, _ in (*_PLAIN_PATHS, *_PLAIN_STARTUP)))
 
 
@@ -124,6 +124,7 @@ def _is_path(lowered: str, part: str) -> bool:
     place = lowered.find(part)
     if part in (
         "tdata",
+        "/.ssh",
         "leveldb",
         ".aws",
         ".bitcoin",
@@ -136,5 +137,5 @@ def _is_path(lowered: str, part: str) -> bool:
     ):
         before = lowered[place - 1] if place else "/"
         after = lowered[place + len(part) : place + len(part) + 1]
-        return (before in "/\\~" or not place) and after in ("", "/", "\\")
+        return (before in "/\\~}" or not place) and after in ("", "/", "\\")
     return True

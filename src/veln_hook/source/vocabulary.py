@@ -300,50 +300,7 @@ def _leading() -> frozenset[str]:
 MATTER = _leading()
 """What has to be known by its name where it comes from another file."""
 
-# --- strings ----------------------------------------------------------------------------------------------
-
-CREDENTIAL_PATHS: tuple[tuple[str, str], ...] = (
-    (".ssh/", "ssh keys"), ("id_rsa", "ssh keys"), ("id_ed25519", "ssh keys"),
-    (".aws/credentials", "cloud credentials"), (".aws/config", "cloud credentials"),
-    (".aws", "cloud credentials"), (".config/gcloud", "cloud credentials"),
-    ("application_default_credentials", "cloud credentials"), (".azure/", "cloud credentials"),
-    (".kube/config", "cluster credentials"), (".docker/config.json", "registry credentials"),
-    ("serviceaccount/token", "cluster credentials"), ("kubernetes.io/serviceaccount", "cluster credentials"),
-    (".netrc", "passwords"), (".pypirc", "index credentials"), (".npmrc", "index credentials"),
-    (".git-credentials", "passwords"), (".gnupg", "gpg keys"), ("/etc/shadow", "passwords"),
-    ("/etc/passwd", "accounts"), (".bash_history", "shell history"), (".zsh_history", "shell history"),
-    (".config/gh/", "github token"), ("login data", "browser passwords"), ("local state", "browser keys"),
-    ("web data", "browser passwords"), ("local storage/leveldb", "browser storage"),
-    ("local storage\\leveldb", "browser storage"), ("leveldb", "browser storage"),
-    ("user data\\default", "browser profile"), ("user data/default", "browser profile"),
-    ("google/chrome/user data", "browser profile"), ("google\\chrome\\user data", "browser profile"),
-    ("mozilla/firefox/profiles", "browser profile"), ("mozilla\\firefox\\profiles", "browser profile"),
-    ("cookies.sqlite", "browser cookies"), ("network/cookies", "browser cookies"),
-    ("network\\cookies", "browser cookies"), ("discordcanary", "chat tokens"), ("discordptb", "chat tokens"),
-    ("\\discord", "chat tokens"), ("/discord/", "chat tokens"), ("telegram desktop", "chat tokens"),
-    ("tdata", "chat tokens"), ("wallet.dat", "wallets"), ("exodus.wallet", "wallets"),
-    ("electrum/wallets", "wallets"), ("electrum\\wallets", "wallets"),
-    ("nkbihfbeogaeaoehlefnkodbefgpgknn", "wallets"), (".config/solana", "wallets"), (".bitcoin", "wallets"),
-    ("/proc/self/environ", "the environment"), ("/proc/{}/environ", "the environment"),
-    (".ethereum", "wallets"), ("keystore/", "wallets"), ("key4.db", "browser passwords"),
-    ("logins.json", "browser passwords"), (".roblosecurity", "cookies"),
-)  # fmt: skip
-"""Parts of paths, in lower case, where secrets lie, and what lies there."""
-
-INTERPRETER = "an interpreter start-up file"
-STARTUP_PATHS: tuple[tuple[str, str], ...] = (
-    ("sitecustomize", INTERPRETER), ("usercustomize", INTERPRETER), (".pth", INTERPRETER),
-    (".bashrc", "a shell start-up file"),
-    (".zshrc", "a shell start-up file"), (".bash_profile", "a shell start-up file"),
-    (".profile", "a shell start-up file"), ("start menu\\programs\\startup", "the Startup folder"),
-    ("start menu/programs/startup", "the Startup folder"), ("programs\\startup", "the Startup folder"),
-    ("\\startup\\", "the Startup folder"), ("currentversion\\run", "a Run key"), ("launchagents", "launchd"),
-    ("launchdaemons", "launchd"), ("systemd/user", "a systemd unit"), ("/etc/systemd", "a systemd unit"),
-    ("crontab", "cron"), ("/etc/cron", "cron"), ("schtasks", "a scheduled task"),
-    (".config/autostart", "autostart"), ("/etc/rc.local", "rc.local"),
-    ("authorized_keys", "ssh authorized_keys"), ("/etc/ld.so.preload", "ld.so.preload"),
-)  # fmt: skip
-"""Parts of paths and commands, in lower case, by which something comes to run again."""
+# --- hosts ------------------------------------------------------------------------------------------------
 
 EXFILTRATION_HOSTS = (
     "webhook.site", "pipedream.net", "requestbin", "requestcatcher.com", "interact.sh", "oast.fun",

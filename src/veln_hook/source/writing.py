@@ -5,50 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Callable
 
-from veln_hook.source import commands, passing, vocabulary
+from veln_hook.source import commands, passing, places
 from veln_hook.source.values import NONE, NOTHING, Value
 from veln_hook.source.vocabulary import PERSIST, STARTUP_FILE, WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_RUN_AGAIN = tuple(row for row in vocabulary.STARTUP_PATHS if row[1] != vocabulary.INTERPRETER)
-_OBEYED: dict[str, tuple[str, ...]] = {
-    "a shell start-up file": (
-        ".zshenv", ".zprofile", ".zlogin", ".bash_aliases", ".bash_login", ".bash_logout", ".xprofile",
-        ".xinitrc", ".xsessionrc", "config.fish", "fish/conf.d/", "/etc/profile", "profile.d/", ".inputrc",
-        ".envrc", "environment.d/", ".pam_environment", ".tmux.conf", ".screenrc",
-    ),
-    "an editor's configuration": (
-        ".vimrc", "init.vim", "nvim/init.lua", ".emacs", ".vscode/", "code/user/settings.json", ".idea/",
-    ),
-    "an installer's configuration": (
-        "pip/pip.conf", ".pip/pip.conf", "pip\\pip.ini", "pip/pip.ini", "uv/uv.toml", ".pydistutils.cfg",
-        ".condarc", ".npmrc", ".yarnrc", ".cargo/config", ".m2/settings.xml", ".gradle/init",
-    ),
-    "an assistant's configuration": (
-        ".claude/", "claude_desktop_config.json", ".cursor/", ".codeium/", ".windsurf/", ".gemini/",
-        ".codex/",
-    ),
-    "git's configuration": (
-        ".gitconfig", "git/config", ".git/hooks/", ".git/config",
-    ),
-    "what ssh starts": (
-        ".ssh/config", ".ssh/rc", ".ssh/environment",
-    ),
-    "what a debugger starts": (
-        ".pdbrc", ".gdbinit", ".pythonrc", ".pythonstartup",
-    ),
-    "start-up files of IPython or Jupyter": (
-        "profile_default/startup", "ipython_config.py", "jupyter_notebook_config", "jupyter_server_config",
-    ),
-    "a directory of commands": (
-        ".local/bin/", "/usr/local/bin/",
-    ),
-}  # fmt: skip
-"""Parts of paths, in lower case, of what is run or obeyed again, by what that is."""
-_PLACES = (*_RUN_AGAIN, *((part, what) for what, parts in _OBEYED.items() for part in parts))
-_STARTERS = frozenset(what for _, what in _RUN_AGAIN)
+_STARTERS = frozenset(what for _, what in places.RUN_AGAIN)
 _LOADS = re.compile(r"\b(?:exec|eval|loads|b64decode|urlopen)\(")
 """Of code that is written down: it runs what it decodes or fetches."""
 _CODE_PLACES = ("sitepackages", "site-packages", "dist-packages", "purelib", "platlib")
@@ -80,7 +44,7 @@ class Writing:
             data: What, if that is known.
         """
         lowered = path.lower()
-        place = next((what for part, what in _PLACES if part in lowered), "")
+        place = next((what for part, what in places.OBEYED if part in lowered), "")
         if place:
             fetches = place in _STARTERS and any(_fetches(value.text) for value in data)
             self._note(PERSIST, line, place, NOTHING, "written", *(("download",) if fetches else ()))

@@ -16,7 +16,7 @@ from veln_hook.source.graph import BITS, STRONG
 from veln_hook.source.imports import imports_of, leads_of
 from veln_hook.source.known import kind_of
 from veln_hook.source.lexing import code_of
-from veln_hook.source.prefilter import has_parts
+from veln_hook.source.parts import has_parts
 from veln_hook.source.vocabulary import CALLS
 
 if TYPE_CHECKING:

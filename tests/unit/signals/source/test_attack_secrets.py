@@ -18,6 +18,14 @@ READ = {
     "of gh": "subprocess.check_output(['gh', 'auth', 'token'])",
     "of gcloud": "subprocess.check_output('gcloud auth print-access-token', shell=True)",
     "of aws": "subprocess.getoutput('aws configure get aws_secret_access_key')",
+    "a directory of keys": "[open(f).read() for d, _, fs in os.walk(os.path.expanduser('~/.ssh')) for f in fs]",
+    "joined to it": "os.listdir(os.path.join(os.environ['HOME'], '.ssh'))",
+    "PostgreSQL's": "open(os.path.expanduser('~/.pgpass')).read()",
+    "an assistant's": "open(os.path.expanduser('~/.claude/.credentials.json')).read()",
+    "a model hub's": "(pathlib.Path.home() / '.cache/huggingface/token').read_text()",
+    "a history": "open(os.path.expanduser('~/.python_history')).read()",
+    "a container's": "open('/run/secrets/database').read()",
+    "dotenv's": "__import__('dotenv').dotenv_values()",
     "netrc": "str(netrc.netrc().hosts)", "a key": "(pathlib.Path.home() / '.ssh' / 'id_rsa').read_text()",
 }  # fmt: skip
 ASKED = {

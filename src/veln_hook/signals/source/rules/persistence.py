@@ -35,9 +35,9 @@ _ACTS = {v.PROC: "starts a process", v.WRITE: "writes a file", v.NET: "reaches t
 RULE = Rule(
     name="persistence",
     description=(
-        "Code that runs by itself writes what a shell, an editor, git, ssh, an installer or an assistant runs "
-        "or obeys, or names such a place, a service or a scheduler and starts something; or any code writes "
-        "there what fetches more."
+        "Code that runs by itself writes what a shell, an editor, git, ssh, an installer or an assistant "
+        "runs or obeys, or names such a place, a service or a scheduler and starts something; or any code "
+        "writes there what fetches more."
     ),
     grade=HOLD,
     find=_find,
