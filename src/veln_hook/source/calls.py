@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from veln_hook.source import commands, given, passing, values
+from veln_hook.source import given, passing, values
 from veln_hook.source.acts import Acts, Known
 from veln_hook.source.environment import GETTERS, SWEEPERS, Environment
 from veln_hook.source.facts import Capability
+from veln_hook.source.handing import Handing
 from veln_hook.source.iterating import table_of
 from veln_hook.source.known import kind_of
-from veln_hook.source.standard import is_elsewhere, may_be_ours
+from veln_hook.source.standard import may_be_ours
 from veln_hook.source.strings import Strings
 from veln_hook.source.taints import few, made_of
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
@@ -19,17 +20,12 @@ from veln_hook.source.vocabulary import (
     DYNAMIC,
     ENV,
     ENVIRONMENTS,
-    EXEC,
-    HANDOVER,
     LOAD,
     NATIVE,
     NET,
     PROC,
 )
 from veln_hook.source.writing import Writing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _ATTRIBUTE_MAKERS = ("operator.attrgetter", "operator.methodcaller")
 _PASSING = frozenset(("xor",))
@@ -51,19 +47,10 @@ _CALLS_LATER = {
 }  # fmt: skip
 """What is called of the things that are put into a list of the interpreter's, or given to a method."""
 _VARIABLE = re.compile(r"[$%]\{?([A-Za-z_]\w*)")
-_AWAY = re.compile(
-    r"(?:https?|wss?|s?ftp|tcp|udp|s3|gs|gcs|az|abfss?|hf)://(?!localhost\b|127\.|0\.0\.0\.0)[^/\s'\"<>{}$\\?#@:]",
-    re.IGNORECASE,
-)
-"""An address of something elsewhere, whose beginning is known."""
-_LOOKS_UP = ("importlib.metadata.EntryPoint", "unittest.TestLoader", "logging.config.")
-"""How names of Python's own begin that make functions of their names."""
-_SECRETS = frozenset(("cred", "env"))
 _MAX_DETAIL = 80
 _MAX_PARTS = 12
 """Of a path that is joined."""
 _MAX_NAME = 100
-_MAX_TEXT = 2000
 _MODULES_THAT_MATTER = (
     "os",
     "subprocess",
@@ -95,6 +82,7 @@ class Calls:
         strings = Strings(self.note, source)
         self.text = strings.text
         """Notes what a string names; returns its taints."""
+        self.handing = Handing(walk, self.note)
         self._writing = Writing(self.note)
         self._acts = Acts(walk, self.note, strings, self._writing)
         self.environment = Environment(self.note)
@@ -180,13 +168,13 @@ class Calls:
             self.note(ENV, line, "copy" if name.endswith(".copy") or name == "dict" else "sweep")
             return Value(taints=taints | {"env"})
         if name not in passing.ASKS_ABOUT:
-            self.handed_on(everything, line)
+            self.handing.on(everything, line)
         kind = kind_of(name)
         if not kind and name[:1] == ":":  # a class of the file that derives from one that is known
-            self.runs_indirectly(self._walk.derived.get(name, ""))
+            self.handing.to_run(self._walk.derived.get(name, ""))
         if kind:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
-        self._given_away(name, line, receiver, everything, taints)
+        self.handing.away(name, line, receiver, everything)
         self._note_method(method, receiver, arguments, options, taints=taints, line=line)
         self._calls_others(name, method, everything, taints)
         if not options or name in ("bytes", "str"):
@@ -259,40 +247,7 @@ class Calls:
             for value in everything:
                 if value.name:
                     scope.call(value.name, carried)
-                    self.runs_indirectly(value.name)
-
-    def runs_indirectly(self, name: str) -> None:
-        """Note what a known function does that is passed to be run: ``Thread(target=os.system)``."""
-        kind = kind_of(name)
-        if kind in (NET, PROC, EXEC):
-            detail = name if kind == EXEC else ""
-            self.note(kind, 0, detail, NOTHING, "indirect", *(("opens",) if commands.opens(name) else ()))
-
-    def _given_away(
-        self, name: str, line: int, receiver: Value, everything: list[Value], taints: frozenset[str]
-    ) -> None:
-        """Note what a library is given of which nobody knows what it does: secrets, names of functions."""
-        elsewhere = is_elsewhere(name)
-        if not elsewhere and not name.startswith(_LOOKS_UP):
-            return
-        if elsewhere and (taints | receiver.taints) & _SECRETS:
-            away = any(_AWAY.search(value.text) for value in (receiver, *everything))
-            if away or taints & _SECRETS:
-                self.note(HANDOVER, line, name, taints | receiver.taints, *(("url",) if away else ()))
-        for value in everything:
-            for text in _texts(value.const):
-                self.runs_indirectly(text.rpartition("=")[2].strip().replace(":", "."))
-                if "__globals__" in text or "__subclasses__" in text:  # a template that gets out of its box
-                    self.note(PROC, line, "all classes", taints, "indirect")
-
-    def handed_on(self, values_: Iterable[Value], line: int) -> None:
-        """Note functions that are put into a container or passed on: whoever gets them calls them."""
-        for value in values_:
-            if not value.name:
-                continue
-            kind = given.HANDED.get(value.name)
-            if kind is not None:
-                self.note(kind, line, value.name, NOTHING, "indirect")
+                    self.handing.to_run(value.name)
 
     # --- calls that give names ------------------------------------------------------------------------
 
@@ -428,12 +383,6 @@ def _unknown(
     if method in _TAKEN_OUT and table_of(receiver.name):
         return Value(name=table_of(receiver.name), taints=taints)
     return Value(name=f"{name}()" if name else "", taints=taints, hint=hint)
-
-
-def _texts(const: Any) -> Iterable[str]:
-    """Return the texts that a constant is or holds, but for long ones."""
-    items = const.values() if isinstance(const, dict) else const if isinstance(const, tuple) else (const,)
-    return [item for item in items if isinstance(item, str) and len(item) < _MAX_TEXT]
 
 
 def _keeps(name: str, method: str, receiver: Value) -> bool:

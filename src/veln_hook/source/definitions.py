@@ -35,7 +35,7 @@ def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     defined = Value(name=f":{draft.name}")
     for decorator in decorators:
         # A decorator is called with the function when it is defined.
-        walk.calls.runs_indirectly(decorator.name)
+        walk.calls.handing.to_run(decorator.name)
         if decorator.name.startswith(":") or "." in decorator.name:
             scope.call(decorator.name, ())
             draft.call(f"{decorator.name}()", ())  # what it returned stands in the function's place
@@ -115,7 +115,7 @@ def class_(walk: Any, node: ast.ClassDef) -> None:
         scope.call(f":{name}", ())  # its members are made with it
     for attribute, value in inner.names.items():
         if attribute[:2] == "__":  # 'A["id"]' calls what '__class_getitem__' is
-            walk.calls.runs_indirectly(value.name)
+            walk.calls.handing.to_run(value.name)
             if "<lambda>" in value.name:
                 scope.call(value.name, ())
 
@@ -142,7 +142,7 @@ def _call_makers(walk: Any, node: ast.ClassDef, name: str) -> None:  # noqa: C90
             scope.call(known.name, ())
     for decorator in node.decorator_list:
         known = walk.value(decorator)
-        walk.calls.runs_indirectly(known.name)
+        walk.calls.handing.to_run(known.name)
         if known.name:
             scope.call(known.name, ())
     for base_name in [walk.value(base).name for base in node.bases]:

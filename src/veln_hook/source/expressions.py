@@ -197,7 +197,7 @@ class Evaluator:
     def _sequence(self, node: ast.Tuple | ast.List | ast.Set) -> Value:
         items = [self.value(item) for item in node.elts]
         taints = taints_of(items)
-        self._calls.handed_on(items, node.lineno)
+        self._calls.handing.on(items, node.lineno)
         if len(items) <= MAX_ITEMS and all(item.const is not UNKNOWN for item in items):
             return Value(tuple(item.const for item in items), "", taints)
         held = self.iterating.held(items, node.lineno)
@@ -210,7 +210,7 @@ class Evaluator:
         for key, item in zip(node.keys, node.values):
             value = self.value(item)
             held.append(value)
-            self._calls.handed_on((value,), node.lineno)
+            self._calls.handing.on((value,), node.lineno)
             taints |= value.taints
             if key is None:
                 known = None
@@ -218,7 +218,7 @@ class Evaluator:
             told = self.value(key)
             taints |= told.taints
             if told.const == "()" and isinstance(value.const, str):  # logging.config calls what has that name
-                self._calls.handed_on((Value(name=value.const),), node.lineno)
+                self._calls.handing.on((Value(name=value.const),), node.lineno)
             elif told.const == "__annotations__":
                 self._walk.annotated(value)
             if known is not None and isinstance(told.const, (str, int, bytes)) and value.const is not UNKNOWN:

@@ -182,7 +182,7 @@ class _Walk:
             else:
                 value = _with_taints_of(before, value)
         if name in self.scope.outer:  # others have it then, and when that is isn't known
-            self.calls.handed_on((value,), self.line)
+            self.calls.handing.on((value,), self.line)
             self.root.names[name] = _with_taints_of(self.root.names.get(name), value)
         self.scope.names[name] = value
 
@@ -212,12 +212,12 @@ class _Walk:
         if value.name and _is_asked_by_others(owner.name, value.name):
             self.scope.call(value.name, ())
             self.scope.call(f"{value.name}.write", ())  # as standard output
-            self.calls.runs_indirectly(value.name)
+            self.calls.handing.to_run(value.name)
 
     def _assign_item(self, target: ast.Subscript, value: Value) -> None:
         owner = self.value(target.value)
         self.value(target.slice)
-        self.calls.handed_on((value,), self.line)
+        self.calls.handing.on((value,), self.line)
         if owner.name.endswith("__annotations__"):
             self.annotated(value)
         if isinstance(target.value, ast.Name) and value.taints - owner.taints:
@@ -319,7 +319,7 @@ class _Walk:
     def _return(self, node: ast.Return) -> None:
         if node.value is not None:
             value = self.value(node.value)
-            self.calls.handed_on((value,), node.lineno)
+            self.calls.handing.on((value,), node.lineno)
             self.scope.returns |= value.taints
             if value.name[-1:] != ")" and may_be_ours(value.name):
                 self.scope.gives[value.name] = None

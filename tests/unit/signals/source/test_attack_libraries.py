@@ -119,6 +119,7 @@ QUIET = {
     "an engine": "import os, sqlalchemy\nE = sqlalchemy.create_engine(os.environ['DATABASE_URL'])",
     "safe YAML": "import yaml\nDATA = yaml.safe_load(open('a'))",
     "a function of its own": "import os\nfrom acme._send import send\nsend(os.environ['ACME_API_KEY'])",
+    "a word": "import model\nmodel.run('eval', mode='exec', to='sh.out')",
     "a path with dots": "import logging\nLOG = logging.getLogger('os.system')",
 }  # fmt: skip
 
