@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.signals.source.rule import BY_ITSELF
@@ -100,20 +99,25 @@ class Baseline:
 
     def __init__(self, facts: ArchiveFacts) -> None:
         self.facts = facts
-        self._known: dict[tuple[object, ...], Counter[str]] = {}
+        self._known: dict[tuple[object, ...], dict[frozenset[str], int]] = {}
+        """By meaning without data: what the data was made of, and the level of the worst reach."""
         for capability in facts.capabilities:
-            self._known.setdefault(_meaning(capability), Counter())[capability.reach] += 1
+            known = self._known.setdefault(_meaning(capability), {})
+            data, level = _data(capability), _LEVEL[capability.reach]
+            known[data] = min(level, known.get(data, level))
         self._ties = {
             _tie_meaning((facts.capabilities[tie.first], facts.capabilities[tie.second]))
             for tie in facts.ties
         }
 
     def has(self, capability: Placed) -> bool:
-        """Tell whether it could do this already, and in as bad a way."""
-        known = self._known.get(_meaning(capability))
-        if known is None:
-            return False
-        return any(count and _LEVEL[reach] <= _LEVEL[capability.reach] for reach, count in known.items())
+        """Tell whether it could do this already, in as bad a way and with data made of no less.
+
+        What data was made of is followed for a few calls only, so an honest change can lose some of that.
+        """
+        data, level = _data(capability), _LEVEL[capability.reach]
+        known = self._known.get(_meaning(capability), {})
+        return any(data <= before and worst <= level for before, worst in known.items())
 
     def has_tie(self, legs: tuple[Placed, ...]) -> bool:
         """Tell whether these belonged together already."""
@@ -126,12 +130,11 @@ def _meaning(capability: Placed) -> tuple[object, ...]:
         for flag in capability.flags
         if flag in ("payload", "hidden", "download", "pip", "sends", "silent")
     )
-    return (
-        capability.kind,
-        capability.detail,
-        tuple(taint for taint in capability.taints if taint != "secret-words"),
-        kept,
-    )
+    return (capability.kind, capability.detail, kept)
+
+
+def _data(capability: Placed) -> frozenset[str]:
+    return frozenset(taint for taint in capability.taints if taint != "secret-words")
 
 
 def _tie_meaning(legs: tuple[Placed, ...]) -> frozenset[tuple[str, str]]:

@@ -143,3 +143,23 @@ def test_an_honest_release_passes(name, base):
 def test_the_library_itself_passes_without_a_release_to_compare_with():
     found = judge(OLD, project="acme")
     assert [(f.signal, f.path, f.line, f.message) for f in found if f.severity >= Severity.HIGH] == []
+
+
+def _evaluates(argument: str) -> str:
+    return f"import os\n\ndef make(text):\n    return eval(text)\n\nVALUE = make({argument})\n"
+
+
+_DECODED = "bytes.fromhex(os.getcwd()).decode()"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "held"),
+    [(_DECODED, "os.getcwd()", set()), ("os.getcwd()", _DECODED, {"execution-at-import"})],
+)
+def test_data_that_is_made_of_less_is_nothing_new_and_of_more_is(before, now, held):
+    found = judge(
+        scan({"acme/__init__.py": _evaluates(now)}),
+        scan({"acme/__init__.py": _evaluates(before)}),
+        project="acme",
+    )
+    assert {each.signal for each in found if each.severity >= Severity.HIGH} == held
