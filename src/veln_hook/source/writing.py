@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 from veln_hook.source import commands, passing, places
-from veln_hook.source.values import NONE, NOTHING, Value
+from veln_hook.source.values import NONE, NOTHING, Value, taints_of
 from veln_hook.source.vocabulary import PERSIST, STARTUP_FILE, WRITE
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Writing:
     ) -> None:
         """Note what a method writes that files and paths have; its name is all that is known."""
         first = arguments[0] if arguments else NONE
-        taints = first.taints
+        taints = taints_of((*arguments, *options.values()))
         if method in passing.WRITES:
             if taints & {"decoded", "remote"}:
                 self._note(WRITE, line, "", taints | receiver.taints)

