@@ -76,7 +76,7 @@ class Handing:
                 named = text.rpartition("=")[2].strip().replace(":", ".")
                 if "." in named and (named in CALLS or named.startswith("builtins.")):
                     self.to_run(named.removeprefix("builtins."))
-                if any(escape in text for escape in _ESCAPES):
+                if "{" in text and any(escape in text for escape in _ESCAPES):
                     self._note(PROC, line, "all classes", NOTHING, "indirect")
 
     def _secrets(self, name: str, line: int, receiver: Value, everything: list[Value]) -> None:

@@ -120,6 +120,7 @@ QUIET = {
     "safe YAML": "import yaml\nDATA = yaml.safe_load(open('a'))",
     "a function of its own": "import os\nfrom acme._send import send\nsend(os.environ['ACME_API_KEY'])",
     "a word": "import model\nmodel.run('eval', mode='exec', to='sh.out')",
+    "names of Python's own": "import lexer\nlexer.words(('__globals__', '__subclasses__'))",
     "a path with dots": "import logging\nLOG = logging.getLogger('os.system')",
 }  # fmt: skip
 
@@ -127,3 +128,8 @@ QUIET = {
 @pytest.mark.parametrize("name", QUIET)
 def test_what_honest_code_does_with_libraries_isn_t_held(name):
     assert not held(scan({**_HONEST, "acme/__init__.py": QUIET[name]}))
+
+
+@pytest.mark.parametrize("name", ["a word", "names of Python's own", "a path with dots"])
+def test_a_text_that_names_nothing_is_not_told_even_if_it_is_new(name):
+    assert not held(scan({**_HONEST, "acme/__init__.py": QUIET[name]}), scan(_HONEST))
