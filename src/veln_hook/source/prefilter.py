@@ -175,6 +175,8 @@ _NAMED = re.compile(
     rb"(?:system|popen|exec[lv]\w*|exec|\w*spawn\w*|startfile|run\w*|call|check_\w+|get\w*output|Popen|eval|compile)[\"']"
 )
 """A text that names a function, which a library may look up: an entry point, a target."""
+_READS = re.compile(rb"\.[ \t\n]*(?:environb?|getenvb?)(?![\w`])")
+"""What takes the environment out of ``os``, under whatever name that is known."""
 _NAMING = (
     b"subprocess",
     b"builtins",
@@ -234,7 +236,7 @@ def is_interesting(data: bytes, code: bytes, imports: list[Import]) -> bool:
         or any(_matters(code, *each) for each in set(imports))
         or (any(each.module == "operator" for each in imports) and _names_attributes(code, imports))
         or _may_write_start_up_files(code, words)
-        or _may_give_secrets_away(words, imports)
+        or _may_give_secrets_away(code, words, imports)
     )
 
 
@@ -247,10 +249,15 @@ def _names_a_function(data: bytes, words: bytes) -> bool:
     return any(word in words for word in _NAMING) and _NAMED.search(data) is not None
 
 
-def _may_give_secrets_away(words: bytes, imports: list[Import]) -> bool:
+def _may_give_secrets_away(code: bytes, words: bytes, imports: list[Import]) -> bool:
     """Tell whether a file reads the environment and has a library that may be given what was read."""
-    return (b"environ" in words or b"getenv" in words) and any(
-        each.module[:1] != "." and each.module.partition(".")[0] not in STANDARD for each in imports
+    if b"environ" not in words and b"getenv" not in words:
+        return False
+    system = [each.name for each in imports if each.module in ("os", "posix")]
+    return (
+        bool(system)
+        and any(each.module[:1] != "." and each.module.partition(".")[0] not in STANDARD for each in imports)
+        and (any(name[:3] in ("env", "get", "*") for name in system) or _READS.search(code) is not None)
     )
 
 
