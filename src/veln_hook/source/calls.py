@@ -174,7 +174,7 @@ class Calls:
             self.handing.to_run(self._walk.derived.get(name, ""))
         if kind:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
-        self.handing.away(name, line, receiver, everything)
+        self.handing.away(name, line, receiver, everything, taints)
         self._note_method(method, receiver, arguments, options, taints=taints, line=line)
         self._calls_others(name, method, everything, taints)
         if not options or name in ("bytes", "str"):
@@ -211,7 +211,7 @@ class Calls:
         if method not in _NOTED:
             return
         if method in passing.WRITES or method in passing.PATHS:
-            self._writing.by_method(method, receiver, arguments, options, line)
+            self._writing.by_method(method, receiver, arguments, options, taints=taints, line=line)
         elif method in passing.STARTS_PROCESSES:
             self.note(PROC, line, method, taints)
         elif method in passing.CONNECTS:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 from veln_hook.source import commands, given
 from veln_hook.source.known import kind_of
 from veln_hook.source.standard import is_elsewhere
-from veln_hook.source.values import NOTHING, Value, taints_of
+from veln_hook.source.values import NOTHING, Value
 from veln_hook.source.vocabulary import CALLS, EXEC, HANDOVER, NET, PROC
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ class Handing:
             detail = name if kind == EXEC else ""
             self._note(kind, 0, detail, NOTHING, "indirect", *(("opens",) if commands.opens(name) else ()))
 
-    def away(self, name: str, line: int, receiver: Value, everything: list[Value]) -> None:
+    def away(
+        self, name: str, line: int, receiver: Value, everything: list[Value], taints: frozenset[str]
+    ) -> None:
         """Note what a library is given of which nobody knows what it does: secrets, names of functions.
 
         Args:
@@ -64,12 +66,15 @@ class Handing:
             line: Of the call.
             receiver: What it is a method of.
             everything: Its arguments.
+            taints: What those were made of.
         """
         elsewhere = is_elsewhere(name)
         if not elsewhere and not name.startswith(_LOOKS_UP):
             return
-        if elsewhere:
-            self._secrets(name, line, receiver, everything)
+        if elsewhere and (taints | receiver.taints) & _SECRETS:
+            away = any(_AWAY.search(value.text) for value in (receiver, *everything))
+            if away or taints & _SECRETS:
+                self._note(HANDOVER, line, name, taints | receiver.taints, *(("url",) if away else ()))
         for value in everything:
             for text in _texts(value.const):
                 # 'os:system', or 'name = os:system' of an entry point.
@@ -78,14 +83,6 @@ class Handing:
                     self.to_run(named.removeprefix("builtins."))
                 if "{" in text and any(escape in text for escape in _ESCAPES):
                     self._note(PROC, line, "all classes", NOTHING, "indirect")
-
-    def _secrets(self, name: str, line: int, receiver: Value, everything: list[Value]) -> None:
-        taints = taints_of(everything)
-        if not (taints | receiver.taints) & _SECRETS:
-            return
-        away = any(_AWAY.search(value.text) for value in (receiver, *everything))
-        if away or taints & _SECRETS:
-            self._note(HANDOVER, line, name, taints | receiver.taints, *(("url",) if away else ()))
 
 
 def _texts(const: Any) -> Iterable[str]:

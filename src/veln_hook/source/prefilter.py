@@ -37,7 +37,7 @@ _ALWAYS = frozenset([
     "Crypto.Cipher", "Cryptodome.Cipher", "pyaes", "imaplib", "poplib", "pusher", "win32clipboard",
     "sounddevice", "codeop", "zmq", "pyautogui", "discord", "imp", "distutils.spawn", "setuptools.distutils",
     "paho", "robloxpy", "pydoc", "browserhistory", "zipimport", "bdb", "cffi",
-    "sh", "plumbum", "ensurepip", "_winapi", "nntplib", "trace", "urllib.robotparser",
+    *libraries.COMMANDS, "ensurepip", "_winapi", "nntplib", "trace", "urllib.robotparser",
 ])  # fmt: skip
 """Modules, and names in them, that are parsed wherever they are imported."""
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 from veln_hook.source import commands, passing, places
-from veln_hook.source.values import NONE, NOTHING, Value, taints_of
+from veln_hook.source.values import NONE, NOTHING, Value
 from veln_hook.source.vocabulary import PERSIST, STARTUP_FILE, WRITE
 
 if TYPE_CHECKING:
@@ -59,11 +59,26 @@ class Writing:
             self._note(STARTUP_FILE, line, "an archive's contents")
 
     def by_method(
-        self, method: str, receiver: Value, arguments: list[Value], options: dict[str, Value], line: int
+        self,
+        method: str,
+        receiver: Value,
+        arguments: list[Value],
+        options: dict[str, Value],
+        *,
+        taints: frozenset[str],
+        line: int,
     ) -> None:
-        """Note what a method writes that files and paths have; its name is all that is known."""
+        """Note what a method writes that files and paths have; its name is all that is known.
+
+        Args:
+            method: Its name.
+            receiver: What it is a method of.
+            arguments: What it is given.
+            options: The same, by name.
+            taints: What all of that was made of.
+            line: Of the call.
+        """
         first = arguments[0] if arguments else NONE
-        taints = taints_of((*arguments, *options.values()))
         if method in passing.WRITES:
             if taints & {"decoded", "remote"}:
                 self._note(WRITE, line, "", taints | receiver.taints)
