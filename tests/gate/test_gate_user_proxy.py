@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
 import socket
-import threading
-from typing import TYPE_CHECKING
+import ssl
 
 import pytest
 from gate_interception import Site, ok, read, read_response
 from gate_world import SECONDS
 
 from veln_hook.gate.proxies import Proxies
-
-if TYPE_CHECKING:
-    import ssl
 
 
 class UserProxy(Site):
@@ -30,21 +28,24 @@ class UserProxy(Site):
         sock.sendall(f"HTTP/1.1 {self._status}\r\n\r\n".encode())
         if not self._status.startswith("200"):
             return False
-        with socket.create_connection(self._place, SECONDS) as server:
-            back = threading.Thread(target=copy, args=(server, sock))
-            back.start()
-            copy(sock, server)
-            back.join(SECONDS)
+        with socket.create_connection(self._place, SECONDS) as server, contextlib.suppress(OSError):
+            pass_on(sock, server)
         return False
 
 
-def copy(source, drain) -> None:
-    try:
-        while data := source.recv(65536):
-            drain.sendall(data)
-        drain.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
+def pass_on(client, server) -> None:
+    """Pass on what either says until one ends; in one thread, as two may not use a connection of TLS at once."""
+    others = {client: server, server: client}
+    while True:
+        decrypted = isinstance(client, ssl.SSLSocket) and client.pending()
+        ready = [client] if decrypted else select.select([client, server], [], [], SECONDS)[0]
+        for source in ready:
+            data = source.recv(65536)
+            if not data:
+                return
+            others[source].sendall(data)
+        if not ready:
+            return
 
 
 @pytest.fixture
