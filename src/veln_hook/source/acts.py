@@ -10,6 +10,7 @@ from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value
 from veln_hook.source.vocabulary import (
     CRED_FILE,
     DECODE,
+    DESTROY,
     DNS,
     ENV,
     EXEC,
@@ -23,6 +24,7 @@ from veln_hook.source.vocabulary import (
 )
 
 if TYPE_CHECKING:
+    from veln_hook.source.destroying import Destroying
     from veln_hook.source.strings import Strings
     from veln_hook.source.writing import Writing
 
@@ -60,13 +62,22 @@ class Acts:
         note: Notes a capability where the walk is, as ``Calls.note`` does.
         strings: What strings mean.
         writing: What is written.
+        destroying: What is destroyed.
     """
 
-    def __init__(self, walk: Any, note: Callable[..., None], strings: Strings, writing: Writing) -> None:
+    def __init__(
+        self,
+        walk: Any,
+        note: Callable[..., None],
+        strings: Strings,
+        writing: Writing,
+        destroying: Destroying,
+    ) -> None:
         self._walk = walk
         self._note = note
         self._strings = strings
         self._writing = writing
+        self._destroying = destroying
 
     def known(self, call: Known) -> Value:
         """Note what a call does; return what is known of its result."""
@@ -98,13 +109,20 @@ class Acts:
                 self._writing.unpacked(call.arguments[1], call.line)
         if call.taints & {"decoded", "remote"}:
             self._note(WRITE, call.line, "", call.taints)
+        if call.arguments and call.name.endswith((".rename", ".replace", ".move")):
+            self._destroying.overwritten(call.arguments[0], call.line)
         return Value(taints=call.taints)
+
+    def _destroy(self, call: Known) -> Value:
+        if call.arguments:
+            self._destroying.removed(call.arguments[0], call.line)
+        return NONE
 
     def _network(self, call: Known) -> Value:
         host = _host(call)
         if known.opens_what_it_is_given(call.name) and not _has_url(call):
             return Value(name=f"{call.name}()", taints=call.taints)
-        if _is_loopback(host) or _is_local(call):
+        if vocabulary.is_loopback(host) or _is_local(call) or (call.kind == DNS and _asks_for_itself(call)):
             return Value(name=f"{call.name}()", taints=frozenset(("remote",)))
         verb = call.name.rpartition(".")[2]
         flags = []
@@ -115,7 +133,8 @@ class Acts:
             flags.append("sends")
         if call.kind == DNS and any("." in value.hint for value in call.arguments):
             flags.append("joined")
-        if host and vocabulary.PUBLIC_IP_URL.search(f"http://{host}"):
+        address = vocabulary.PUBLIC_IP_URL.search(f"http://{host}")
+        if address and vocabulary.is_public_address(address.group(1)):
             flags.append("address")
         self._note(call.kind, call.line, host or verb, call.taints | call.receiver.taints, *flags)
         return Value(name=f"{call.name}()", taints=frozenset(("remote",)))
@@ -135,6 +154,7 @@ class Acts:
             self._strings.text(command, 0)
         self._note(PROC, call.line, commands.program_of(command) or call.name, call.taints, *flags)
         self._writing.by_command(command, call.line)
+        self._destroying.by_command(command, call.line)
         told = commands.tells(command)
         if told == "environment":
             self._note(ENV, call.line, "sweep")
@@ -203,6 +223,7 @@ class Acts:
 
 
 _PATH = re.compile(r"(?:\{\}|[^\s{}:]*)/\S*")
+_OWN_NAMES = ("socket.gethostname()", "socket.getfqdn()", "platform.node()")
 _SERVES_ROOT = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock")
 """Sockets of what starts containers: whoever may talk to it may do anything."""
 _ACTS: dict[str, Callable[[Acts, Known], Value]] = {
@@ -215,6 +236,7 @@ _ACTS: dict[str, Callable[[Acts, Known], Value]] = {
     HOST: Acts._host_fact,  # noqa: SLF001
     CRED_FILE: Acts._credentials,  # noqa: SLF001
     WRITE: Acts._write,  # noqa: SLF001
+    DESTROY: Acts._destroy,  # noqa: SLF001
 }
 
 
@@ -228,6 +250,11 @@ def _is_local(call: Known) -> bool:
         return False
     path = call.arguments[0].text  # a host and its port are a tuple, of which a blank would be in it
     return _PATH.fullmatch(path) is not None and not path.endswith(_SERVES_ROOT)
+
+
+def _asks_for_itself(call: Known) -> bool:
+    """Tell whether a name is looked up that is this machine's own."""
+    return bool(call.arguments) and call.arguments[0].name in _OWN_NAMES
 
 
 def _host(call: Known) -> str:
@@ -244,7 +271,7 @@ def _host(call: Known) -> str:
         first = call.arguments[0].const
         first = first[0] if isinstance(first, tuple) and first else first
         if isinstance(first, str) and "." in first and " " not in first and len(first) < _MAX_HOST:
-            return first
+            return first.rpartition("://")[2]
     return ""
 
 
@@ -268,7 +295,3 @@ def _is_silent(command: str, options: dict[str, Value]) -> bool:
         or "nohup" in command
         or commands.has_no_window(command)
     )
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "0.0.0.0", "::1") or host.startswith("127.")  # noqa: S104 - compared, not bound

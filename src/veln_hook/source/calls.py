@@ -7,15 +7,18 @@ from typing import Any
 
 from veln_hook.source import given, passing, values
 from veln_hook.source.acts import Acts, Known
+from veln_hook.source.destroying import Destroying, found_by
 from veln_hook.source.environment import GETTERS, SWEEPERS, Environment
 from veln_hook.source.facts import Capability
 from veln_hook.source.handing import Handing
 from veln_hook.source.iterating import table_of
 from veln_hook.source.known import kind_of
+from veln_hook.source.special import Special
 from veln_hook.source.standard import may_be_ours
+from veln_hook.source.steering import Steering
 from veln_hook.source.strings import Strings
 from veln_hook.source.taints import few, made_of
-from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
+from veln_hook.source.values import NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import (
     DYNAMIC,
     ENV,
@@ -32,7 +35,7 @@ _PASSING = frozenset(("xor",))
 """Taints that mean something only until they come to a call that makes another of them."""
 _PASSING_BUT_NET = frozenset(("xor", "key"))
 _KNOWS_ALL = given.OF_CLASSES | {"object"}
-_NOTED = passing.WRITES | passing.PATHS | passing.STARTS_PROCESSES | passing.CONNECTS | {
+_NOTED = passing.WRITES | passing.PATHS | passing.REMOVES | passing.STARTS_PROCESSES | passing.CONNECTS | {
     "load_extension", "__subclasses__",
 }  # fmt: skip
 _TAKES = ("get", "pop", "setdefault", "__getitem__")
@@ -46,27 +49,10 @@ _CALLS_LATER = {
     "addHandler": ".emit",
 }  # fmt: skip
 """What is called of the things that are put into a list of the interpreter's, or given to a method."""
-_VARIABLE = re.compile(r"[$%]\{?([A-Za-z_]\w*)")
 _MAX_DETAIL = 80
-_MAX_PARTS = 12
-"""Of a path that is joined."""
 _MAX_NAME = 100
-_MODULES_THAT_MATTER = (
-    "os",
-    "subprocess",
-    "builtins",
-    "sys",
-    "ctypes",
-    "__builtins__",
-    "socket",
-    "importlib",
-)
-
-
-def named(name: str) -> Value:
-    """Return the value of a dotted name."""
-    name = given.known_as(name)
-    return Value(name=name, taints=frozenset(("env",)) if name in ENVIRONMENTS else NOTHING)
+_OF_PATHS = ("os.path", "posixpath", "ntpath", "pathlib")
+"""Modules whose names tell nothing of a path."""
 
 
 class Calls:
@@ -83,9 +69,12 @@ class Calls:
         self.text = strings.text
         """Notes what a string names; returns its taints."""
         self.handing = Handing(walk, self.note)
-        self._writing = Writing(self.note)
-        self._acts = Acts(walk, self.note, strings, self._writing)
+        self.writing = Writing(self.note)
+        self.destroying = Destroying(self.note)
+        self._acts = Acts(walk, self.note, strings, self.writing, self.destroying)
         self.environment = Environment(self.note)
+        self.steering = Steering(self.note)
+        self._special = Special(walk, self)
 
     def note(
         self, kind: str, line: int, detail: str = "", taints: frozenset[str] = NOTHING, *flags: str
@@ -105,7 +94,7 @@ class Calls:
     def attribute(self, name: str, owner: Value) -> Value:
         """Return what an attribute is."""
         if name in ENVIRONMENTS:
-            return named(name)
+            return given.named(name)
         return Value(name=given.known_as(name), taints=owner.taints)
 
     def item(self, owner: Value, key: str, line: int) -> Value | None:  # noqa: PLR0911 - one of each table
@@ -149,17 +138,17 @@ class Calls:
         name = function.name
         everything = [*arguments, *options.values()] if options else arguments
         taints = taints_of(everything)
-        special = _SPECIAL.get(name)
-        if special is not None:
-            found: Value | None = special(self, line, arguments, options)
-            if found is not None:
-                return found
+        found = self._special.call(name, line, arguments, options)
+        if found is not None:
+            return found
         if name in _ATTRIBUTE_MAKERS and arguments and isinstance(arguments[0].const, str):
             return Value(name=f"{name} {arguments[0].const}", taints=taints)
         taken = self._taken(method, receiver, arguments, line) if method in _TAKING else None
         if taken is not None:
             return taken
         if name in GETTERS:
+            if method == "setdefault" and len(arguments) > 1:
+                self.steering.variable(arguments[0], arguments[1], line)
             return self.environment.get(arguments, options, line)
         if name in SWEEPERS or (
             name in passing.SERIALIZES and any(value.name in ENVIRONMENTS for value in arguments)
@@ -195,7 +184,7 @@ class Calls:
         text = arguments[0].const
         if method in _TAKES and receiver.name and receiver.name not in ENVIRONMENTS:
             return self.item(receiver, text, line)
-        return self._import_module(line, arguments, {}) if method in given.LOADERS else None
+        return self._special.import_module(line, arguments, {}) if method in given.LOADERS else None
 
     def _note_method(
         self,
@@ -211,7 +200,10 @@ class Calls:
         if method not in _NOTED:
             return
         if method in passing.WRITES or method in passing.PATHS:
-            self._writing.by_method(method, receiver, arguments, options, taints=taints, line=line)
+            self.writing.by_method(method, receiver, arguments, options, taints=taints, line=line)
+            self.destroying.by_method(method, receiver, arguments, line)
+        elif method in passing.REMOVES:
+            self.destroying.by_method(method, receiver, arguments, line)
         elif method in passing.STARTS_PROCESSES:
             self.note(PROC, line, method, taints)
         elif method in passing.CONNECTS:
@@ -249,120 +241,6 @@ class Calls:
                     scope.call(value.name, carried)
                     self.handing.to_run(value.name)
 
-    # --- calls that give names ------------------------------------------------------------------------
-
-    def _import_module(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        if not arguments:
-            return None
-        module = arguments[0].const
-        if not isinstance(module, str):
-            self.note(DYNAMIC, line, "import", arguments[0].taints)
-            return Value(taints=arguments[0].taints)
-        if "decoded" in arguments[0].taints:
-            self.note(DYNAMIC, line, module, arguments[0].taints, "hidden")
-        self._walk.scope.call(f"@{module}", ())
-        return Value(name=module)
-
-    def _dunder_import(self, line: int, arguments: list[Value], options: dict[str, Value]) -> Value | None:
-        found = self._import_module(line, arguments, options)
-        if found is None or len(arguments) > 3 or "fromlist" in options:  # noqa: PLR2004 - fromlist: the module itself
-            return found
-        return Value(name=found.name.partition(".")[0], taints=found.taints)
-
-    def _getattr(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        if len(arguments) < 2:  # noqa: PLR2004
-            return None
-        owner, attr = arguments[:2]
-        if isinstance(attr.const, str):
-            found: Value = self._walk.evaluator.attribute(owner, attr.const)
-            return found
-        if owner.name in _MODULES_THAT_MATTER:
-            self.note(DYNAMIC, line, owner.name, attr.taints)
-        return Value(taints=owner.taints | attr.taints)
-
-    def _first(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        return arguments[0] if arguments and arguments[0].name[:1] == "/" else None
-
-    def _vars(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        return Value(name=f"{arguments[0].name}.__dict__") if arguments and arguments[0].name else None
-
-    def _partial(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        return Value(name=arguments[0].name, taints=arguments[0].taints) if arguments else None
-
-    def _property(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        return Value(name=f"{arguments[0].name}()") if arguments and arguments[0].name[:1] == ":" else None
-
-    def _forward(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        text = arguments[0].const if arguments else None
-        if isinstance(text, str) and "(" in text:
-            self._walk.read_again(text, line)
-        return None
-
-    def _expanded(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        text = arguments[0].text if arguments else ""
-        read = [self.environment.variable(name, line) for name in _VARIABLE.findall(text)]
-        return Value(taints=taints_of(read), hint=text) if read else None
-
-    def _resolved(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        text = arguments[0].const if arguments else None
-        if not isinstance(text, str):
-            return None
-        self._walk.scope.call(f"@{text.partition(':')[0]}", ())
-        return named(text.replace(":", "."))
-
-    def _copied(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        return arguments[0] if arguments and given.is_table(arguments[0].name) else None
-
-    def _join(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        if all(value.const is not UNKNOWN for value in arguments):
-            return None
-        path = "/".join(value.text.strip("/") or "{}" for value in arguments[:_MAX_PARTS])
-        taints = taints_of(arguments) | self.text(path, line)
-        return Value(name="os.path.join()", taints=taints, hint=path[:500])
-
-    def _open_raw(self, line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
-        if len(arguments) > 1:
-            self._writing.into(arguments[0].text, line)
-        return None
-
-    def _edits(self, line: int, arguments: list[Value], options: dict[str, Value]) -> Value | None:
-        if arguments and "inplace" in options:
-            self._writing.into(arguments[0].text, line)
-        return None
-
-    def _open(self, line: int, arguments: list[Value], options: dict[str, Value]) -> Value | None:
-        if not arguments:
-            return None
-        mode = arguments[1] if len(arguments) > 1 else options.get("mode", NONE)
-        path = arguments[0]
-        self._writing.by_open(path, mode, line)
-        taints = path.taints | ({"own-file"} if "__file__" in path.text else NOTHING)
-        return Value(name="open()", taints=taints, hint=path.text)
-
-
-_SPECIAL: dict[str, Any] = {
-    **dict.fromkeys(given.RESOLVERS, Calls._resolved),  # noqa: SLF001
-    "os.open": Calls._open_raw,  # noqa: SLF001
-    "importlib.import_module": Calls._import_module,  # noqa: SLF001 - the table of this class's own methods
-    "importlib.__import__": Calls._dunder_import,  # noqa: SLF001
-    "__import__": Calls._dunder_import,  # noqa: SLF001
-    "importlib.util.module_from_spec": Calls._first,  # noqa: SLF001
-    "getattr": Calls._getattr,  # noqa: SLF001
-    "vars": Calls._vars,  # noqa: SLF001
-    "os.path.join": Calls._join,  # noqa: SLF001
-    "functools.partial": Calls._partial,  # noqa: SLF001
-    "property": Calls._property,  # noqa: SLF001
-    "os.path.expandvars": Calls._expanded,  # noqa: SLF001
-    "typing.ForwardRef": Calls._forward,  # noqa: SLF001
-    "dict": Calls._copied,  # noqa: SLF001
-    "open": Calls._open,  # noqa: SLF001
-    "io.open": Calls._open,  # noqa: SLF001
-    "io.FileIO": Calls._open,  # noqa: SLF001
-    "fileinput.input": Calls._edits,  # noqa: SLF001
-    "fileinput.FileInput": Calls._edits,  # noqa: SLF001
-    "codecs.open": Calls._open,  # noqa: SLF001
-}
-
 
 def _unknown(
     name: str, method: str, receiver: Value, arguments: list[Value], taints: frozenset[str]
@@ -371,10 +249,12 @@ def _unknown(
     hint = ""
     if taints and not _keeps(name, method, receiver):
         taints = made_of(taints)
+    taints |= found_by(name, method, receiver, arguments)
     if "xor" in taints and name in ("chr", "bytes", "bytearray"):
         taints |= {"decoded", "unmasked"}
     if method in passing.HINTING or name == "str" or name.endswith((".Request", ".join", "Path")):
-        hint = " ".join(filter(None, (value.text for value in (receiver, *arguments[:3]))))[:500]
+        given_to = arguments[:3] if receiver.name in _OF_PATHS else (receiver, *arguments[:3])
+        hint = " ".join(filter(None, (value.text for value in given_to)))[:500]
     if may_be_ours(name):
         taints = few(taints)
         taints |= {f"ret:{name}"} if not name.endswith(")") and len(name) < _MAX_NAME else NOTHING

@@ -20,6 +20,7 @@ SWEEPERS = frozenset((
     *(f"{environ}.{verb}" for environ in ENVIRONMENTS for verb in ("items", "values", "copy", "keys")),
     "dotenv.dotenv_values",
 ))  # fmt: skip
+_HOMES = ("HOME", "USERPROFILE")
 _ASKS_WHO = frozenset(("USER", "USERNAME", "LOGNAME", "HOSTNAME", "COMPUTERNAME", "USERDOMAIN"))
 
 
@@ -41,7 +42,7 @@ class Environment:
             found = self.variable(key.text, line)
         else:
             found = self.some_variable(key, line)
-        return Value(taints=found.taints | default.taints, hint=default.text)
+        return Value(taints=found.taints | default.taints, hint=found.hint or default.text)
 
     def variable(self, name: str, line: int) -> Value:
         """Note that a variable of a name is read, if it is a secret or tells who one is."""
@@ -51,7 +52,7 @@ class Environment:
         if name.upper() in _ASKS_WHO:
             self._note(HOST, line, "user")
             return Value(taints=frozenset(("host",)))
-        return NONE
+        return Value(hint="~") if name in _HOMES else NONE
 
     def some_variable(self, name: Value, line: int) -> Value:
         """Note that a variable is read whose name isn't known, but perhaps what it was taken from."""

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any, Callable
 
 from veln_hook.source import values
+from veln_hook.source.assigning import annotated
 from veln_hook.source.definitions import defaults_of
 from veln_hook.source.given import OF_CLASSES
 from veln_hook.source.iterating import Iterating, table_of
@@ -182,17 +183,21 @@ class Evaluator:
     def _joined(self, node: ast.JoinedStr) -> Value:
         parts: list[str] = []
         taints = NOTHING
+        known = True
         for part in node.values:
             inner = part.value if isinstance(part, ast.FormattedValue) else part
             value = self.value(inner)
             if isinstance(part, ast.FormattedValue) and part.format_spec is not None:
                 self.value(part.format_spec)
             taints |= value.taints
-            const = value.const
-            parts.append(str(const) if isinstance(const, (str, int, float)) else "{}")
+            if isinstance(value.const, (str, int, float)):
+                parts.append(str(value.const))
+            else:
+                known = False
+                parts.append("~" if value.hint == "~" else "{}")  # a home
         text = "".join(parts)[: values.MAX_FOLDED]
         taints |= self._calls.text(text, node.lineno)
-        return Value(text if "{}" not in text else UNKNOWN, "", taints, text)
+        return Value(text if known else UNKNOWN, "", taints, text)
 
     def _sequence(self, node: ast.Tuple | ast.List | ast.Set) -> Value:
         items = [self.value(item) for item in node.elts]
@@ -220,7 +225,7 @@ class Evaluator:
             if told.const == "()" and isinstance(value.const, str):  # logging.config calls what has that name
                 self._calls.handing.on((Value(name=value.const),), node.lineno)
             elif told.const == "__annotations__":
-                self._walk.annotated(value)
+                annotated(self._walk, value)
             if known is not None and isinstance(told.const, (str, int, bytes)) and value.const is not UNKNOWN:
                 known[told.const] = value.const
             else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import builtins
 from functools import lru_cache
 
-from veln_hook.source.vocabulary import CALLS, EXEC, MATTER, NET, PROC
+from veln_hook.source.values import NOTHING, Value
+from veln_hook.source.vocabulary import CALLS, ENVIRONMENTS, EXEC, MATTER, NET, PROC
 
 _HELD = frozenset(
     ("os", "sys", "subprocess", "builtins", "socket", "posix", "importlib", "ctypes", "marshal")
@@ -43,6 +44,12 @@ def known_as(name: str) -> str:
     if last == "__self__" and hasattr(builtins, owner):
         return "builtins"
     return name
+
+
+def named(name: str) -> Value:
+    """Return the value of a dotted name."""
+    name = known_as(name)
+    return Value(name=name, taints=frozenset(("env",)) if name in ENVIRONMENTS else NOTHING)
 
 
 def is_table(name: str) -> bool:

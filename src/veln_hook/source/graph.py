@@ -27,11 +27,15 @@ _PAIRS = (
     (v.URL, v.NET), (v.URL, v.PROC), (v.URL, v.EXEC),
     (v.DYNAMIC, v.EXEC), (v.DYNAMIC, v.NET), (v.DYNAMIC, v.PROC),
     (v.NATIVE, v.DECODE), (v.STARTUP_FILE, v.PROC), (v.STARTUP_FILE, v.NET),
+    (v.INTERCEPT, v.NET), (v.INTERCEPT, v.DNS), (v.INTERCEPT, v.PROC),
 )  # fmt: skip
 """Kinds that mean more together than alone."""
 BITS = {kind: 1 << place for place, kind in enumerate(v.KINDS)}
 """Of a node's ``mask``."""
-STRONG = sum(BITS[kind] for kind in (v.NET, v.DNS, v.PROC, v.EXEC, v.SPY, v.NATIVE, v.LOAD, v.STARTUP_FILE))
+STRONG = sum(
+    BITS[kind]
+    for kind in (v.NET, v.DNS, v.PROC, v.EXEC, v.SPY, v.NATIVE, v.LOAD, v.STARTUP_FILE, v.DESTROY, v.STEER)
+)
 """Kinds of which every combination that is held has one."""
 
 

@@ -106,7 +106,7 @@ def _project(directory: str) -> str:
 
 def module_name(installed: str) -> str:
     """Return the dotted name of an installed file of source; empty if it can't be imported."""
-    parts = installed[:-3].split("/") if installed.endswith(".py") else []
+    parts = installed.rpartition(".")[0].split("/") if installed.endswith((".py", ".pyx")) else []
     if parts and parts[-1] == "__init__":
         parts.pop()
     return ".".join(parts) if parts and all(_IDENTIFIER.fullmatch(part) for part in parts) else ""
@@ -141,7 +141,7 @@ def roots_of(installed: str, *, kind: str, script: bool, all_aside: bool = False
         return (SCRIPT,)
     if is_aside(installed) and not all_aside:
         return ()
-    return (IMPORT,) if installed.endswith((".py", ".pyw")) else ()
+    return (IMPORT,) if installed.endswith((".py", ".pyw", ".pyx")) else ()
 
 
 def common_root(names: list[str]) -> str:

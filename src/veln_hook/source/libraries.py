@@ -210,6 +210,9 @@ PROCESSES: dict[str, str] = {
     "tornado": "Subprocess",
     "IPython": "system getoutput",
     "billiard": "Popen",
+    "win32com": "Dispatch DispatchEx GetObject",
+    "comtypes": "CreateObject CoGetObject",
+    "wmi": "WMI",
 }
 EXECUTES: dict[str, str] = {
     "yaml": "unsafe_load unsafe_load_all UnsafeLoader Loader CLoader CUnsafeLoader",
@@ -248,6 +251,24 @@ EXECUTES: dict[str, str] = {
     "chameleon": "PageTemplate",
     "genshi": "MarkupTemplate TextTemplate NewTextTemplate",
     "bottle": "template SimpleTemplate",
+    "pyximport": "install",
+    "papermill": "execute_notebook",
+    "nbclient": "execute NotebookClient",
+    "nbconvert": "ExecutePreprocessor",
+    "testbook": "testbook",
+    "joblib": "load",
+    "js2py": "eval_js eval_js6 run_file EvalJs",
+    "dukpy": "evaljs",
+    "quickjs": "Context Function",
+    "py_mini_racer": "MiniRacer",
+    "execjs": "eval compile",
+    "pythonmonkey": "eval require",
+    "javascript": "eval_js require",
+    "lupa": "LuaRuntime",
+    "wasmtime": "Instance",
+    "wasmer": "Instance",
+    "rpy2": "r",
+    "jpype": "startJVM",
 }
 COMMANDS = ("sh", "plumbum")
 """Libraries in which every name is a command: ``sh.curl``."""

@@ -14,7 +14,7 @@ RUNS_ITS_ARGUMENT = frozenset([
     "setprofile", "run_coroutine_threadsafe", "register", "starmap_async", "map_async", "signal", "finalize",
     "register_at_fork", "add_done_callback", "max", "min", "sorted", "sort", "iter", "reduce", "sub", "subn",
     "defaultdict", "field", "loads", "load", "callback", "push", "accumulate", "takewhile", "dropwhile",
-    "groupby",
+    "groupby", "wrap_function_wrapper", "wrap_object", "curse",
 ])  # fmt: skip
 """Calls that run a function that they are given, now or later."""
 ASKS_ABOUT = frozenset([
@@ -26,6 +26,10 @@ STARTS_PROCESSES = frozenset(("subprocess_shell", "subprocess_exec"))
 CONNECTS = frozenset(("create_datagram_endpoint", "sock_connect", "sock_sendto"))
 """Methods of event loops."""
 WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
+REMOVES = frozenset(("unlink", "rmdir", "remove"))
+"""Methods that remove the file or directory that has that path."""
+LOOKS_THROUGH = frozenset(("walk", "fwalk", "listdir", "scandir", "glob", "iglob", "rglob", "iterdir"))
+"""Calls that find files below a place."""
 LINKS = frozenset(("symlink_to", "hardlink_to", "touch"))
 """Methods of paths that make what has that path."""
 PATHS = frozenset(("open", "rename", "replace", "extractall")) | LINKS

@@ -11,6 +11,7 @@ import bz2
 import io
 import lzma
 import pickletools
+import re
 import zipfile
 import zlib
 from contextlib import suppress
@@ -61,6 +62,12 @@ _PACKED: dict[bytes, Callable[[], Any]] = {
 }
 """How compressed files begin, and what unpacks them."""
 _PEEK = 4096
+_GLOBAL = re.compile(
+    rb"[ci](?:os|posix|nt|subprocess|builtins|__builtin__|runpy|pty|importlib|commands)\n\w+\n"
+    rb"|\x8c.(?:os|posix|nt|subprocess|builtins|__builtin__|runpy|pty)[\x94\x8c]",
+    re.DOTALL,
+)
+"""What names a function in a pickle that begins in no way that is told."""
 _ACTS = frozenset((PROC, EXEC, NET, DNS, LOAD, NATIVE, SPY, PERSIST))
 _MORE = frozenset([
     "builtins.__import__", "builtins.breakpoint", "builtins.input", "importlib.import_module",
@@ -75,7 +82,11 @@ _SAME = {"posix": "os", "nt": "os", "__builtin__": "builtins", "_pickle": "pickl
 
 def may_be_pickle(lowered: str, head: bytes) -> bool:
     """Tell from its name, in lower case, and its first bytes whether a member may be a pickle or hold one."""
-    return lowered.endswith(_SUFFIXES) or head.startswith((*_PROTOCOLS, _ZIP, _NUMPY, *_PACKED))
+    return (
+        lowered.endswith(_SUFFIXES)
+        or head.startswith((*_PROTOCOLS, _ZIP, _NUMPY, *_PACKED))
+        or _GLOBAL.search(head) is not None
+    )
 
 
 def is_plain(lowered: str) -> bool:

@@ -17,9 +17,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from veln_hook.source import libraries
+from veln_hook.source.combined import does_something
 from veln_hook.source.given import known_as
 from veln_hook.source.imports import is_put_somewhere, uses_of
-from veln_hook.source.standard import STANDARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ _WITH_VERBS: dict[str, tuple[str, ...]] = {
     "multiprocessing": ("connection", "managers", "Client", "BaseManager", "SyncManager"),
     "logging": (
         "HTTPHandler", "SocketHandler", "DatagramHandler", "SMTPHandler", "SysLogHandler", "dictConfig",
-        "handlers",
+        "fileConfig", "handlers",
     ),
     "site": ("addsitedir", "addpackage", "addsitepackages", "main"),
     "sqlite3": ("load_extension", "enable_load_extension"),
@@ -84,6 +84,8 @@ _WITH_VERBS: dict[str, tuple[str, ...]] = {
     "cProfile": ("run", "runctx", "Profile"),
     "profile": ("run", "runctx", "Profile"),
     "numexpr": ("evaluate",),
+    "openai": ("base_url", "api_base"),
+    "stripe": ("api_base",),
     "cv2": ("VideoCapture",),
     "xml": ("sax",),
     **dict.fromkeys(("pickle", "_pickle", "dill", "cloudpickle"), ("load", "loads", "Unpickler", "_load")),
@@ -155,40 +157,6 @@ _PATTERNS = tuple(
         ),
     )
 )
-_WRITES = re.compile(
-    rb"open(?<![\w`]open)[ \t\n]*\(|write_(?:text|bytes)|copy(?:file|2)?[ \t\n]*\(|move[ \t\n]*\("
-    rb"|\.rename|os\.replace|\.[ \t\n]*replace[ \t\n]*\([^,]{1,80}\)|symlink|hardlink|copytree"
-    rb"|extractall|unpack_archive|FileIO|fileinput"
-)
-_WRITE_WORDS = (
-    b"open", b"write_", b"shutil", b"rename", b"symlink", b"hardlink", b"extractall", b"FileIO", b"fileinput",
-)  # fmt: skip
-"""Words, one of which what writes has in it."""
-_PLACES = re.compile(
-    rb"get(?:user)?sitepackages|get_python_lib|sysconfig|purelib|platlib|__file__|__path__|getfile|expanduser"
-    rb"|(?:sys|site)[ \t\n]*\.[ \t\n]*(?:\w*path|\w*prefix|executable|\w+_SITE|\w+_BASE)"
-    rb"|\.[ \t\n]*home[ \t\n]*\(|`(?:HOME|USERPROFILE|(?:LOCAL)?APPDATA)`"
-)
-"""Where Python's and shells' start-up files lie; with what writes, as their names may be put together."""
-_NAMED = re.compile(
-    rb"[\"'=][ \t]*(?:os|subprocess|builtins|posix|nt|pty|runpy)[.:]"
-    rb"(?:system|popen|exec[lv]\w*|exec|\w*spawn\w*|startfile|run\w*|call|check_\w+|get\w*output|Popen|eval|compile)[\"']"
-)
-"""A text that names a function, which a library may look up: an entry point, a target."""
-_READS = re.compile(rb"\.[ \t\n]*(?:environb?|getenvb?)(?![\w`])")
-"""What takes the environment out of ``os``, under whatever name that is known."""
-_NAMING = (
-    b"subprocess",
-    b"builtins",
-    b"posix",
-    b"runpy",
-    b"system",
-    b"popen",
-    b"spawn",
-    b"startfile",
-    b"execv",
-)
-"""Words, one of which what is named has in it."""
 _COLON_TEXT = re.compile(rb":[ \t]*``")
 _QUOTED = re.compile(rb"^[ \t]*[A-Za-z_]\w*[ \t]*:[ \t]*[rRuU]?[\"'][^\"'\n]*\(", re.MULTILINE)
 """An annotation that is a text and calls something: what reads it may run it."""
@@ -226,8 +194,6 @@ def is_interesting(data: bytes, code: bytes, imports: list[Import]) -> bool:
         return True
     if any(word in words and word in code for word in _WORDS):
         return True
-    if _names_a_function(data, words):
-        return True
     if _COLON_TEXT.search(code) is not None and _QUOTED.search(data) is not None:
         return True
     code = named_attributes(code) if b"attr" in words else code
@@ -235,38 +201,12 @@ def is_interesting(data: bytes, code: bytes, imports: list[Import]) -> bool:
         any(word in words and pattern.search(code) for word, pattern in _PATTERNS)
         or any(_matters(code, *each) for each in set(imports))
         or (any(each.module == "operator" for each in imports) and _names_attributes(code, imports))
-        or _may_write_start_up_files(code, words)
-        or _may_give_secrets_away(code, words, imports)
+        or does_something(data, code, words, imports)
     )
 
 
 _WORD_BYTES = re.sub(rb"[^\w\x80-\xff]", b" ", bytes(range(256)))
 """Makes blanks of all that is no part of a word."""
-
-
-def _names_a_function(data: bytes, words: bytes) -> bool:
-    """Tell whether a text names a function that matters, for a library to look up."""
-    return any(word in words for word in _NAMING) and _NAMED.search(data) is not None
-
-
-def _may_give_secrets_away(code: bytes, words: bytes, imports: list[Import]) -> bool:
-    """Tell whether a file reads the environment and has a library that may be given what was read."""
-    if b"environ" not in words and b"getenv" not in words:
-        return False
-    system = [each.name for each in imports if each.module in ("os", "posix")]
-    return (
-        bool(system)
-        and any(each.module[:1] != "." and each.module.partition(".")[0] not in STANDARD for each in imports)
-        and (any(name[:3] in ("env", "get", "*") for name in system) or _READS.search(code) is not None)
-    )
-
-
-def _may_write_start_up_files(code: bytes, words: bytes) -> bool:
-    return (
-        (any(word in words for word in _WRITE_WORDS) or b"replace" in words)
-        and _PLACES.search(code) is not None
-        and _WRITES.search(code) is not None
-    )
 
 
 def named_attributes(code: bytes) -> bytes:

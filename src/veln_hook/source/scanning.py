@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
-import json
+import re
 import sys
 from typing import TYPE_CHECKING
 
 from veln_hook.archive.members import iter_members
 from veln_hook.errors import ArchiveError
-from veln_hook.source import bytecode, metadata, pickles
-from veln_hook.source.aliases import Aliases
+from veln_hook.source import bytecode, dialects, metadata, pickles
 from veln_hook.source.analysis import analyse_python
-from veln_hook.source.encodings import readable
 from veln_hook.source.facts import (
     BUILD,
     IMPORT,
@@ -21,11 +18,10 @@ from veln_hook.source.facts import (
     STARTUP,
     ArchiveFacts,
     Dependency,
-    FileFacts,
     Placed,
     Problem,
-    Tie,
 )  # fmt: skip
+from veln_hook.source.files import SourceFiles
 from veln_hook.source.layout import (
     commands,
     common_root,
@@ -36,40 +32,41 @@ from veln_hook.source.layout import (
     place_of,
     roots_of,
 )
-from veln_hook.source.leading import Leads, senders
-from veln_hook.source.linking import Linker
-from veln_hook.source.modules import Module, Names
-from veln_hook.source.others import NATIVE_SUFFIXES, examine_native, examine_shell, is_native, is_shell
-from veln_hook.source.parts import has_parts
+from veln_hook.source.modules import Module
+from veln_hook.source.others import (
+    NATIVE_SUFFIXES,
+    examine_build_file,
+    examine_native,
+    examine_shell,
+    is_build_file,
+    is_native,
+    is_shell,
+)
 from veln_hook.source.startup import pth_code, start_targets
 from veln_hook.source.vocabulary import PTH, STARTUP_FILE
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Container
 
     from veln_hook.archive.members import Member
     from veln_hook.archive.members import Problem as ArchiveProblem
-    from veln_hook.source.aliases import Alias
+    from veln_hook.source.files import Known, Learned
 
 MAX_SOURCE = 16 << 20
 """Bytes of one file of source that is read; the largest on PyPI are generated tables of some megabytes."""
 MAX_METADATA = 4 << 20
 _NATIVE_HEAD = 1 << 20
-_MAGIC = 4
+_PEEK = 4096
 """Bytes that tell what a file is."""
-_MAX_DATA = 256 << 20
-"""Bytes of source that are kept until all is linked."""
-_BATCH_FILES = 500
-_BATCH_BYTES = 32 << 20
 _ODD_SUFFIXES = (".pyc", ".pyo")
 
 
 def scan_path(
     path: str | os.PathLike[str],
     *,
-    known: Callable[[Sequence[str]], Mapping[str, FileFacts]] | None = None,
-    learned: Callable[[Mapping[str, FileFacts]], None] | None = None,
+    known: Known | None = None,
+    learned: Learned | None = None,
 ) -> ArchiveFacts:
     """Read a wheel, an sdist or a directory.
 
@@ -85,29 +82,13 @@ def scan_path(
     problems: list[ArchiveProblem] = []
     for member in iter_members(str(path), problems=problems):
         scan.member(member)
-    scan.flush()
     return scan.facts([Problem(*problem) for problem in problems])
 
 
 class _Scan:
-    def __init__(
-        self,
-        known: Callable[[Sequence[str]], Mapping[str, FileFacts]] | None,
-        learned: Callable[[Mapping[str, FileFacts]], None] | None,
-    ) -> None:
-        self._known = known
-        self._learned = learned
+    def __init__(self, known: Known | None, learned: Learned | None) -> None:
+        self._sources = SourceFiles(known, learned)
         self._names: list[str] = []
-        self._waiting: list[tuple[str, str, bytes]] = []
-        self._waiting_bytes = 0
-        self._sources: dict[str, FileFacts] = {}
-        self._data: dict[str, bytes] = {}
-        """Bytes of the files of source, until all is linked."""
-        self._data_bytes = 0
-        self._light: set[str] = set()
-        """Files of which only imports were read."""
-        self._taken: dict[str, dict[str, Alias]] = {}
-        """What names are that files take from others."""
         self._scripts: set[str] = set()
         """Members without the suffix of Python source that are Python nevertheless."""
         self._pth: list[tuple[str, int, str]] = []
@@ -149,8 +130,15 @@ class _Scan:
             elif lowered.endswith(_ODD_SUFFIXES):
                 self._bytecode[name] = member.head(bytecode.HEADER)
             elif lowered.endswith(".ipynb"):
-                self._notebook(name, member.read(MAX_SOURCE))
-            elif not pickles.is_plain(lowered) or member.executable or "/scripts/" in lowered:
+                self._sources.facts[name] = analyse_python(dialects.notebook_code(member.read(MAX_SOURCE)))
+            elif lowered.endswith(".pyx"):
+                self._source(name, dialects.cython_code(member.read(MAX_SOURCE)))
+            elif (
+                not pickles.is_plain(lowered)
+                or member.executable
+                or "/scripts/" in lowered
+                or is_build_file(base)
+            ):
                 self._other(name, lowered, member)
         except ArchiveError as error:
             code = lowered.endswith((".py", ".pyw", ".pth"))  # nobody has read what Python will
@@ -160,11 +148,13 @@ class _Scan:
         base = lowered.rpartition("/")[2]
         named = lowered.endswith(NATIVE_SUFFIXES) or ".so." in base
         runs = member.executable or is_shell(lowered) or "." not in base or "/scripts/" in lowered
-        head = member.head(4096 if named or runs else _MAGIC)
+        head = member.head(_PEEK)
         if (named or runs) and is_native(head):
             self._native(name, member.head(_NATIVE_HEAD))
         elif pickles.may_be_pickle(lowered, head):
             self._placed += pickles.examine_pickle(name, member.head(pickles.MAX_BYTES))
+        elif is_build_file(base):
+            self._placed += examine_build_file(name, member.head(MAX_METADATA))
         elif not runs:
             return
         elif head.startswith(b"#!") and b"python" in head.split(b"\n", 1)[0]:
@@ -177,83 +167,53 @@ class _Scan:
         self._natives.append(name)
         self._placed += examine_native(name, head)
 
-    def _notebook(self, name: str, data: bytes) -> None:
-        try:
-            cells = json.loads(data)["cells"]
-            code = "\n".join("".join(cell["source"]) for cell in cells if cell.get("cell_type") == "code")
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return
-        plain = "\n".join(line for line in code.split("\n") if not line.lstrip().startswith(("%", "!")))
-        self._sources[name] = analyse_python(plain.encode("utf-8", "replace"))
-
-    def _is_installed(self, installed: str) -> bool:
+    def _is_installed(self, installed: str, packages: Container[str]) -> bool:
         """Tell whether an sdist may install a file; those beside its setup.py are mostly tools.
 
         Where that is told in no literal way, the wheel that is built is judged again.
+
+        Args:
+            installed: Where it would end.
+            packages: Directories at the top that have an ``__init__.py`` somewhere.
         """
-        stem = installed.partition(".")[0]
-        if "/" in installed or not self._packaging:
+        top, below, _ = installed.partition("/")
+        if not self._packaging or (below and top in packages):
             return True
-        return any(stem in text for text in (*self._packaging, *self._metadata.values()))
+        words = rf"\b{re.escape(installed.partition('/' if below else '.')[0])}\b"
+        told = re.compile(f"{words}|namespace" if below else words)
+        return any(told.search(text) for text in (*self._packaging, *self._metadata.values()))
 
     def _source(self, name: str, data: bytes) -> None:
         if name.rpartition("/")[2] == "setup.py" and name.count("/") <= 1:
             self._packaging.append(data.decode("utf-8", "replace"))
         self._python_bytes += len(data)
-        self._waiting.append((name, hashlib.sha256(data).hexdigest(), data))
-        self._waiting_bytes += len(data)
-        if len(self._waiting) >= _BATCH_FILES or self._waiting_bytes >= _BATCH_BYTES:
-            self.flush()
-            if not gc.isenabled():  # as in the worker, which collects after each archive
-                gc.collect()
-
-    def flush(self) -> None:
-        """Read what has been gathered, but for what is known."""
-        found = (
-            self._known([digest for _, digest, _ in self._waiting]) if self._known and self._waiting else {}
-        )
-        new: dict[str, FileFacts] = {}
-        for name, digest, data in self._waiting:
-            facts = found.get(digest) or new.get(digest)
-            if facts is None:
-                facts = new[digest] = analyse_python(data)
-            self._sources[name] = facts
-            if self._data_bytes + len(data) <= _MAX_DATA:
-                self._data[name] = data
-                self._data_bytes += len(data)
-                if facts.light:
-                    self._light.add(name)
-        self._learn(new)
-        self._waiting, self._waiting_bytes = [], 0
-
-    def _learn(self, new: Mapping[str, FileFacts]) -> None:
-        """Have what was read kept; but for what can't be: another Python may read it."""
-        readable = {digest: facts for digest, facts in new.items() if not facts.problem}
-        if self._learned and readable:
-            self._learned(readable)
+        self._sources.add(name, data)
 
     # --- all together ---------------------------------------------------------------------------------
 
     def facts(self, problems: list[Problem]) -> ArchiveFacts:
         """Link what was read."""
+        self._sources.flush()
+        sources = self._sources.facts
         wheel = any(name.count("/") == 1 and name.endswith(".dist-info/WHEEL") for name in self._metadata)
         kind = "wheel" if wheel else "sdist"
         root = "" if wheel else common_root(self._names)
         modules: list[Module] = []
         entry_points = self._startup_code(kind, root, modules)
-        installed = [place_of(name, kind, root).installed for name in self._sources]
+        installed = [place_of(name, kind, root).installed for name in sources]
+        packages = {path.partition("/")[0] for path in installed if path.endswith("/__init__.py")}
         all_aside = all(is_aside(name) for name in installed if name not in ("", "setup.py"))
-        for name, facts in self._sources.items():
+        for name, facts in sources.items():
             place = place_of(name, kind, root)
             script = place.script or name in self._scripts
             roots = roots_of(place.installed, kind=kind, script=script, all_aside=all_aside)
-            if roots == (IMPORT,) and kind != "wheel" and not self._is_installed(place.installed):
+            if roots == (IMPORT,) and kind != "wheel" and not self._is_installed(place.installed, packages):
                 roots = ()
             if STARTUP in roots:
                 self._placed.append(Placed(STARTUP_FILE, STARTUP, name, 1, place.installed.partition(".")[0]))
             modules.append(Module(name, module_name(place.installed), facts, roots))
         dependencies, scripts, more = self._read_metadata(kind, root)
-        placed, ties = self._linked(modules, (*entry_points, *more))
+        placed, ties = self._sources.linked(modules, (*entry_points, *more))
         names = set(self._names)
         placed += (*self._placed, *bytecode.unseen(self._bytecode, names))
         if wheel:
@@ -270,71 +230,12 @@ class _Scan:
             dependencies=tuple(dict.fromkeys(dependencies)),
             scripts=tuple(sorted(scripts.union(commands(names) if wheel else ()))),
             natives=tuple(sorted(self._natives)),
-            unparsed=tuple(sorted(name for name, facts in self._sources.items() if facts.problem)),
+            unparsed=tuple(sorted(name for name, facts in sources.items() if facts.problem)),
             python=sys.version_info[:2],
             files=len(self._names),
-            python_files=len(self._sources),
+            python_files=len(sources),
             python_bytes=self._python_bytes,
         )
-
-    def _linked(
-        self, modules: list[Module], entry_points: Sequence[tuple[str, str]]
-    ) -> tuple[tuple[Placed, ...], tuple[Tie, ...]]:
-        """Link; read again what takes something from another file, and whole what may lead to something."""
-        names = Names(modules)
-        aliases = Aliases(modules, names, self._data)
-        while self._take_over(modules, aliases):
-            pass  # what was read again may have something for a third
-        while True:
-            linker = Linker(modules, entry_points, names)
-            leads = Leads(linker, self._has_parts)
-            more = any(module.facts.secrets for module in modules)
-            while files := leads.unread() & self._light:
-                self._light -= files
-                read = self._read_again({name: {} for name in sorted(files)})
-                self._sources.update(read)
-                linker.read(read)
-                more = True
-            if not more or not self._take_over(linker.modules, aliases, senders(linker)):
-                return linker.result()
-            modules = linker.modules
-
-    def _has_parts(self, name: str) -> bool:
-        data = self._data.get(name)
-        return data is None or has_parts(readable(data), self._sources[name].imports)
-
-    def _take_over(self, modules: list[Module], aliases: Aliases, senders: Container[int] = ()) -> bool:
-        """Read again what takes something that matters from another file; tell whether anything does now."""
-        taken = {}
-        for place, names in aliases.taken(modules, senders).items():
-            path = modules[place].path
-            before = self._taken.get(path, {})
-            if names.keys() - before.keys():
-                taken[path] = {**before, **names}  # it only grows, so that this ends
-        self._taken.update(taken)
-        self._light -= taken.keys()
-        read = self._read_again(taken)
-        for place, module in enumerate(modules):
-            if module.path in read:
-                modules[place] = module._replace(facts=read[module.path])
-        self._sources.update(read)
-        return bool(taken)
-
-    def _read_again(self, files: Mapping[str, Mapping[str, Alias]]) -> dict[str, FileFacts]:
-        """Read files whole, but for what is known: by path, with what names are of other files."""
-        # What is cached of a file's bytes is what they tell by themselves; this is kept beside that.
-        digests = {}
-        for name, taken in files.items():
-            told = json.dumps(sorted(taken.items())).encode()
-            digests[name] = hashlib.sha256(b"whole " + told + b" " + self._data[name]).hexdigest()
-        known = self._known(list(digests.values())) if self._known and digests else {}
-        read = {
-            name: known.get(digest) or analyse_python(self._data[name], always=True, aliases=files[name])
-            for name, digest in digests.items()
-        }
-        new = {digests[name]: facts for name, facts in read.items() if digests[name] not in known}
-        self._learn(new)
-        return read
 
     def _startup_code(self, kind: str, root: str, modules: list[Module]) -> list[tuple[str, str]]:
         """Read the code of ``.pth`` files that end at the root of site-packages, where ``site`` runs them."""

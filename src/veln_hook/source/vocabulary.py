@@ -36,9 +36,14 @@ BYTECODE = "bytecode"
 SHELL = "shell-script"
 PICKLE = "pickle"
 HANDOVER = "handed-over"
+DESTROY = "destroy"
+REMOVE = "remove"
+STEER = "steer"
+INTERCEPT = "intercept"
 KINDS = (
     NET, DNS, PROC, EXEC, LOAD, NATIVE, DECODE, CRED, ENV, CRED_FILE, HOST, WRITE, STARTUP_FILE, PERSIST, SPY,
-    URL, DYNAMIC, TEXT, PTH, BYTECODE, SHELL, PICKLE, HANDOVER,
+    URL, DYNAMIC, TEXT, PTH, BYTECODE, SHELL, PICKLE, HANDOVER, DESTROY, REMOVE, STEER,
+    INTERCEPT,
 )  # fmt: skip
 
 _VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request", "stream", "send")
@@ -177,6 +182,11 @@ _EXEC = [
     *_each("trace", "Trace().run Trace().runctx"),
     *_each("pdb", "runeval Pdb().run Pdb().runeval Pdb().runctx"),
     *_each("bdb.Bdb()", "runeval runctx"),
+    *_each("pickle", "load Unpickler().load"),
+    *_each("_pickle", "load Unpickler().load"),
+    *_each("dill", "load"),
+    *_each("cloudpickle", "load"),
+    "logging.config.fileConfig",
 ]  # fmt: skip
 
 _LOAD = [
@@ -252,6 +262,15 @@ _WRITE = [
     *_each("os", "rename replace symlink link"),
 ]
 
+_DESTROY = [
+    *_each("os", "remove unlink rmdir removedirs truncate"),
+    *_each("posix", "remove unlink rmdir truncate"),
+    *_each("shutil", "rmtree"),
+    *_each("distutils.dir_util", "remove_tree"),
+    *_each("send2trash", "send2trash"),
+]
+"""What removes what it is given; it counts where that may be everything."""
+
 _REGISTRY = [
     *_each("winreg", "SetValueEx SetValue CreateKey CreateKeyEx"),
     *_each("_winreg", "SetValueEx SetValue CreateKey"),
@@ -278,6 +297,7 @@ CALLS: dict[str, str] = {
     **dict.fromkeys(_WRITE, WRITE),
     **dict.fromkeys(_REGISTRY, PERSIST),
     **dict.fromkeys(_CRED_FILE, CRED_FILE),
+    **dict.fromkeys(_DESTROY, DESTROY),
 }
 """Kind by dotted name of what is called."""
 ENVIRONMENTS = ("os.environ", "os.environb", "posix.environ")
@@ -338,6 +358,11 @@ URL_HOST = re.compile(r"(?:https?|wss?|ftp)://([^/\s'\"<>{}$\\?#@:]+)", re.IGNOR
 
 _PRIVATE = frozenset(((169, 254), (192, 168), *((172, second) for second in range(16, 32))))
 """First two numbers of addresses that only a network of one's own knows."""
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
+    return host in ("localhost", "0.0.0.0", "::1", "[::1]") or host.startswith("127.")  # noqa: S104 - compared, not bound
 
 
 def is_public_address(text: str) -> bool:

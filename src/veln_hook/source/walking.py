@@ -15,17 +15,16 @@ import builtins
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable
 
-from veln_hook.source import definitions, importing
-from veln_hook.source.calls import Calls, named
+from veln_hook.source import assigning, definitions, given, importing
+from veln_hook.source.calls import Calls
 from veln_hook.source.expressions import Evaluator
 from veln_hook.source.imports import join
 from veln_hook.source.iterating import table_of
 from veln_hook.source.scopes import Draft, file_facts
 from veln_hook.source.shapes import is_main_test, is_swallowing, mentions
-from veln_hook.source.standard import STANDARD, may_be_ours
-from veln_hook.source.taints import few
+from veln_hook.source.standard import may_be_ours
 from veln_hook.source.values import NONE, UNKNOWN, Value
-from veln_hook.source.vocabulary import MATTER
+from veln_hook.source.vocabulary import ENVIRONMENTS, MATTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,8 +122,8 @@ class _Walk:
         """Return what a dotted name is, known perhaps from another file."""
         alias = self.aliases.get(dotted)
         if alias is None:
-            return named(dotted)
-        value = named(alias.name)
+            return given.named(dotted)
+        value = given.named(alias.name)
         return Value(name=value.name, taints=value.taints | frozenset(alias.taints))
 
     def read_again(self, source: str | bytes, line: int) -> None:
@@ -180,10 +179,10 @@ class _Walk:
             if before is not None and before.name in MATTER and value.name not in MATTER:
                 value = Value(UNKNOWN, before.name, before.taints | value.taints)
             else:
-                value = _with_taints_of(before, value)
+                value = assigning.with_taints_of(before, value)
         if name in self.scope.outer:  # others have it then, and when that is isn't known
             self.calls.handing.on((value,), self.line)
-            self.root.names[name] = _with_taints_of(self.root.names.get(name), value)
+            self.root.names[name] = assigning.with_taints_of(self.root.names.get(name), value)
         self.scope.names[name] = value
 
     def assign(self, target: ast.expr, value: Value) -> None:
@@ -197,37 +196,9 @@ class _Walk:
         elif isinstance(target, ast.Starred):
             self.assign(target.value, Value(taints=value.taints))
         elif isinstance(target, ast.Attribute):
-            self._assign_attribute(target, value)
+            assigning.attribute(self, self.value(target.value), target.attr, value, line=target.lineno)
         elif isinstance(target, ast.Subscript):
-            self._assign_item(target, value)
-
-    def _assign_attribute(self, target: ast.Attribute, value: Value) -> None:
-        owner = self.value(target.value)
-        if owner.name:
-            # Which of an object's methods run, and in which order, is not known.
-            name = f"{owner.name}.{target.attr}"
-            self.root.names[name] = _with_taints_of(self.root.names.get(name), value)
-        if target.attr == "__annotations__":
-            self.annotated(value)
-        if value.name and _is_asked_by_others(owner.name, value.name):
-            self.scope.call(value.name, ())
-            self.scope.call(f"{value.name}.write", ())  # as standard output
-            self.calls.handing.to_run(value.name)
-
-    def _assign_item(self, target: ast.Subscript, value: Value) -> None:
-        owner = self.value(target.value)
-        self.value(target.slice)
-        self.calls.handing.on((value,), self.line)
-        if owner.name.endswith("__annotations__"):
-            self.annotated(value)
-        if isinstance(target.value, ast.Name) and value.taints - owner.taints:
-            self.bind(target.value.id, Value(owner.const, owner.name, owner.taints | value.taints))
-
-    def annotated(self, value: Value) -> None:
-        """Read the texts of annotations: whoever asks for the types of something runs them."""
-        for text in value.const.values() if isinstance(value.const, dict) else (value.const,):
-            if isinstance(text, str) and "(" in text:
-                self.read_again(text, self.line)
+            assigning.item(self, target, value)
 
     def _assign(self, node: ast.Assign) -> None:
         if len(node.targets) == 1:
@@ -250,7 +221,10 @@ class _Walk:
             self.assign(node.target, self.value(node.value))
 
     def _aug_assign(self, node: ast.AugAssign) -> None:
-        both = self.evaluator.combine(node.op, self.value(node.target), self.value(node.value))
+        before, value = self.value(node.target), self.value(node.value)
+        if before.name in ENVIRONMENTS:
+            self.calls.steering.all_of(value, node.lineno)
+        both = self.evaluator.combine(node.op, before, value)
         self.assign(node.target, both)
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
@@ -357,28 +331,7 @@ class _Walk:
         pass
 
 
-def _with_taints_of(before: Value | None, value: Value) -> Value:
-    """Return a value that is perhaps bound in the place of another one."""
-    if before is None or before.taints <= value.taints:
-        return value
-    return Value(value.const, value.name, few(value.taints | before.taints), value.hint)
-
-
 _TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
-_HOOKED = ("sys", "threading", "builtins", "warnings", "logging")
-"""Modules whose attributes the interpreter calls: ``sys.excepthook = f``."""
-
-
-def _is_asked_by_others(owner: str, name: str) -> bool:
-    """Tell whether anybody may call what gets a name elsewhere: ``sys.excepthook = f``, ``json.loads = f``.
-
-    Args:
-        owner: Dotted name of the thing that is given an attribute.
-        name: Of the attribute's value.
-    """
-    return owner in _HOOKED or (name[0] == ":" and "(" not in owner and owner.partition(".")[0] in STANDARD)
-
-
 _STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
     ast.Import: importing.plain,
     ast.ImportFrom: importing.taken,

@@ -89,17 +89,12 @@ class Writing:
                 self._note(WRITE, line, "", receiver.taints)
             self.unpacked(options.get("path", first), line)
         elif method == "open":
-            if _is_mode_to_write(options.get("mode", first)):
+            if is_mode_to_write(options.get("mode", first)):
                 self.into(receiver.hint, line)
         elif method in passing.LINKS:
             self.into(receiver.hint, line)
         elif len(arguments) == 1:  # 'path.replace(target)'; a text's needs two
             self.into(first.text, line)
-
-    def by_open(self, path: Value, mode: Value, line: int) -> None:
-        """Note what ``open(path, mode)`` writes."""
-        if _is_mode_to_write(mode):
-            self.into(path.text, line)
 
     def by_command(self, command: str, line: int) -> None:
         """Note what a shell is told to write, or a program to obey from now on."""
@@ -114,5 +109,6 @@ def _fetches(text: str) -> bool:
     return commands.DOWNLOAD.search(text) is not None or _LOADS.search(text) is not None
 
 
-def _is_mode_to_write(mode: Value) -> bool:
+def is_mode_to_write(mode: Value) -> bool:
+    """Tell whether a mode of ``open`` writes."""
     return mode.text[:1] in _MODES or (isinstance(mode.const, str) and "+" in mode.const)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import INFO, REVIEW, Hit, Rule
+from veln_hook.signals.source.rule import HOLD, INFO, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 
 def _find(view: View) -> Iterator[Hit]:
+    commands = list(view.of(v.PROC, by_itself=True))
     for script in view.of(v.SHELL):
+        base = script.path.rpartition("/")[2]
+        if "build" in script.flags:
+            if view.facts.kind != "wheel":
+                yield Hit("its build fetches something and runs it", (script,), HOLD)
+            continue
+        for command in commands:
+            if "piped" in script.flags and base in command.evidence:
+                yield Hit("it runs a script that fetches something and runs it", (script, command), HOLD)
         yield Hit(
             "a shell script fetches something" + (" and runs it" if "piped" in script.flags else ""),
             (script,),
@@ -24,7 +33,10 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="shell-download",
-    description="A script for a shell or PowerShell fetches something and runs it.",
+    description=(
+        "A script for a shell or PowerShell fetches something and runs it; held where code that runs by "
+        "itself starts it, or where it is part of a build in another language."
+    ),
     grade=INFO,
     when_new=REVIEW,
     find=_find,

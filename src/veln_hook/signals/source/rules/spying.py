@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veln_hook.signals.source.rule import HOLD, Hit, Rule
+from veln_hook.signals.source.rule import HOLD, REVIEW, Hit, Rule
 from veln_hook.source import vocabulary as v
 
 if TYPE_CHECKING:
@@ -20,13 +20,17 @@ def _find(view: View) -> Iterator[Hit]:
         yield Hit(
             f"it watches the user ({spy.detail}) and reaches {net.detail or 'the network'}", (spy, net), HOLD
         )
+    for place, way, _, near in view.pairs((v.INTERCEPT,), (v.NET, v.DNS, v.PROC), by_itself=True, near=False):
+        how = f"reaches {way.detail or 'the network'}" if way.kind != v.PROC else "starts a process"
+        yield Hit(f"it takes the place of {place.detail} and {how}", (place, way), HOLD if near else REVIEW)
 
 
 RULE = Rule(
     name="spying",
     description=(
         "It records keys, screens or the clipboard, or decrypts a browser's secrets, by itself or next to "
-        "a request."
+        "a request; or it takes the place of a function that passwords or requests go through, and sends "
+        "something."
     ),
     grade=HOLD,
     find=_find,
