@@ -22,17 +22,17 @@ _HERE = Path(__file__).parent
 _BUILDS_INSIDE = "26.2.1"
 """Starts the pip for build requirements inside the build environment."""
 _ENDS = (envs.DEFAULT_PAIRS[0].pip, envs.DEFAULT_PAIRS[-1].pip)
-_AT_THE_ENDS = (
-    *("test_cli", "test_code", "test_known_malware", "test_messages", "test_reading_ahead"),
-    "test_release_signals",
-)
+_AT_THE_ENDS = ("test_cli", "test_messages")
 """Modules of what depends little on the pip: everyday runs have the oldest and the newest only."""
 _INSIDE = ("test_a_legacy_sdist", "test_what_a_build_requirement")
 """Tests of ``test_builds`` that everyday runs have with the one above, too."""
 _BETWEEN = ("test_a_young_release",)
 """Tests of ``test_matrix`` that everyday runs have with the pips in between."""
-_AT_THE_NEWEST = ("test_builds", "test_check_locks", "test_review_command")
-"""Modules of what confines, and of commands, which no pip changes: everyday runs have the newest only."""
+_AT_THE_NEWEST = (
+    *("test_builds", "test_check_locks", "test_code", "test_known_malware", "test_reading_ahead"),
+    *("test_release_signals", "test_review_command"),
+)
+"""Modules of what confines, judges and reads, which no pip changes: everyday runs have the newest only."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,6 @@ from support.selection import everyday
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from support.authorities import TestAuthority
     from support.envs import Home
@@ -48,16 +48,17 @@ def make_uv(home: Home, hook: Path, authority: TestAuthority, tried: Path) -> It
         shutil.copy(state, tried)
 
 
+_HERE = Path(__file__).parent
 _OF_THE_OLDEST = ("test_pip_", "test_lock_and", "test_a_lock_that", "test_add", "test_run_with_a_young")
-"""Tests of ``test_uv_commands`` that everyday runs have with the oldest uv, too."""
+"""Tests of ``test_uv_commands`` that everyday runs have with the oldest uv, too; of other modules none."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the rest of those to full runs."""
     for item in items:
-        if item.path.stem != "test_uv_commands" or item.name.startswith(_OF_THE_OLDEST):
-            continue
-        if item.callspec.params.get("uv") == uv_versions.ENDS[0]:  # type: ignore[attr-defined]
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        is_chosen = item.path.stem == "test_uv_commands" and item.name.startswith(_OF_THE_OLDEST)
+        if _HERE in item.path.parents and params.get("uv") == uv_versions.ENDS[0] and not is_chosen:
             item.add_marker(pytest.mark.slow)
 
 
