@@ -146,6 +146,8 @@ class Acts:
         flags = commands.flags(command, call.name)
         if commands.runs_python(command):
             self._walk.read_again(commands.inline_code(command), call.line)
+            for word in command.split():
+                self._run_file(Value(word), main=True)
         if any(value.name.startswith(_ASKED_FOR) for value in call.arguments):
             flags.append("remote-shell")
         if _is_silent(command, call.options):
@@ -170,12 +172,19 @@ class Acts:
         file = self._run_file(call.arguments[1] if len(call.arguments) > 1 else next(named, NONE))
         return Value(name=file or f"{call.name}()", taints=call.taints)
 
-    def _run_file(self, path: Value) -> str:
-        """Note that a file of source is run; return its name: ``/``, and what is known of its path's end."""
+    def _run_file(self, path: Value, *, main: bool = False) -> str:
+        """Note that a file of source is run; return its name: ``/``, and what is known of its path's end.
+
+        Args:
+            path: Its path.
+            main: Whether it is run as a script.
+        """
         match = _SOURCE.search(path.text.replace("\\", "/"))
         if match is None:
             return ""
         self._walk.scope.call(f"/{match.group(1)}", ())
+        if main:
+            self._walk.scope.call(f"/{match.group(1)}.__main__", ())
         return f"/{match.group(1)}"
 
     def _execute(self, call: Known) -> Value:
@@ -188,7 +197,7 @@ class Acts:
             for value in call.arguments:
                 if isinstance(value.const, (str, bytes)):
                     self._walk.read_again(value.const, line)
-            file = self._run_file(code) if name == "runpy.run_path" else ""
+            file = self._run_file(code, main=True) if name == "runpy.run_path" else ""
             return Value(name=file, taints=call.taints)
         if isinstance(code.const, (str, bytes)):
             hidden = bool(code.taints & {"decoded"})

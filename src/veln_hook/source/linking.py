@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from veln_hook.source.building import ALL
 from veln_hook.source.facts import BUILD, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.flows import Flows
 from veln_hook.source.graph import Node, able, ties
@@ -105,7 +106,7 @@ class Linker:
             owner, _, last = scope.name.rstrip("'").rpartition(".")
             if owner:
                 methods[last] = -1 if last in methods else len(self.nodes)
-                if last[:2] == "__" == last[-2:] and last not in _NOT_IMPLICIT:
+                if (last[:2] == "__" == last[-2:] or last == "_missing_") and last not in _NOT_IMPLICIT:
                     implicit.setdefault(owner, []).append(len(self.nodes))
             self.nodes.append(Node(place, scope))
         self.ids[place], self.methods[place], self._implicit[place] = ids, methods, implicit
@@ -325,10 +326,17 @@ class Linker:
                 for name in ("", "__main__") if reach == BUILD else ("",):
                     if name in self.ids[place]:
                         roots[reach].append(self.ids[place][name])
+            if "__getattr__" in self.ids[place] and module.roots:
+                # Of a module, 'from it import anything' asks that for '__path__' (importlib, PEP 562).
+                roots[module.roots[0]].append(self.ids[place]["__getattr__"])
             if "__main__" in self.ids[place]:
                 roots[SCRIPT].append(self.ids[place]["__main__"])
-        for dotted, reach in self._entry_points:
-            roots[reach] += self.resolve(-1, dotted) if self.modules else []
+        for dotted, reach in self._entry_points if self.modules else ():
+            if dotted.endswith(f".py{ALL}"):
+                files, _ = self.names.in_files(dotted[: -len(ALL)])
+                roots[reach] += [node for place in files for node in self.ids[place].values()]
+            else:
+                roots[reach] += self.resolve(-1, dotted)
         return roots
 
     def _commands(self, place: int) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from veln_hook.source.facts import Dependency
+from veln_hook.source.facts import IMPORT, SCRIPT, Dependency
 
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _SEPARATORS = re.compile(r"[-_.]+")
@@ -17,6 +17,26 @@ _EXTRA = re.compile(r"\bextra\s*==")
 _BACKEND = re.compile(r"^\s*build-backend\s*=\s*[\"']([\w.:]+)[\"']", re.MULTILINE)
 _BACKEND_PATH = re.compile(r"^\s*backend-path\s*=\s*\[([^\]]*)\]", re.MULTILINE)
 _MAX_DEPENDENCIES = 5_000
+COMMANDS = ("console_scripts", "gui_scripts")
+"""Groups that make commands."""
+_EAGER = re.compile(
+    r"pytest11|setuptools\.finalize_distribution_options|setuptools\.file_finders|distutils\.(?:commands|setup_keywords)"
+    r"|egg_info\.writers|hatch|tox|nox|virtualenv\.\w+|poetry\.(?:application\.)?plugin|pdm|hypothesis|numba_extensions"
+    r"|torch\.backends|jax_plugins|vllm\.\w+|opentelemetry_(?:distro|configurator|pre_instrument|post_instrument)"
+    r"|keyring\.backends|flake8\.(?:extension|report)|jupyter_server\.extensions|pylint\.\w+|pip\.\w+"
+)
+"""Groups whose entry points a tool loads, and mostly calls, whenever it starts, whoever it works for."""
+_HOOKS = {
+    "pytest11": (
+        "pytest_configure", "pytest_load_initial_conftests", "pytest_sessionstart", "pytest_addoption",
+        "pytest_cmdline_main", "pytest_cmdline_parse", "pytest_cmdline_preparse", "pytest_plugin_registered",
+        "pytest_addhooks", "pytest_collection", "pytest_collectstart",
+    ),
+    "jupyter_server.extensions": (
+        "_load_jupyter_server_extension", "_jupyter_server_extension_points", "load_jupyter_server_extension",
+    ),
+}  # fmt: skip
+"""What a tool calls of such a module at each start."""
 
 
 def project(headers: str) -> str:
@@ -77,6 +97,25 @@ def entry_points(text: str) -> dict[str, list[tuple[str, str]]]:
             name, _, target = stripped.partition("=")
             group.append((name.strip(), target.partition("[")[0].strip().replace(":", ".")))
     return groups
+
+
+def loaded_by(group: str, named: list[str]) -> list[tuple[str, str]]:
+    """Return how what the entry points of a group name comes to run without being called.
+
+    Args:
+        group: Its name, in lower case.
+        named: Dotted names of modules or functions.
+
+    Returns:
+        Targets, each with its reach: that of an import where a tool loads them without being asked; none
+        for plugins that are loaded when somebody wants them.
+    """
+    if group in COMMANDS:
+        return [(target, SCRIPT) for target in named]
+    if not _EAGER.fullmatch(group):
+        return []
+    hooks = _HOOKS.get(group, ())
+    return [(each, IMPORT) for target in named for each in (target, *(f"{target}.{hook}" for hook in hooks))]
 
 
 def backend(pyproject: str) -> tuple[str, tuple[str, ...]]:

@@ -14,7 +14,8 @@ RUNS_ITS_ARGUMENT = frozenset([
     "setprofile", "run_coroutine_threadsafe", "register", "starmap_async", "map_async", "signal", "finalize",
     "register_at_fork", "add_done_callback", "max", "min", "sorted", "sort", "iter", "reduce", "sub", "subn",
     "defaultdict", "field", "loads", "load", "callback", "push", "accumulate", "takewhile", "dropwhile",
-    "groupby", "wrap_function_wrapper", "wrap_object", "curse",
+    "groupby", "enter", "enterabs", "addFilter", "set_asyncgen_hooks", "register_callback", "curse",
+    "wrap_function_wrapper", "wrap_object",
 ])  # fmt: skip
 """Calls that run a function that they are given, now or later."""
 ASKS_ABOUT = frozenset([

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from veln_hook.archive.members import iter_members
 from veln_hook.errors import ArchiveError
-from veln_hook.source import bytecode, dialects, metadata, pickles
+from veln_hook.source import building, bytecode, dialects, metadata, pickles
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.facts import (
     BUILD,
     IMPORT,
-    SCRIPT,
     STARTUP,
     ArchiveFacts,
     Dependency,
@@ -91,6 +90,8 @@ class _Scan:
         self._names: list[str] = []
         self._scripts: set[str] = set()
         """Members without the suffix of Python source that are Python nevertheless."""
+        self._build_scripts: list[str] = []
+        """Files of Python that builds of other languages run."""
         self._pth: list[tuple[str, int, str]] = []
         self._starts: list[str] = []
         self._metadata: dict[str, str] = {}
@@ -154,7 +155,9 @@ class _Scan:
         elif pickles.may_be_pickle(lowered, head):
             self._placed += pickles.examine_pickle(name, member.head(pickles.MAX_BYTES))
         elif is_build_file(base):
-            self._placed += examine_build_file(name, member.head(MAX_METADATA))
+            text = member.head(MAX_METADATA)
+            self._placed += examine_build_file(name, text)
+            self._build_scripts += building.scripts_in(text.decode("utf-8", "replace"))
         elif not runs:
             return
         elif head.startswith(b"#!") and b"python" in head.split(b"\n", 1)[0]:
@@ -271,23 +274,26 @@ class _Scan:
                 found += metadata.egg_dependencies(text)
             elif base == "entry_points.txt" and (".dist-info/" in name or ".egg-info/" in name):
                 for group, entries in metadata.entry_points(text).items():
-                    if group in ("console_scripts", "gui_scripts"):
-                        if is_own_metadata(inner):  # not that of an environment in a source tree
-                            scripts.update(script for script, _ in entries)
-                        more += [(target, SCRIPT) for _, target in entries]
-            elif inner == "pyproject.toml" and kind != "wheel":
-                backend, path = metadata.backend(text)
-                if backend and path:
-                    more += [(f"{backend.replace(':', '.')}{hook}", BUILD) for hook in _HOOKS]
+                    # Not those of an environment in a source tree.
+                    if group in metadata.COMMANDS and is_own_metadata(inner):
+                        scripts.update(script for script, _ in entries)
+                    more += metadata.loaded_by(group, [target for _, target in entries])
+        if kind != "wheel":
+            more += self._run_by_builds(root)
         return found, scripts, more
+
+    def _run_by_builds(self, root: str) -> list[tuple[str, str]]:
+        """Return what the build of an sdist runs besides its setup.py."""
+        pyproject, setup_cfg = (
+            self._metadata.get(f"{root}{name}", "") for name in ("pyproject.toml", "setup.cfg")
+        )
+        backend, paths = metadata.backend(pyproject)
+        scripts = [
+            (f"{script}{inner}", BUILD) for script in self._build_scripts for inner in ("", ".__main__")
+        ]
+        return [*building.targets(pyproject, setup_cfg), *building.backend_targets(backend, paths), *scripts]
 
 
 def _is_model(member: Member) -> bool:
     """Tell whether a ``.pth`` file holds weights: it is large and lies where ``site`` doesn't look."""
     return member.size > MAX_SOURCE and "/" in member.name and ".data/" not in member.name
-
-
-_HOOKS = (
-    "", ".build_wheel", ".build_sdist", ".prepare_metadata_for_build_wheel", ".get_requires_for_build_wheel",
-    ".build_editable", ".get_requires_for_build_sdist",
-)  # fmt: skip

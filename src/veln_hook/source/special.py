@@ -172,7 +172,7 @@ _SPECIAL: dict[str, Callable[..., Value | None]] = {
     "getattr": Special._getattr,  # noqa: SLF001
     "vars": Special._vars,  # noqa: SLF001
     "os.path.join": Special._join,  # noqa: SLF001
-    "functools.partial": Special._partial,  # noqa: SLF001
+    **{f"functools.{each}": Special._partial for each in ("partial", "partialmethod", "lru_cache", "cache")},  # noqa: SLF001
     "property": Special._property,  # noqa: SLF001
     "os.path.expandvars": Special._expanded,  # noqa: SLF001
     "typing.ForwardRef": Special._forward,  # noqa: SLF001

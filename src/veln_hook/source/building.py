@@ -1,0 +1,130 @@
+"""What of an sdist its build runs, as its configuration names it: hooks, scripts, backends of its own.
+
+Each backend has its own settings and they change, so they aren't told one by one: whatever a table of a tool
+names that is a function or a file of the archive counts, but for the tables of tools that build nothing.
+Read by hand, since the worker has nothing but the standard library, and older ones have no TOML.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from veln_hook.source.facts import BUILD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+ALL = ".*"
+"""Behind a file in a target: everything in it runs."""
+_HOOK_FILES = ("hatch_build.py", "pdm_build.py")
+"""What backends run without being told of it."""
+_STRING = re.compile(
+    r'"""(?P<long>.*?)"""|\'\'\'(?P<raw>.*?)\'\'\'|"(?P<basic>(?:\\.|[^"\\\n])*)"|\'(?P<literal>[^\'\n]*)\''
+    r"|(?P<comment>#[^\n]*)|^[ \t]*\[+(?P<table>[^\]\n]*)\]+|^[ \t]*(?P<key>[^\s=\[#\"',]+)[ \t]*=",
+    re.DOTALL | re.MULTILINE,
+)
+"""What matters in TOML: strings, headers of tables, keys."""
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
+_OTHERS = (
+    *("pytest", "mypy", "ruff", "black", "isort", "coverage", "pylint", "flake8", "pyright", "basedpyright"),
+    *("tox", "nox", "poe", "taskipy", "commitizen", "bumpversion", "bumpver", "semantic_release", "pixi"),
+    *("cibuildwheel", "uv", "bandit", "codespell", "towncrier", "importlinter", "deptry", "vulture"),
+    *("interrogate", "hatch.env", "hatch.envs", "pdm.scripts", "pdm.dev-dependencies", "poetry.scripts"),
+    *("poetry.plugins", "poetry.group", "poetry.dependencies", "poetry.extras", "flit.scripts"),
+    *("setuptools.package-data", "setuptools.dynamic"),
+)
+"""Tables of ``tool`` whose tools run nothing when something is built."""
+_FILES = frozenset((
+    "include", "exclude", "only-include", "packages", "artifacts", "sources", "readme", "license", "file",
+    "files",
+    "write_to", "version_file", "write-to", "version-file", "py-modules", "classifiers", "description",
+))  # fmt: skip
+"""Keys whose values are no hooks."""
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:[.:][A-Za-z_]\w*)+")
+_SECTION = re.compile(r"^\[([^\]]*)\]", re.MULTILINE)
+_CONFIGURES = ("metadata", "options", "build", "global", "install", "egg_info", "sdist", "bdist")
+"""How sections of ``setup.cfg`` begin whose tools run what they name."""
+_RUN = re.compile(r"^.*(?:command|python|(?<!\.)\bpy\d?\b|exec|run).*$", re.IGNORECASE | re.MULTILINE)
+_SCRIPT = re.compile(r"[\w./-]*\w\.py\b")
+
+
+def targets(pyproject: str, setup_cfg: str) -> list[tuple[str, str]]:
+    """Return what a build runs that two files of configuration name.
+
+    Args:
+        pyproject: The text of ``pyproject.toml``; empty if there is none.
+        setup_cfg: That of ``setup.cfg``.
+
+    Returns:
+        Targets as ``Call.target`` has them, or the path of a file with ``ALL`` behind it; and ``build``.
+    """
+    found = {file: f"/{file}{ALL}" for file in _HOOK_FILES} if pyproject else {}
+    for text in (*_of_tools(pyproject), *_of_sections(setup_cfg)):
+        if text.endswith(".py"):
+            found[text] = f"{_absolute(text)}{ALL}"
+        elif _DOTTED.fullmatch(text):
+            found[text] = text.replace(":", ".")
+    return [(target, BUILD) for target in found.values()]
+
+
+def backend_targets(backend: str, paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the files of a backend that lies in the archive itself (PEP 517): all in them may run.
+
+    Args:
+        backend: As ``build-backend`` names it.
+        paths: As ``backend-path`` does.
+    """
+    module = backend.partition(":")[0].replace(".", "/")
+    places = [_absolute(f"{path}/{module}") for path in paths]
+    return [(f"{place}{end}{ALL}", BUILD) for place in places for end in (".py", "/__init__.py")]
+
+
+def scripts_in(text: str) -> list[str]:
+    """Return the files of Python that the build of another language runs, as far as its file tells."""
+    lines = (line for line in _RUN.findall(text) if "install_sources" not in line)
+    names = dict.fromkeys(name for line in lines for name in _SCRIPT.findall(line))
+    return [_absolute(name) for name in names]
+
+
+def _absolute(path: str) -> str:
+    return posixpath.normpath("/" + path.replace("\\", "/").lstrip("/"))
+
+
+def _of_tools(pyproject: str) -> Iterator[str]:
+    """Yield the strings that tables of tools have, but for those that name what is packed."""
+    table = key = ""
+    for match in _STRING.finditer(pyproject):
+        kind = match.lastgroup
+        if kind == "table":
+            table, key = _name(match["table"]), ""
+        elif kind == "key":
+            key = _name(match["key"])
+        elif kind in ("long", "raw", "basic", "literal"):
+            place = f"{table}.{key}".strip(".")
+            tool = place.partition("tool.")[2] if place.startswith("tool.") else ""
+            builds = tool and not any(f"{tool}.".startswith(f"{other}.") for other in _OTHERS)
+            if builds and key.rpartition(".")[2] not in _FILES:
+                yield _unescaped(match[kind]) if kind in ("long", "basic") else match[kind]
+
+
+def _name(text: str) -> str:
+    return text.replace('"', "").replace("'", "").replace(" ", "").strip()
+
+
+def _unescaped(text: str) -> str:
+    def made(match: re.Match[str]) -> str:
+        code = int(match[1] or match[2] or match[3] or "0", 16)
+        return chr(code) if 0 < code <= sys.maxunicode else match[4] or ""
+
+    return _ESCAPE.sub(made, text)
+
+
+def _of_sections(setup_cfg: str) -> Iterator[str]:
+    """Yield the words of ``setup.cfg`` that may name something, of the sections that matter to a build."""
+    parts = _SECTION.split(setup_cfg)
+    for section, text in zip(parts[1::2], parts[2::2]):
+        if section.startswith(_CONFIGURES) and "entry_points" not in section and "package" not in section:
+            yield from (word for word in re.split(r"[\s=,]+", text) if _DOTTED.fullmatch(word))
