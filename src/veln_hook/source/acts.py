@@ -18,6 +18,7 @@ from veln_hook.source.vocabulary import (
     LOAD,
     NATIVE,
     NET,
+    PERSIST,
     PROC,
     SPY,
     WRITE,
@@ -87,7 +88,8 @@ class Acts:
         detail = call.name.rpartition(".")[2]
         if call.kind == NATIVE:
             detail = _with_first(detail, call)
-        self._note(call.kind, call.line, detail, call.taints)
+        written = ("written",) if call.kind == PERSIST else ()
+        self._note(call.kind, call.line, detail, call.taints, *written)
         taints = call.taints | ({"spied"} if call.kind == SPY else NOTHING)
         return Value(name=f"{call.name}()", taints=taints)
 

@@ -8,7 +8,7 @@ from typing import Any
 from veln_hook.source.standard import STANDARD, is_elsewhere
 from veln_hook.source.taints import few
 from veln_hook.source.values import Value
-from veln_hook.source.vocabulary import ENVIRONMENTS
+from veln_hook.source.vocabulary import ENVIRONMENTS, EXEC
 
 _HOOKED = ("sys", "threading", "builtins", "warnings", "logging")
 """Modules whose attributes the interpreter calls: ``sys.excepthook = f``."""
@@ -23,6 +23,8 @@ def attribute(walk: Any, owner: Value, attr: str, value: Value, *, line: int) ->
         walk.calls.steering.attribute(name, value, line)
     if attr == "__annotations__":
         annotated(walk, value)
+    elif attr == "__code__":  # of a function that does something else from now on
+        walk.calls.note(EXEC, line, attr, value.taints)
     if value.name and _is_asked_by_others(owner.name, value.name):
         walk.scope.call(value.name, ())
         walk.scope.call(f"{value.name}.write", ())  # as standard output

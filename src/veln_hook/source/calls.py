@@ -18,11 +18,12 @@ from veln_hook.source.standard import may_be_ours
 from veln_hook.source.steering import Steering
 from veln_hook.source.strings import Strings
 from veln_hook.source.taints import few, made_of
-from veln_hook.source.values import NOTHING, UNKNOWN, Value, taints_of
+from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import (
     DYNAMIC,
     ENV,
     ENVIRONMENTS,
+    EXEC,
     LOAD,
     NATIVE,
     NET,
@@ -49,6 +50,8 @@ _CALLS_LATER = {
     "addHandler": ".emit",
 }  # fmt: skip
 """What is called of the things that are put into a list of the interpreter's, or given to a method."""
+_TRUSTING = "trust_remote_code"
+"""An option by which hubs of models are let run what they have."""
 _MAX_DETAIL = 80
 _MAX_NAME = 100
 _OF_PATHS = ("os.path", "posixpath", "ntpath", "pathlib")
@@ -147,9 +150,7 @@ class Calls:
         if taken is not None:
             return taken
         if name in GETTERS:
-            if method == "setdefault" and len(arguments) > 1:
-                self.steering.variable(arguments[0], arguments[1], line)
-            return self.environment.get(arguments, options, line)
+            return self._variable(method, arguments, options, line)
         if name in SWEEPERS or (
             name in passing.SERIALIZES and any(value.name in ENVIRONMENTS for value in arguments)
         ):
@@ -158,6 +159,8 @@ class Calls:
             return Value(taints=taints | {"env"})
         if name not in passing.ASKS_ABOUT:
             self.handing.on(everything, line)
+        if options.get(_TRUSTING, NONE).const is True:
+            self.note(EXEC, line, _TRUSTING, taints | {"remote"})
         kind = kind_of(name)
         if not kind and name[:1] == ":":  # a class of the file that derives from one that is known
             self.handing.to_run(self._walk.derived.get(name, ""))
@@ -174,6 +177,12 @@ class Calls:
             if folded is not UNKNOWN:
                 return self._folded(folded, name, method, line, taints | receiver.taints)
         return _unknown(name, method, receiver, arguments, taints | receiver.taints)
+
+    def _variable(self, method: str, arguments: list[Value], options: dict[str, Value], line: int) -> Value:
+        """Note what is read from the environment, or set there where it has none."""
+        if method == "setdefault" and len(arguments) > 1:
+            self.steering.variable(arguments[0], arguments[1], line)
+        return self.environment.get(arguments, options, line)
 
     def _taken(self, method: str, receiver: Value, arguments: list[Value], line: int) -> Value | None:
         """Return what a call takes out of a table of names, or imports; ``None`` if it does neither."""

@@ -11,7 +11,27 @@ DOWNLOAD = re.compile(
     re.IGNORECASE,
 )
 _POWERSHELL = re.compile(r"\bpowershell(?:\.exe)?\b|\bpwsh\b", re.IGNORECASE)
-_PIP = re.compile(r"\bpip[0-9.]*['\", ]+install\b|-m['\", ]+pip['\", ]+install", re.IGNORECASE)
+_INSTALLS = re.compile(
+    r"\bpip[0-9.]*['\", ]+install\b|-m['\", ]+pip['\", ]+install|\beasy_install\b"
+    r"|\buv (?:add|tool (?:install|run))\b|\buvx |\bpipx (?:run|install)\b"
+    r"|\b(?:conda|mamba|micromamba) install\b|\b(?:poetry|pdm) add\b"
+    r"|\bnpx |\bbunx |\bpnpm dlx\b|\byarn dlx\b|\bgo run \S+@|\bdeno run\b[^;|&]*https?:",
+    re.IGNORECASE,
+)
+"""What installs Python packages, or runs packages of any kind that it fetches."""
+_URL = re.compile(r"\b(?:https?|ftp)://(?!localhost\b|127\.|\[::1\])[^\s'\"]", re.IGNORECASE)
+_FETCHES = re.compile(
+    r"\b(?:scp|rsync|sftp)\b[^;|&]*[\w.]:|\bopenssl s_client\b|\b(?:aria2c|axel|lftp|lynx -(?:dump|source))\b"
+    r"|\baws s3 (?:cp|sync)\b|\bgsutil (?:cp|rsync)\b|\bgh gist create\b|\bssh\b[^;|&]* -R\b"
+    r"|\b(?:mail|sendmail|mutt)\b[^;|&]*<",
+    re.IGNORECASE,
+)
+"""What carries files to or from other machines."""
+_SHOWS = frozenset((
+    "open", "xdg-open", "start", "explorer", "explorer.exe", "firefox", "google-chrome", "chromium", "echo",
+    "printf", "sensible-browser", "chrome", "msedge", "safari",
+))  # fmt: skip
+"""Programs that show somebody a page."""
 _REMOTE_SHELL = re.compile(
     r"/dev/tcp/|\bnc(?:at)?\b[^|;&]*\s-\w*e\b|\bmkfifo\b.*\bnc(?:at)?\b|\bsocat\b.*\bexec:|"
     r"\bsocket\b.*(?:\bdup2\b|\bpty\.spawn\b|/bin/(?:ba|z|da)?sh\b|\bcmd\.exe\b)|"
@@ -44,13 +64,13 @@ def flags(command: str, program: str) -> list[str]:
         program: Dotted name of the function that starts it.
 
     Returns:
-        Some of ``pip`` (installs packages), ``download``, ``powershell``, ``python`` (an interpreter),
-        ``remote-shell`` and ``opens`` (as a double click does).
+        Some of ``pip`` (installs packages, or runs those that it fetches), ``download``, ``powershell``,
+        ``python`` (an interpreter), ``remote-shell`` and ``opens`` (as a double click does).
     """
     found = []
-    if _PIP.search(command) or program.startswith("pip."):
+    if _INSTALLS.search(command) or program.startswith("pip."):
         found.append("pip")
-    elif DOWNLOAD.search(command):
+    elif _downloads(command):
         found.append("download")
     if _POWERSHELL.search(command):
         found.append("powershell")
@@ -61,6 +81,13 @@ def flags(command: str, program: str) -> list[str]:
     if opens(program) or command.split()[:1] == ["start"]:
         found.append("opens")
     return found
+
+
+def _downloads(command: str) -> bool:
+    """Tell whether a command fetches something or carries something off."""
+    if DOWNLOAD.search(command) or _FETCHES.search(command):
+        return True
+    return _URL.search(command) is not None and program_of(command).lower() not in _SHOWS
 
 
 def tells(command: str) -> str:

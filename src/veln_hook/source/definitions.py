@@ -44,6 +44,7 @@ def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     if decorators and decorators[-1].name.endswith("property"):
         defined = Value(name=f":{draft.name}()")
     walk.bind(node.name, defined)
+    walk.documented(f":{draft.name}.__doc__", node.body)
     if scope.class_name:
         walk.root.names[f":{scope.class_name}.{node.name}"] = defined
     _bind_arguments(draft, node.args, scope.class_name)
@@ -102,6 +103,7 @@ def class_(walk: Any, node: ast.ClassDef) -> None:
     name = f"{scope.prefix}{node.name}"
     _call_makers(walk, node, name)
     walk.bind(node.name, Value(name=f":{name}"))
+    walk.documented(f":{name}.__doc__", node.body)
     inner = Draft(name, node.lineno, scope.function_parent, class_name=name, counts_in=scope)
     walk.scope = inner
     walk.body(node.body)

@@ -85,6 +85,8 @@ _WITH_VERBS: dict[str, tuple[str, ...]] = {
     "profile": ("run", "runctx", "Profile"),
     "numexpr": ("evaluate",),
     "openai": ("base_url", "api_base"),
+    "crontab": ("CronTab",),
+    "torch": ("load", "hub"),
     "stripe": ("api_base",),
     "cv2": ("VideoCapture",),
     "xml": ("sax",),
@@ -110,7 +112,8 @@ _WORDS = tuple(
     for token in (
         "ForwardRef", "__loader__", "f_builtins",
         "f_globals", "get_objects", "load_module", "resolve_name", "_importer", "import_string", "safeimport",
-        "co_code", "subprocess_shell", "subprocess_exec", "load_extension", "create_datagram_endpoint",
+        "co_code", "trust_remote_code", "subprocess_shell", "subprocess_exec", "load_extension",
+        "create_datagram_endpoint",
     )
 )  # fmt: skip
 """Names by which the interpreter gives what nobody imported, or makes code."""

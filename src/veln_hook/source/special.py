@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Callable
 
 from veln_hook.source import assigning, given
-from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
+from veln_hook.source.values import NONE, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import DYNAMIC, ENVIRONMENTS
 from veln_hook.source.writing import is_mode_to_write
 
@@ -153,8 +153,7 @@ class Special:
         if is_mode_to_write(mode):
             self._calls.writing.into(path.text, line)
             self._calls.destroying.overwritten(path, line)
-        taints = path.taints | ({"own-file"} if "__file__" in path.text else NOTHING)
-        return Value(name="open()", taints=taints, hint=path.text)
+        return Value(name="open()", taints=path.taints, hint=path.text)
 
 
 _SPECIAL: dict[str, Callable[..., Value | None]] = {

@@ -186,7 +186,8 @@ _EXEC = [
     *_each("_pickle", "load Unpickler().load"),
     *_each("dill", "load"),
     *_each("cloudpickle", "load"),
-    "logging.config.fileConfig",
+    "logging.config.fileConfig", "torch.load", "torch.hub.load",
+    *_each("ctypes.pythonapi", "PyRun_SimpleString PyRun_SimpleStringFlags PyRun_String PyEval_EvalCode"),
 ]  # fmt: skip
 
 _LOAD = [
@@ -275,6 +276,7 @@ _REGISTRY = [
     *_each("winreg", "SetValueEx SetValue CreateKey CreateKeyEx"),
     *_each("_winreg", "SetValueEx SetValue CreateKey"),
     *_each("win32api", "RegSetValueEx"),
+    *_each("crontab.CronTab()", "write new"),
 ]
 
 _CRED_FILE = [

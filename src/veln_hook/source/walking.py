@@ -146,11 +146,23 @@ class _Walk:
     # --- statements -----------------------------------------------------------------------------------
 
     def module(self, tree: ast.Module) -> None:
+        self.documented("__doc__", tree.body)
         self.body(tree.body)
         while self._bodies:
             self.scope, body = self._bodies.popleft()
             self.handlers = []
             self.body(body)
+
+    def documented(self, name: str, body: list[ast.stmt]) -> None:
+        """Bind the text that something is documented by: it may be executed."""
+        first = body[0] if body else None
+        text = (
+            first.value.value
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+            else None
+        )
+        if isinstance(text, str):
+            self.root.names[name] = Value(text)
 
     def later(self, scope: Draft, body: list[ast.stmt]) -> None:
         """Have a function's body walked when what surrounds it has been."""

@@ -17,12 +17,12 @@ def _find(view: View) -> Iterator[Hit]:
     for process in view.of(v.PROC):
         if "pip" in process.flags:
             grade = {"build": HOLD, "startup": HOLD, "import": REVIEW}.get(process.reach, INFO)
-            yield Hit("it installs further packages with pip", (process,), grade)
+            yield Hit("it installs further packages", (process,), grade)
 
 
 RULE = Rule(
     name="installs-packages",
-    description="It runs pip when it is built or imported: what that installs is in no metadata.",
+    description="It runs pip or the like when it is built or imported: what that installs is in no metadata.",
     grade=REVIEW,
     find=_find,
     fires={"acme/__init__.py": "import os\nos.system('pip install other')\n"},

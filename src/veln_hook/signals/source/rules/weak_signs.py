@@ -155,7 +155,7 @@ def _request_signs(flags: set[str], taints: set[str], *, itself: bool) -> Iterat
 def _execution_signs(taints: set[str], *, itself: bool) -> Iterator[str]:
     if itself:
         yield "code executed by itself"
-    if taints & {"decoded", "remote", "file"}:
+    if taints & {"decoded", "remote"}:
         yield "data that is executed"
 
 
