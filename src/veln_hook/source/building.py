@@ -10,16 +10,19 @@ from __future__ import annotations
 import posixpath
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.source.facts import BUILD
+from veln_hook.source.others import examine_shell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from veln_hook.source.facts import Placed
+
 ALL = ".*"
 """Behind a file in a target: everything in it runs."""
-_HOOK_FILES = ("hatch_build.py", "pdm_build.py")
+HOOK_FILES = ("hatch_build.py", "pdm_build.py")
 """What backends run without being told of it."""
 _STRING = re.compile(
     r'"""(?P<long>.*?)"""|\'\'\'(?P<raw>.*?)\'\'\'|"(?P<basic>(?:\\.|[^"\\\n])*)"|\'(?P<literal>[^\'\n]*)\''
@@ -48,6 +51,22 @@ _SECTION = re.compile(r"^\[([^\]]*)\]", re.MULTILINE)
 _CONFIGURES = ("metadata", "options", "build", "global", "install", "egg_info", "sdist", "bdist")
 """How sections of ``setup.cfg`` begin whose tools run what they name."""
 _RUN = re.compile(r"^.*(?:command|python|(?<!\.)\bpy\d?\b|exec|run).*$", re.IGNORECASE | re.MULTILINE)
+_BUILDERS = tuple(
+    (re.compile(name), re.compile(words, re.IGNORECASE))
+    for name, words in (
+        (r"(?:gnu)?makefile|.*\.mk", r"\bg?make\b"),
+        (r"cmakelists\.txt|.*\.cmake", r"cmake|skbuild|scikit.build"),
+        (r"meson\.build", "meson"),
+        (r"build\.rs", "maturin|rust|cargo"),
+        (r"package\.json", r"\b(?:npm|yarn|pnpm|node|jupyter.builder)\b"),
+        (r"configure\.ac", "configure|autoreconf"),
+        (r"wscript", r"\bwaf\b"),
+        (r"sconstruct|sconscript", "scons"),
+        (r"build\.zig", "zig"),
+        (r"build\.ninja", "ninja"),
+    )
+)
+"""Files of other builds, and words of which one stands where such a build is started."""
 _SCRIPT = re.compile(r"[\w./-]*\w\.py\b")
 
 
@@ -61,7 +80,7 @@ def targets(pyproject: str, setup_cfg: str) -> list[tuple[str, str]]:
     Returns:
         Targets as ``Call.target`` has them, or the path of a file with ``ALL`` behind it; and ``build``.
     """
-    found = {file: f"/{file}{ALL}" for file in _HOOK_FILES} if pyproject else {}
+    found = {file: f"/{file}{ALL}" for file in HOOK_FILES} if pyproject else {}
     for text in (*_of_tools(pyproject), *_of_sections(setup_cfg)):
         if text.endswith(".py"):
             found[text] = f"{_absolute(text)}{ALL}"
@@ -80,6 +99,50 @@ def backend_targets(backend: str, paths: Iterable[str]) -> list[tuple[str, str]]
     module = backend.partition(":")[0].replace(".", "/")
     places = [_absolute(f"{path}/{module}") for path in paths]
     return [(f"{place}{end}{ALL}", BUILD) for place in places for end in (".py", "/__init__.py")]
+
+
+class BuildFile(NamedTuple):
+    """A file that the build of another language obeys."""
+
+    base: str
+    """Its name in lower case, without directories."""
+    piped: tuple[Placed, ...]
+    """What it fetches and runs in a shell."""
+    scripts: tuple[str, ...]
+    """The files of Python that it runs, as far as it tells: targets."""
+
+
+def is_build_file(base: str) -> bool:
+    """Tell from a name in lower case, without directories, whether a build of another language obeys that."""
+    return _obeyed_by(base) is not None
+
+
+def read_build_file(name: str, data: bytes) -> BuildFile:
+    """Read such a file.
+
+    Args:
+        name: Of the member.
+        data: Its bytes.
+    """
+    found = examine_shell(name, data)
+    piped = tuple(each._replace(flags=(*each.flags, "build")) for each in found if "piped" in each.flags)
+    scripts = scripts_in(data.decode("utf-8", "replace"))
+    return BuildFile(name.rpartition("/")[2].lower(), piped, tuple(scripts))
+
+
+def is_obeyed(file: BuildFile, packaging: Iterable[str]) -> bool:
+    """Tell whether the build of an sdist has anything to do with such a file.
+
+    Args:
+        file: The file.
+        packaging: The texts of ``setup.py`` and ``pyproject.toml``, and of hooks.
+    """
+    words = _obeyed_by(file.base)
+    return words is not None and any(words.search(text) for text in packaging)
+
+
+def _obeyed_by(base: str) -> re.Pattern[str] | None:
+    return next((words for name, words in _BUILDERS if name.fullmatch(base)), None)
 
 
 def scripts_in(text: str) -> list[str]:

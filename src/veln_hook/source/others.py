@@ -22,10 +22,6 @@ _IMPORTED = (
     b"WinHttpOpen", b"InternetOpen", b"WinExec\0", b"ShellExecute", b"CreateProcess",
 )  # fmt: skip
 _SHELL = (".sh", ".bash", ".ps1", ".psm1", ".bat", ".cmd", ".vbs", ".command", ".zsh")
-_BUILD_FILES = frozenset((
-    "makefile", "gnumakefile", "cmakelists.txt", "meson.build", "build.rs", "configure.ac", "package.json",
-    "wscript", "sconstruct", "build.zig", "build.ninja",
-))  # fmt: skip
 _PIPED = re.compile(
     r"(?:curl|wget)\b[^\n|;]*\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b|\biex\b|Invoke-Expression|"
     r"base64\s+(?:-d|--decode)[^\n|]*\|\s*(?:ba|z)?sh",
@@ -43,21 +39,10 @@ def is_shell(lowered: str) -> bool:
     return lowered.endswith(_SHELL)
 
 
-def is_build_file(base: str) -> bool:
-    """Tell from a name in lower case, without directories, whether a build of another language obeys that."""
-    return base in _BUILD_FILES or base.endswith((".cmake", ".mk"))
-
-
 def examine_native(name: str, head: bytes) -> list[Placed]:
     """Tell which functions a native binary imports that reach the network or start processes."""
     found = [token.rstrip(b"\0").decode() for token in _IMPORTED if token in head]
     return [Placed(vocabulary.NATIVE, CALL, name, 1, f"imports {' '.join(found)}")] if found else []
-
-
-def examine_build_file(name: str, data: bytes) -> list[Placed]:
-    """Tell what the build of another language fetches and runs in a shell."""
-    found = examine_shell(name, data)
-    return [each._replace(flags=(*each.flags, "build")) for each in found if "piped" in each.flags]
 
 
 def examine_shell(name: str, data: bytes) -> list[Placed]:

