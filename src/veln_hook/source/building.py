@@ -25,8 +25,9 @@ ALL = ".*"
 HOOK_FILES = ("hatch_build.py", "pdm_build.py")
 """What backends run without being told of it."""
 _STRING = re.compile(
+    r"""^(?P<key>(?:[\w.\- \t]|"[^"\n]*"|'[^'\n]*')+)=|"""
     r'"""(?P<long>.*?)"""|\'\'\'(?P<raw>.*?)\'\'\'|"(?P<basic>(?:\\.|[^"\\\n])*)"|\'(?P<literal>[^\'\n]*)\''
-    r"|(?P<comment>#[^\n]*)|^[ \t]*\[+(?P<table>[^\]\n]*)\]+|^[ \t]*(?P<key>[^\s=\[#\"',]+)[ \t]*=",
+    r"|(?P<comment>#[^\n]*)|^[ \t]*\[{1,2}(?P<table>[^\[\]\n]*)\]",
     re.DOTALL | re.MULTILINE,
 )
 """What matters in TOML: strings, headers of tables, keys."""
@@ -174,7 +175,7 @@ def _of_tools(pyproject: str) -> Iterator[str]:
 
 
 def _name(text: str) -> str:
-    return text.replace('"', "").replace("'", "").replace(" ", "").strip()
+    return text.replace('"', "").replace("'", "").replace(" ", "").replace("\t", "")
 
 
 def _unescaped(text: str) -> str:

@@ -17,7 +17,7 @@ from veln_hook.source.special import Special
 from veln_hook.source.standard import may_be_ours
 from veln_hook.source.steering import Steering
 from veln_hook.source.strings import Strings
-from veln_hook.source.taints import few, made_of
+from veln_hook.source.taints import OPENED, few, made_of, opened
 from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import (
     DYNAMIC,
@@ -53,6 +53,7 @@ _CALLS_LATER = {
 _TRUSTING = "trust_remote_code"
 """An option by which hubs of models are let run what they have."""
 _MAX_DETAIL = 80
+_IN_ARCHIVES = ("ZipFile().read", "ZipFile().open")
 _MAX_NAME = 100
 _OF_PATHS = ("os.path", "posixpath", "ntpath", "pathlib")
 """Modules whose names tell nothing of a path."""
@@ -259,6 +260,7 @@ def _unknown(
     if taints and not _keeps(name, method, receiver):
         taints = made_of(taints)
     taints |= found_by(name, method, receiver, arguments)
+    taints |= _read_by(name, method or name.rpartition(".")[2], receiver, arguments)
     if "xor" in taints and name in ("chr", "bytes", "bytearray"):
         taints |= {"decoded", "unmasked"}
     if method in passing.HINTING or name == "str" or name.endswith((".Request", ".join", "Path")):
@@ -272,6 +274,13 @@ def _unknown(
     if method in _TAKEN_OUT and table_of(receiver.name):
         return Value(name=table_of(receiver.name), taints=taints)
     return Value(name=f"{name}()" if name else "", taints=taints, hint=hint)
+
+
+def _read_by(name: str, last: str, receiver: Value, arguments: list[Value]) -> frozenset[str]:
+    """Return the taint of what a call reads of a file that holds no source; nothing for other calls."""
+    if last in passing.CONTAINS or name.endswith(_IN_ARCHIVES):
+        return OPENED
+    return opened(receiver, *arguments) if last in passing.OPENS else NOTHING
 
 
 def _keeps(name: str, method: str, receiver: Value) -> bool:

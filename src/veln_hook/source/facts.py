@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-RULES = 9
+RULES = 10
 """Version of everything in this room."""
 
 REACHES = ("startup", "build", "import", "script", "call")
@@ -43,8 +43,8 @@ class Capability(NamedTuple):
     evidence: str = ""
     """The line of source, shortened."""
     taints: tuple[str, ...] = ()
-    """What the data it handles was made of: ``cred``, ``env``, ``host``, ``decoded``, ``remote``,
-    ``spelled`` by ``chr``, ``unmasked`` by exclusive or, or ``key``, which one signs with; before linking
+    """What the data it handles was made of: ``cred``, ``env``, ``host``, ``decoded``, ``remote``, ``opened``
+    (read of a file that is no source), ``spelled`` by ``chr``, ``unmasked`` by exclusive or, or ``key``, which one signs with; before linking
     also ``arg``, ``ret:TARGET`` and ``mix:TARGET``, after it with ``~`` where a caller may have given it."""
     flags: tuple[str, ...] = ()
     """``quiet`` (errors swallowed), ``silent`` (no output, own session), ``dynamic`` ..."""

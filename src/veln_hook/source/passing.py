@@ -27,6 +27,12 @@ STARTS_PROCESSES = frozenset(("subprocess_shell", "subprocess_exec"))
 CONNECTS = frozenset(("create_datagram_endpoint", "sock_connect", "sock_sendto"))
 """Methods of event loops."""
 WRITES = frozenset(("write", "writelines", "write_text", "write_bytes", "writestr"))
+CONTAINS = frozenset((
+    "extractfile", "getdata", "fetchone", "fetchall", "getsource", "getsourcelines",
+))  # fmt: skip
+"""Calls that give what is in a file that isn't loaded as source."""
+OPENS = frozenset(("get_data", "read_text", "read_bytes", "read_binary", "joinpath"))
+"""Calls that do if the file's name says so."""
 REMOVES = frozenset(("unlink", "rmdir", "remove"))
 """Methods that remove the file or directory that has that path."""
 LOOKS_THROUGH = frozenset(("walk", "fwalk", "listdir", "scandir", "glob", "iglob", "rglob", "iterdir"))

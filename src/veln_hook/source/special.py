@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Callable
 
 from veln_hook.source import assigning, given
+from veln_hook.source.taints import opened
 from veln_hook.source.values import NONE, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import DYNAMIC, ENVIRONMENTS
 from veln_hook.source.writing import is_mode_to_write
@@ -153,7 +154,8 @@ class Special:
         if is_mode_to_write(mode):
             self._calls.writing.into(path.text, line)
             self._calls.destroying.overwritten(path, line)
-        return Value(name="open()", taints=path.taints, hint=path.text)
+        taints = path.taints | opened(path)
+        return Value(name="open()", taints=taints, hint=path.text)
 
 
 _SPECIAL: dict[str, Callable[..., Value | None]] = {

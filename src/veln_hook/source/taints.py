@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from veln_hook.source.values import Value
+
 MAX_TAINTS = 16
 CALLED = ("ret:", "mix:")
 """How taints begin that name a function: what it returns, or something that was made of that."""
+
+
+OPENED = frozenset(("opened",))
+"""The taint of what stood in a file that holds no source."""
+_OTHER = re.compile(r"\.(?!pyw?\Z)[A-Za-z]\w{0,7}\Z|^__file__\Z")
+"""How the name of such a file ends; who reads his own source has something in it that is no code."""
+
+
+def opened(*paths: Value) -> frozenset[str]:
+    """Return the taint of what is read of a file with one of these paths: none where it may be source."""
+    return OPENED if any(_OTHER.search(path.text) for path in paths) else frozenset()
 
 
 def few(taints: frozenset[str]) -> frozenset[str]:

@@ -36,6 +36,9 @@ FORMS = [
     "[tool.x.build]\nhooks = [\n    # 'c.py'\n    './a/b.py',\n]",
     "[tool.pytest]\nx = 'c.py'\n[tool.x]\nhook = 'a\\b.py'",
     "[tool.pytest_builder]\nhook = 'a/b.py'",
+    "[tool.x]\ninclude = ['c.py']\n\"hook\" = 'a/b.py'",
+    "[tool.x]\ninclude = ['c.py']\n  x.'hook' = 'a/b.py'",
+    "[tool.x]\ninclude = ['c.py']\n  a . hook = 'a/b.py'",
 ]
 
 
@@ -90,6 +93,13 @@ def test_scripts_of_other_builds():
         "\tpython ./c/d.py --x\npy.install_sources(['e.py'])\nsources = ['f.py']\n"
     )
     assert scripts_in(text) == ["/tools/a.py", "/b.py", "/c/d.py"]
+
+
+@pytest.mark.parametrize(
+    "text", ["." * 50_000, " . " * 20_000, "a" * 50_000, "'a'." * 10_000, "[" * 50_000, '"""' * 9_999]
+)
+def test_long_lines_take_no_time_worth_telling(text):
+    assert _named(f"[tool.x]\n{text}\n") == []
 
 
 @given(st.text("[]tol.x='\"\\u0061#\n{},ab/py: ", max_size=80), st.text(max_size=80))

@@ -63,6 +63,40 @@ PICKLES = {
 }
 
 
+_BESIDE = "os.path.join(os.path.dirname(__file__), 'logo.{end}')"
+DATA = {
+    "a text": f"import os\nexec(open({_BESIDE.format(end='png')}).read())",
+    "a text by pathlib": "from pathlib import Path\nexec((Path(__file__).parent / 'logo.svg').read_text())",
+    "a text of a package": "import pkgutil\nexec(pkgutil.get_data('acme', 'logo.bin'))",
+    "a resource": "from importlib import resources as r\nexec(r.files('acme').joinpath('logo.dat').read_text())",
+    "JSON": f"import json, os\nexec(json.load(open({_BESIDE.format(end='json')}))['x'])",
+    "an archive": f"import os, zipfile\nexec(zipfile.ZipFile({_BESIDE.format(end='zip')}).read('x'))",
+    "a tar archive": f"import os, tarfile\nexec(tarfile.open({_BESIDE.format(end='tar')}).extractfile('x').read())",
+    "a database": f"import os, sqlite3\nexec(sqlite3.connect({_BESIDE.format(end='db')}).execute('x').fetchone()[0])",
+    "a picture": "from PIL import Image\nexec(bytes(Image.open('logo.png').getdata()))",
+    "its own comments": "import inspect, sys\n# x\nexec(inspect.getsource(sys.modules[__name__]).split('# ')[1])",
+    "its own source": "# x\nexec(open(__file__).read().split('# ')[1])",
+    "a function's argument": f"import os\ndef run(text):\n    exec(text)\nrun(open({_BESIDE.format(end='png')}).read())",
+}
+SOURCES = [
+    "import os\nexec(open(os.path.join(os.path.dirname(__file__), 'version.py')).read())",
+    "from pathlib import Path\nexec((Path(__file__).parent / 'version.py').read_text())",
+    "import os\nexec(open(os.path.join(*PATH)).read())",
+    "import json\nx = json.load(open('x.json'))\nexec('y = 1')",
+    "def render(path):\n    exec(open(path + '.txt').read())",
+]
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_executing_what_is_in_no_source_is_held(name):
+    assert "execution-at-import" in held(scan({"acme/__init__.py": DATA[name]}))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_executing_source_is_not(source):
+    assert not held(scan({"acme/__init__.py": source}))
+
+
 @pytest.mark.parametrize("name", LOADS)
 def test_new_loading_of_what_may_run_is_held(name):
     assert "execution-at-import" in held(scan({"acme/__init__.py": LOADS[name]}), scan(_HONEST))

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def _find(view: View) -> Iterator[Hit]:
     for code in view.of(v.EXEC, by_itself=True):
-        if "constant" not in code.flags:
+        if {"opened", "~opened"} & set(code.taints) and code.detail in ("exec", "eval", "execfile"):
+            yield Hit(f"it calls {code.detail} on what is in a file that is no source", (code,), HOLD)
+        elif "constant" not in code.flags:
             yield Hit(f"it calls {code.detail} on text made at run time, without being called", (code,))
     for load in view.of(v.LOAD, by_itself=True):
         if load.detail.startswith(("zipimporter", "an archive")):
@@ -24,7 +26,10 @@ def _find(view: View) -> Iterator[Hit]:
 
 RULE = Rule(
     name="execution-at-import",
-    description="It executes text that is put together at run time, as soon as it is imported or built.",
+    description=(
+        "It executes text that is put together at run time, as soon as it is imported or built; held where "
+        "that stood in a file that is no source."
+    ),
     grade=INFO,
     when_new=HOLD_NEW,
     find=_find,
