@@ -44,8 +44,9 @@ class Capability(NamedTuple):
     """The line of source, shortened."""
     taints: tuple[str, ...] = ()
     """What the data it handles was made of: ``cred``, ``env``, ``host``, ``decoded``, ``remote``, ``opened``
-    (read of a file that is no source), ``spelled`` by ``chr``, ``unmasked`` by exclusive or, or ``key``, which one signs with; before linking
-    also ``arg``, ``ret:TARGET`` and ``mix:TARGET``, after it with ``~`` where a caller may have given it."""
+    (it stood in a file that is no source), ``everything`` (paths found below a home or a root), ``spelled``
+    by ``chr``, ``unmasked`` by exclusive or, or ``key``, which one signs with; before linking also ``arg``,
+    ``ret:TARGET`` and ``mix:TARGET``, after it with ``~`` where a caller may have given it."""
     flags: tuple[str, ...] = ()
     """``quiet`` (errors swallowed), ``silent`` (no output, own session), ``dynamic`` ..."""
 
