@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 from veln_hook.source import passing
+from veln_hook.source.taints import EVERYTHING
 from veln_hook.source.values import NONE, NOTHING, Value
 from veln_hook.source.vocabulary import DESTROY, REMOVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-EVERYTHING = "everything"
-"""The taint of paths that were found by looking through such a place."""
 _ROOTS = frozenset((
     "~", "{}/~", "$home", "${home}", "%userprofile%", "%systemdrive%", "%homedrive%", "os.sep", "os.path.sep",
     *(f"{letter}:" for letter in "cdefgh"), "c:/users", "c:/windows",

@@ -13,6 +13,8 @@ CALLED = ("ret:", "mix:")
 """How taints begin that name a function: what it returns, or something that was made of that."""
 
 
+EVERYTHING = "everything"
+"""The taint of paths that were found by looking through a home or a root."""
 OPENED = frozenset(("opened",))
 """The taint of what stood in a file that holds no source."""
 _OTHER = re.compile(r"\.(?!pyw?\Z)[A-Za-z]\w{0,7}\Z|^__file__\Z")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from veln_hook.signals.source.rule import HOLD, Hit, Rule
 from veln_hook.source import vocabulary as v
-from veln_hook.source.destroying import EVERYTHING
+from veln_hook.source.taints import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
