@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _find(view: View) -> Iterator[Hit]:
     for code in view.of(v.EXEC, by_itself=True):
-        if {"opened", "~opened"} & set(code.taints) and code.detail in ("exec", "eval", "execfile"):
+        if "opened" in code.taints and code.detail in ("exec", "eval", "execfile"):
             yield Hit(f"it calls {code.detail} on what is in a file that is no source", (code,), HOLD)
         elif "constant" not in code.flags:
             yield Hit(f"it calls {code.detail} on text made at run time, without being called", (code,))
