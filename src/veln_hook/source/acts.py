@@ -25,9 +25,7 @@ from veln_hook.source.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from veln_hook.source.destroying import Destroying
-    from veln_hook.source.strings import Strings
-    from veln_hook.source.writing import Writing
+    from veln_hook.source.calls import Calls
 
 _SILENT = ("creationflags", "start_new_session", "preexec_fn", "startupinfo")
 _SENDS = frozenset(("data", "json", "files", "params"))
@@ -60,25 +58,13 @@ class Acts:
 
     Args:
         walk: The walk.
-        note: Notes a capability where the walk is, as ``Calls.note`` does.
-        strings: What strings mean.
-        writing: What is written.
-        destroying: What is destroyed.
+        calls: What calls mean.
     """
 
-    def __init__(
-        self,
-        walk: Any,
-        note: Callable[..., None],
-        strings: Strings,
-        writing: Writing,
-        destroying: Destroying,
-    ) -> None:
+    def __init__(self, walk: Any, calls: Calls) -> None:
         self._walk = walk
-        self._note = note
-        self._strings = strings
-        self._writing = writing
-        self._destroying = destroying
+        self._calls = calls
+        self._note = calls.note
 
     def known(self, call: Known) -> Value:
         """Note what a call does; return what is known of its result."""
@@ -106,18 +92,18 @@ class Acts:
 
     def _write(self, call: Known) -> Value:
         if len(call.arguments) > 1:
-            self._writing.into(call.arguments[1].text, call.line)
+            self._calls.writing.into(call.arguments[1].text, call.line)
             if call.name.endswith(("copytree", "unpack_archive")):
-                self._writing.unpacked(call.arguments[1], call.line)
+                self._calls.writing.unpacked(call.arguments[1], call.line)
         if call.taints & {"decoded", "remote"}:
             self._note(WRITE, call.line, "", call.taints)
         if call.arguments and call.name.endswith((".rename", ".replace", ".move")):
-            self._destroying.overwritten(call.arguments[0], call.line)
+            self._calls.destroying.overwritten(call.arguments[0], call.line)
         return Value(taints=call.taints)
 
     def _destroy(self, call: Known) -> Value:
         if call.arguments:
-            self._destroying.removed(call.arguments[0], call.line)
+            self._calls.destroying.removed(call.arguments[0], call.line)
         return NONE
 
     def _network(self, call: Known) -> Value:
@@ -130,7 +116,7 @@ class Acts:
         flags = []
         lowered = host.lower()
         if lowered and any(known in lowered for known in vocabulary.EXFILTRATION_HOSTS if "/" not in known):
-            self._strings.url(f"://{host}", f"://{lowered}", call.line, ())
+            self._calls.strings.url(f"://{host}", f"://{lowered}", call.line, ())
         if verb in ("post", "put", "patch", "send", "sendto", "sendmail") or _SENDS & set(call.options):
             flags.append("sends")
         if call.kind == DNS and any("." in value.hint for value in call.arguments):
@@ -155,10 +141,14 @@ class Acts:
         if _is_silent(command, call.options):
             flags.append("silent")
         if "decoded" in call.taints:
-            self._strings.text(command, 0)
+            self._calls.strings.text(command, 0)
         self._note(PROC, call.line, commands.program_of(command) or call.name, call.taints, *flags)
-        self._writing.by_command(command, call.line)
-        self._destroying.by_command(command, call.line)
+        self._calls.writing.by_command(command, call.line)
+        self._calls.destroying.by_command(command, call.line)
+        self._calls.steering.by_command(command, call.line)
+        spies = commands.spies_by(command)
+        if spies:
+            self._note(SPY, call.line, spies, call.taints)
         told = commands.tells(command)
         if told == "environment":
             self._note(ENV, call.line, "sweep")
@@ -230,7 +220,7 @@ class Acts:
         if folded is UNKNOWN:
             return Value(name=f"{name}()", taints=result)
         text = folded.decode("utf-8", "replace") if isinstance(folded, bytes) else folded
-        return Value(folded, "", result | self._strings.text(text if isinstance(text, str) else "", 0))
+        return Value(folded, "", result | self._calls.strings.text(text if isinstance(text, str) else "", 0))
 
 
 _PATH = re.compile(r"(?:\{\}|[^\s{}:]*)/\S*")

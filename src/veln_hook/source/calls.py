@@ -69,15 +69,15 @@ class Calls:
 
     def __init__(self, walk: Any, source: str) -> None:
         self._walk = walk
-        strings = Strings(self.note, source)
-        self.text = strings.text
+        self.strings = Strings(self.note, source)
+        self.text = self.strings.text
         """Notes what a string names; returns its taints."""
         self.handing = Handing(walk, self.note)
         self.writing = Writing(self.note)
         self.destroying = Destroying(self.note)
-        self._acts = Acts(walk, self.note, strings, self.writing, self.destroying)
-        self.environment = Environment(self.note)
         self.steering = Steering(self.note)
+        self._acts = Acts(walk, self)
+        self.environment = Environment(self.note)
         self._special = Special(walk, self)
 
     def note(

@@ -23,10 +23,52 @@ _URL = re.compile(r"\b(?:https?|ftp)://(?!localhost\b|127\.|\[::1\])[^\s'\"]", r
 _FETCHES = re.compile(
     r"\b(?:scp|rsync|sftp)\b[^;|&]*[\w.]:|\bopenssl s_client\b|\b(?:aria2c|axel|lftp|lynx -(?:dump|source))\b"
     r"|\baws s3 (?:cp|sync)\b|\bgsutil (?:cp|rsync)\b|\bgh gist create\b|\bssh\b[^;|&]* -R\b"
-    r"|\b(?:mail|sendmail|mutt)\b[^;|&]*<",
+    r"|\b(?:mail|sendmail|mutt)\b[^;|&]*<|\bngrok |\bcloudflared tunnel\b|\b(?:telnet|tftp|smbclient) \S"
+    r"|(?:^|[|;&]\s*)nc(?:at)? (?:-\S+ )*[\w-]+\.[\w.-]+ \d|\bsocat\b[^;|&]*\btcp|\bnet use \\\\"
+    r"|\b(?:nslookup|dig|host|ping)\b[^;|&]*(?:\$\(|`)|\bdig\b[^;&]*\|\s*(?:ba|z|da)?sh\b",
     re.IGNORECASE,
 )
 """What carries files to or from other machines."""
+_STAYS = {
+    "a Run key": (r"\breg(?:\.exe)? add\b.*\\currentversion\\run",),
+    "a scheduled task": (r"\bschtasks\b.*/create\b",),
+    "a service": (r"\bsc(?:\.exe)? create\b", r"\bNew-Service\b"),
+    "a systemd unit": (r"\bsystemctl\b.* (?:enable|link)\b", r"\bupdate-rc\.d\b", r"\bchkconfig\b.* on\b"),
+    "launchd": (r"\blaunchctl (?:load|bootstrap|enable|submit)\b", r"\bdefaults write\b.*\bLoginHook\b"),
+    "cron": (
+        r"\|\s*crontab\b",
+        r"\bcrontab (?!-[lr]\b)\S",
+        r"\|\s*(?:at|batch)\b",
+        r"(?:^|[;&]\s*)at (?:now|-f)\b",
+    ),
+    "accounts": (
+        r"\bnet1? (?:user|localgroup)\b.*/add\b",
+        r"\b(?:useradd|adduser|usermod)\b",
+        r"\bdscl\b.*-create\b",
+    ),
+    "rights": (
+        r"/etc/sudoers",
+        r"\bchmod\b[^;|&]*\bu?\+s\b",
+        r"\bchmod\b[^;|&]* [246][0-7]{3}\b",
+        r"\bssh-copy-id\b",
+    ),
+}
+"""Commands that arrange to be run again, or to be let in again, by what that is."""
+_BY_WHAT = {what: re.compile("|".join(patterns), re.IGNORECASE) for what, patterns in _STAYS.items()}
+_WEAKENS = re.compile(
+    r"\b(?:Set|Add|Remove)-MpPreference\b|\bDisableAnti(?:Spyware|Virus)\b|\badvfirewall\b.*\boff\b"
+    r"|\bsetenforce 0\b|\biptables (?:-F|--flush)\b|\bufw disable\b|\bspctl --(?:master|global)-disable\b"
+    r"|\bcsrutil disable\b|\b(?:insmod|modprobe) \S|\bxattr\b.*com\.apple\.quarantine|\bUnblock-File\b"
+    r"|\b(?:systemctl|service)\b.*\bstop\b.*(?:falco|clam|audit|osquery|crowdstrike|falcon)",
+    re.IGNORECASE,
+)
+_SPIES = re.compile(
+    r"\bmimikatz\b|\blazagne\b|\bsecurity dump-keychain\b|\bscreencapture\b|\bimport -window root\b"
+    r"|\bscrot\b|\b(?:gnome-screenshot|spectacle|grim)\b|\bp?arecord\b|\bxinput test\b|\bpbpaste\b"
+    r"|\bxclip\b.* -o\b|\bxsel\b.* -o\b|\bwl-paste\b|\bGet-Clipboard\b|\bcmdkey /list\b|\bvaultcmd /list"
+    r"|\bffmpeg\b.* -f (?:x11grab|avfoundation|gdigrab|dshow|v4l2|alsa|pulse)\b",
+    re.IGNORECASE,
+)
 _SHOWS = frozenset((
     "open", "xdg-open", "start", "explorer", "explorer.exe", "firefox", "google-chrome", "chromium", "echo",
     "printf", "sensible-browser", "chrome", "msedge", "safari",
@@ -101,6 +143,22 @@ def tells(command: str) -> str:
         return "environment"
     found = _CREDENTIALS.search(command)
     return f"{found[found.lastindex or 0]} credentials" if found else ""
+
+
+def stays_by(command: str) -> str:
+    """Return by what a command has something run again, or let in again; empty if by nothing known."""
+    return next((what for what, pattern in _BY_WHAT.items() if pattern.search(command)), "")
+
+
+def weakens(command: str) -> bool:
+    """Tell whether a command switches off, or gets around, what protects a machine."""
+    return _WEAKENS.search(command) is not None
+
+
+def spies_by(command: str) -> str:
+    """Return the program by which a command watches whoever sits there; empty if it does not."""
+    found = _SPIES.search(command)
+    return found.group().split(maxsplit=1)[0] if found else ""
 
 
 def opens(program: str) -> bool:

@@ -6,8 +6,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Callable
 
+from veln_hook.source import commands
 from veln_hook.source.values import NOTHING, Value
-from veln_hook.source.vocabulary import INTERCEPT, STEER, is_loopback
+from veln_hook.source.vocabulary import INTERCEPT, PROTECTION, STEER, is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,6 +93,11 @@ class Steering:
         """Note that the environment gets all that is in a table."""
         if isinstance(table.const, dict):
             self.variables(((str(name), Value(each)) for name, each in table.const.items()), line)
+
+    def by_command(self, command: str, line: int) -> None:
+        """Note that a command switches off what protects the machine."""
+        if commands.weakens(command):
+            self._note(STEER, line, f"{commands.program_of(command)}: {PROTECTION}", NOTHING, "told")
 
     def attribute(self, name: str, value: Value, line: int) -> None:
         """Note that an attribute of a library's module is set."""

@@ -40,6 +40,8 @@ DESTROY = "destroy"
 REMOVE = "remove"
 STEER = "steer"
 INTERCEPT = "intercept"
+PROTECTION = "what protects this machine"
+"""What a command may steer, as variables do other things."""
 KINDS = (
     NET, DNS, PROC, EXEC, LOAD, NATIVE, DECODE, CRED, ENV, CRED_FILE, HOST, WRITE, STARTUP_FILE, PERSIST, SPY,
     URL, DYNAMIC, TEXT, PTH, BYTECODE, SHELL, PICKLE, HANDOVER, DESTROY, REMOVE, STEER,

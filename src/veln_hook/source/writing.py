@@ -100,6 +100,9 @@ class Writing:
         """Note what a shell is told to write, or a program to obey from now on."""
         for redirected, teed in _REDIRECTED.findall(command):
             self.into(redirected or teed, line, (Value(command),))
+        stays = commands.stays_by(command)
+        if stays:
+            self._note(PERSIST, line, stays, NOTHING, "written")
         found = _CONFIGURES.search(command)
         if found:
             self._note(PERSIST, line, f"{found[found.lastindex or 0]}'s configuration", NOTHING, "written")

@@ -57,6 +57,66 @@ def test_one_that_does_not_is_not(command):
     assert "download" not in commands.flags(command, "os.system")
 
 
+STAYS = [
+    "reg add HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Run /v x /d calc", "schtasks /create /tn x /tr calc",
+    "sc create x binPath= c:\\x.exe", "systemctl --user enable x", "launchctl load ~/x.plist", "echo /tmp/x | at now",
+    "echo '* * * * * x' | crontab -", "crontab /tmp/x", "net user x p /add", "useradd -o -u 0 x", "chmod u+s /bin/bash",
+    "chmod 4755 /tmp/x", "echo 'x ALL=NOPASSWD:ALL' > /etc/sudoers.d/x", "ssh-copy-id x@x.example",
+]  # fmt: skip
+STAYS_NOT = [
+    "crontab -l",
+    "systemctl status x",
+    "chmod 755 x",
+    "chmod +x x",
+    "chmod 0644 x",
+    "reg query HKCU",
+    "schtasks /query",
+]
+WEAKENS = [
+    "netsh advfirewall set allprofiles state off", "powershell Set-MpPreference -DisableRealtimeMonitoring $true",
+    "setenforce 0", "iptables -F", "ufw disable", "insmod x.ko", "systemctl stop falcon-sensor",
+]  # fmt: skip
+WEAKENS_NOT = ["getenforce", "iptables -L", "systemctl stop acme", "lsmod", "netsh wlan show profiles"]
+SPIES = [
+    "screencapture x.png", "import -window root x.png", "arecord x.wav", "xinput test 1", "pbpaste", "xclip -sel c -o",
+    "powershell Get-Clipboard", "ffmpeg -y -f x11grab -i :0 x.mp4", "security dump-keychain",
+]  # fmt: skip
+SPIES_NOT = [
+    "pbcopy",
+    "xclip -i",
+    "ffmpeg -i a.mp4 -f mp3 b",
+    "aplay x.wav",
+    "importlib",
+    "security find-identity",
+]
+
+
+@pytest.mark.parametrize("command", STAYS)
+def test_a_command_that_stays_is_held(command):
+    assert "persistence" in held(scan({"acme/__init__.py": f"import os\nos.system({command!r})\n"}))
+
+
+@pytest.mark.parametrize("command", WEAKENS)
+def test_a_command_that_weakens_the_machine_is_held(command):
+    assert "environment-takeover" in held(scan({"acme/__init__.py": f"import os\nos.system({command!r})\n"}))
+
+
+@pytest.mark.parametrize("command", SPIES)
+def test_a_command_that_watches_is_held(command):
+    assert "spying" in held(scan({"acme/__init__.py": f"import os\nos.system({command!r})\n"}))
+
+
+@pytest.mark.parametrize("command", [*STAYS_NOT, *WEAKENS_NOT, *SPIES_NOT])
+def test_one_that_does_neither_is_not(command):
+    assert not held(scan({"acme/__init__.py": f"import os\nos.system({command!r})\n"}))
+
+
+@pytest.mark.parametrize("command", [STAYS[0], WEAKENS[0], SPIES[0]])
+def test_nor_is_one_that_is_only_called(command):
+    source = f"import os\n\ndef start():\n    os.system({command!r})\n"
+    assert not held(scan({"acme/__init__.py": source}))
+
+
 @pytest.mark.parametrize("command", INSTALLS)
 def test_a_command_that_installs_is_told(command):
     assert "installs-packages" in held(scan({"acme-1.0/setup.py": f"import os\nos.system({command!r})\n"}))

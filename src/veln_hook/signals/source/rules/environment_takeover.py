@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 def _find(view: View) -> Iterator[Hit]:
     for place in view.of(v.STEER, by_itself=True):
         name, _, what = place.detail.partition(": ")
+        if what == v.PROTECTION:
+            yield Hit(f"it changes {what} by {name}", (place,), HOLD)
+            continue
         yield Hit(
             f"it sets {name} by itself, which decides {what}",
             (place,),
@@ -27,8 +30,9 @@ RULE = Rule(
     name="environment-takeover",
     description=(
         "Code that runs by itself sets a variable that decides for the whole process, and for all that it "
-        "starts, where requests go, whom TLS trusts, where packages come from or what is loaded; held "
-        "where it names a host or an index or switches veln-hook, and in an upgrade."
+        "starts, where requests go, whom TLS trusts, where packages come from or what is loaded, or runs a "
+        "command that switches off what protects the machine; held where it names a host or an index, by "
+        "such a command, and in an upgrade."
     ),
     grade=REVIEW,
     find=_find,
