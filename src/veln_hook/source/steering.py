@@ -60,7 +60,7 @@ _CARRIERS = frozenset((
 ))  # fmt: skip
 """Functions that other people's secrets go through."""
 _HOST = re.compile(
-    r"(?:[a-z][a-z0-9+]*://)?(?:[^/@\s]*@)?(\[[^\]]*\]|[^/\s:]+)(?::\d+)?(?:/\S*)?", re.IGNORECASE
+    r"(?:[a-z][a-z0-9+]*://)?(?:[^/@\s]*@)?(\[[^\]]*\]|[^/\s:]+)(?::(?:\d+|\{\}))?(?:/\S*)?", re.IGNORECASE
 )
 _TRUSTED = ("certifi", "truststore", "pip_system_certs")
 
@@ -81,8 +81,8 @@ class Steering:
         if what == TRAFFIC and is_own(value):
             return
         if what and not (what == TRUST and any(each in value.name for each in _TRUSTED)):
-            told = ("told",) if what in (PACKAGES, CHECKS) or (what == TRAFFIC and value.text) else ()
-            self._note(STEER, line, f"{name.text}: {what}", NOTHING, *told)
+            told = what in (PACKAGES, CHECKS) or (what == TRAFFIC and _is_told(value))
+            self._note(STEER, line, f"{name.text}: {what}", NOTHING, *(("told",) if told else ()))
 
     def variables(self, table: Iterable[tuple[str, Value]], line: int) -> None:
         """Note that several of them are set."""
@@ -101,7 +101,7 @@ class Steering:
 
     def attribute(self, name: str, value: Value, line: int) -> None:
         """Note that an attribute of a library's module is set."""
-        if name in _ATTRIBUTES and value.text and not is_own(value):
+        if name in _ATTRIBUTES and _is_told(value) and not is_own(value):
             self._note(STEER, line, f"{name}: {TRAFFIC}", NOTHING, "told")
         if name == "ssl._create_default_https_context":
             self._note(STEER, line, f"{name}: {TRUST}")
@@ -119,5 +119,10 @@ def is_own(value: Value) -> bool:
     """Tell whether an address is this machine's, or none."""
     if value.const in ("", None):
         return True
-    found = _HOST.fullmatch(value.text) if isinstance(value.const, str) else None
+    found = _HOST.fullmatch(value.text) if _is_told(value) else None
     return found is not None and is_loopback(found.group(1))
+
+
+def _is_told(value: Value) -> bool:
+    """Tell whether anything is known of a text."""
+    return isinstance(value.const, str) or bool(value.hint)

@@ -32,6 +32,7 @@ TOLD = {
 }
 NEW = {
     "what is preloaded": "import os\nos.environ['LD_PRELOAD'] = os.path.join(os.path.dirname(__file__), 'x.so')",
+    "a proxy that nobody tells": "import os, settings\nos.environ['HTTPS_PROXY'] = settings.PROXY",
     "what Python starts with": "import os\nos.environ['PYTHONSTARTUP'] = __file__",
     "what git starts": "import os\nos.environ['GIT_SSH_COMMAND'] = 'ssh -F x'",
     "whom TLS trusts": "import os\nos.environ['REQUESTS_CA_BUNDLE'] = os.path.join(os.path.dirname(__file__), 'c')",
@@ -41,6 +42,7 @@ HONEST = {
     "its own variable": "import os\nos.environ['ACME_LOG'] = 'info'",
     "threads": "import os\nos.environ.setdefault('OMP_NUM_THREADS', '1')",
     "this machine": "import os\nos.environ['HTTP_PROXY'] = 'http://127.0.0.1:3128'",
+    "this machine, somewhere": "import os\nos.environ['HTTP_PROXY'] = f'http://localhost:{PORT}'",
     "no proxy": "import os\nos.environ['HTTPS_PROXY'] = ''",
     "for whom there is none": "import os\nos.environ['NO_PROXY'] = 'x.example'",
     "known authorities": "import os, certifi\nos.environ['SSL_CERT_FILE'] = certifi.where()",
