@@ -13,6 +13,7 @@ from veln_hook.source.steering import steered_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from veln_hook.source.imports import Import
 
@@ -36,11 +37,14 @@ _REMOVES = re.compile(
     rb"(?:rmtree|unlink|rmdir|removedirs|remove_tree|send2trash)(?![\w`])"
     rb"|(?:os|posix)[ \t\n]*\.[ \t\n]*(?:remove|truncate)(?!\w)|import\b[^\n]*\b(?:remove|truncate)(?!\w)"
 )
-_REMOVE_WORDS = (
-    b"rmtree", b"remove", b"unlink", b"rmdir", b"truncate", b"send2trash", b"walk", b"glob", b"listdir",
-    b"scandir", b"iterdir",
-)  # fmt: skip
-"""Words, one of which what removes or looks through has in it."""
+_REMOVING = frozenset((
+    b"rmtree", b"unlink", b"rmdir", b"removedirs", b"remove_tree", b"send2trash", b"remove", b"truncate",
+))  # fmt: skip
+_LOOKING = frozenset((
+    b"walk", b"fwalk", b"listdir", b"scandir", b"glob", b"rglob", b"iglob", b"iterdir",
+))  # fmt: skip
+"""Words, one of which what removes, or looks through, has in it."""
+_OF_HOMES = frozenset((b"expanduser", b"expandvars", b"home", b"HOME", b"USERPROFILE", b"sep", b"anchor"))
 _LOOKS_THROUGH = re.compile(rb"\b(?:f?walk|listdir|scandir|r?glob|iglob|iterdir)[ \t\n]*\(")
 _HOME = re.compile(
     rb"expanduser|expandvars|\.[ \t\n]*home[ \t\n]*\(|`(?:HOME|USERPROFILE)`|\bsep\b(?![ \t]*=)"
@@ -60,6 +64,8 @@ _SETS = re.compile(
     rb"|=[ \t]*(?:\w+[ \t]*\.[ \t]*)?environb?[ \t]*(?=[;\n#]|\Z)|environb?[ \t]+as\b"
 )
 """What sets variables of the environment, by the name of one if that is told; or gives it another name."""
+_WINDOW = 50
+"""Bytes before it that are looked at, for the dot of ``os.environ``."""
 _READS = re.compile(rb"\.[ \t\n]*(?:environb?|getenvb?)(?![\w`])")
 """What takes the environment out of ``os``, under whatever name that is known."""
 _NAMED = re.compile(
@@ -74,21 +80,24 @@ _NAMING = (
 """Words, one of which what is named has in it."""
 
 
-def does_something(data: bytes, code: bytes, words: bytes, imports: Sequence[Import]) -> bool:
+def does_something(
+    data: bytes, code: bytes, present: AbstractSet[bytes], words: bytes, imports: Sequence[Import]
+) -> bool:
     """Tell whether a file may do something that several of its words tell together.
 
     Args:
         data: Its bytes.
         code: The same without strings and comments, ``getattr`` by a literal undone.
-        words: Each word of the file, once.
+        present: Each word of the file.
+        words: The same in a row, to look for parts of them.
         imports: What it imports.
     """
     return (
         _names_a_function(data, words)
         or _writes_start_up_files(code, words)
         or _gives_secrets_away(code, words, imports)
-        or _destroys(data, code, words)
-        or _steers(code, words)
+        or _destroys(data, code, present)
+        or _steers(code, words, imports)
     )
 
 
@@ -117,23 +126,34 @@ def _gives_secrets_away(code: bytes, words: bytes, imports: Sequence[Import]) ->
     )
 
 
-def _destroys(data: bytes, code: bytes, words: bytes) -> bool:
+def _destroys(data: bytes, code: bytes, present: AbstractSet[bytes]) -> bool:
     """Tell whether a file removes or overwrites something, and names a place that has everything."""
-    if b"dev" in words and _DISK.search(data) is not None:
+    if b"dev" in present and _DISK.search(data) is not None:
         return True
+    removes, looks = not _REMOVING.isdisjoint(present), not _LOOKING.isdisjoint(present)
+    if not removes and not looks:
+        return False
+    if _OF_HOMES.isdisjoint(present) and _ROOT.search(data) is None:
+        return False
     return (
-        any(word in words for word in _REMOVE_WORDS)
-        and (
-            _REMOVES.search(code) is not None
-            or (_LOOKS_THROUGH.search(code) is not None and _WRITES.search(code) is not None)
-        )
-        and (_HOME.search(code) is not None or _ROOT.search(data) is not None)
-    )
+        (removes and _REMOVES.search(code) is not None)
+        or (looks and _LOOKS_THROUGH.search(code) is not None and _WRITES.search(code) is not None)
+    ) and (_HOME.search(code) is not None or _ROOT.search(data) is not None)
 
 
-def _steers(code: bytes, words: bytes) -> bool:
+def _steers(code: bytes, words: bytes, imports: Sequence[Import]) -> bool:
     """Tell whether a file sets a variable that steers everything, or one whose name isn't told."""
     if b"environ" not in words and b"putenv" not in words:
         return False
-    names = (found[0] or found[1] or found[2] for found in _SETS.findall(code))
-    return any(not name or steered_by(name.decode("utf-8", "replace")) for name in names)
+    # Web applications have tables of that name, too.
+    bare = any(each.name[:3] in ("env", "*") for each in imports if each.module in ("os", "posix"))
+    for found in _SETS.finditer(code):
+        text, start = found.group(), found.start()
+        taken = text[:1] == b"=" and b"." in text
+        before = code[max(0, start - _WINDOW) : start].rstrip()
+        name = found[1] or found[2] or found[3]
+        if (bare or taken or text[:3] == b"put" or before[-1:] == b".") and (
+            not name or steered_by(name.decode("utf-8", "replace"))
+        ):
+            return True
+    return False

@@ -192,7 +192,8 @@ def is_interesting(data: bytes, code: bytes, imports: list[Import]) -> bool:
         imports: What it imports.
     """
     # Each word once: what none of them has in it need not be looked for in the whole.
-    words = b" ".join(set(data.translate(_WORD_BYTES).split()))
+    present = set(data.translate(_WORD_BYTES).split())
+    words = b" ".join(present)
     if any(word in words and token in data for word, token in _TOKENS):
         return True
     if any(word in words and word in code for word in _WORDS):
@@ -204,7 +205,7 @@ def is_interesting(data: bytes, code: bytes, imports: list[Import]) -> bool:
         any(word in words and pattern.search(code) for word, pattern in _PATTERNS)
         or any(_matters(code, *each) for each in set(imports))
         or (any(each.module == "operator" for each in imports) and _names_attributes(code, imports))
-        or does_something(data, code, words, imports)
+        or does_something(data, code, present, words, imports)
     )
 
 
