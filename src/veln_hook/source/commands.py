@@ -15,7 +15,8 @@ _INSTALLS = re.compile(
     r"\bpip[0-9.]*['\", ]+install\b|-m['\", ]+pip['\", ]+install|\beasy_install\b"
     r"|\buv (?:add|tool (?:install|run))\b|\buvx |\bpipx (?:run|install)\b"
     r"|\b(?:conda|mamba|micromamba) install\b|\b(?:poetry|pdm) add\b"
-    r"|\bnpx |\bbunx |\bpnpm dlx\b|\byarn dlx\b|\bgo run \S+@|\bdeno run\b[^;|&]*https?:",
+    r"|\bnpx (?:-y|--yes|-p|--package)\b|\bbunx |\bpnpm dlx\b|\byarn dlx\b"
+    r"|\bgo run \S+@|\bdeno run\b[^;|&]*https?:",
     re.IGNORECASE,
 )
 """What installs Python packages, or runs packages of any kind that it fetches."""

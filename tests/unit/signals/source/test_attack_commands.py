@@ -21,6 +21,7 @@ INSTALLS = [
     "poetry add x", "npx -y x", "go run x.example/a@latest", "deno run https://x.example/a", "easy_install x",
 ]  # fmt: skip
 INSTALLS_NOTHING = [
+    "npx tsc",
     "pip --version",
     "uv run x",
     "npm run build",
