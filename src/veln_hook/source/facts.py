@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-RULES = 11
+RULES = 12
 """Version of everything in this room."""
 
 REACHES = ("startup", "build", "import", "script", "call")
