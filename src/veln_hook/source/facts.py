@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-RULES = 12
+RULES = 13
 """Version of everything in this room."""
 
 REACHES = ("startup", "build", "import", "script", "call")

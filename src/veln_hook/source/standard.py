@@ -32,6 +32,13 @@ STANDARD = frozenset([
 ])  # fmt: skip
 
 
+_PYTHONS_OWN = frozenset((
+    "dict", "str", "bytes", "bytearray", "list", "set", "frozenset", "tuple", "int", "float", "object",
+    "type", "super", "_socket", "_ssl", "_io", "_ctypes", "_thread", "_posixsubprocess", "_winapi", "_pickle",
+))  # fmt: skip
+"""Types, and modules behind modules, which are no library either."""
+
+
 @lru_cache(maxsize=20_000)
 def may_be_ours(name: str) -> bool:
     """Tell whether a name, as ``Call.target`` has it, may be this file's or another's of its archive."""
@@ -41,6 +48,5 @@ def may_be_ours(name: str) -> bool:
 @lru_cache(maxsize=20_000)
 def is_elsewhere(name: str) -> bool:
     """Tell whether a dotted name is something of a library, or of another file of the archive."""
-    return (
-        "." in name and name[0] not in ":.?/@<" and name.partition(".")[0].partition("(")[0] not in STANDARD
-    )
+    top = name.partition(".")[0].partition("(")[0]
+    return "." in name and name[0] not in ":.?/@<" and top not in STANDARD and top not in _PYTHONS_OWN

@@ -97,6 +97,20 @@ def test_what_a_library_runs_is_held_if_it_is_new(name):
     assert held(scan(files), scan({"acme/__init__.py": ""}))
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "dict.fromkeys([KEY])",
+        "str.lower(KEY)",
+        "object.__setattr__(X, 'a', KEY)",
+        "_socket.socket().sendall(KEY.encode())",
+    ],
+)
+def test_types_and_what_lies_behind_modules_are_no_libraries(given):
+    facts = scan({"acme/__init__.py": f"import _socket\n{_READ}{given}\n"})
+    assert "handed-over" not in {each.kind for each in facts.capabilities}
+
+
 def test_a_library_that_nobody_knows_is_told_and_held_if_that_is_new():
     files = {"acme/__init__.py": f"{_READ}import ourtables\nourtables.remember(KEY)\n"}
     (told,) = [each for each in findings(files) if each.signal == "credential-handover"]
