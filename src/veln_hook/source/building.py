@@ -68,6 +68,8 @@ _BUILDERS = tuple(
     )
 )
 """Files of other builds, and words of which one stands where such a build is started."""
+_BUILD_FILE = re.compile("|".join(f"(?:{name.pattern})" for name, _ in _BUILDERS))
+"""Any of those files."""
 _SCRIPT = re.compile(r"[\w./-]*\w\.py\b")
 
 
@@ -115,7 +117,7 @@ class BuildFile(NamedTuple):
 
 def is_build_file(base: str) -> bool:
     """Tell from a name in lower case, without directories, whether a build of another language obeys that."""
-    return _obeyed_by(base) is not None
+    return _BUILD_FILE.fullmatch(base) is not None  # asked of every member
 
 
 def read_build_file(name: str, data: bytes) -> BuildFile:
@@ -138,12 +140,8 @@ def is_obeyed(file: BuildFile, packaging: Iterable[str]) -> bool:
         file: The file.
         packaging: The texts of ``setup.py`` and ``pyproject.toml``, and of hooks.
     """
-    words = _obeyed_by(file.base)
-    return words is not None and any(words.search(text) for text in packaging)
-
-
-def _obeyed_by(base: str) -> re.Pattern[str] | None:
-    return next((words for name, words in _BUILDERS if name.fullmatch(base)), None)
+    words = next(words for name, words in _BUILDERS if name.fullmatch(file.base))
+    return any(words.search(text) for text in packaging)
 
 
 def scripts_in(text: str) -> list[str]:

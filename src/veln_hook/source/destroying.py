@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 from veln_hook.source import passing
-from veln_hook.source.taints import EVERYTHING
+from veln_hook.source.taints import CALLED, EVERYTHING
 from veln_hook.source.values import NONE, NOTHING, Value
 from veln_hook.source.vocabulary import DESTROY, REMOVE
 
@@ -21,7 +21,7 @@ _ROOTS = frozenset((
     *(f"/{name}" for name in ("opt", "mnt", "media", "srv", "lib64", "sbin", "dev", "volumes")),
 ))  # fmt: skip
 """Paths below which everything is that somebody has, in lower case."""
-_FOLLOWED = ("ret:", "mix:", "arg")
+_FOLLOWED = (*CALLED, "arg")
 _BEFORE = frozenset((
     "sudo", "nohup", "exec", "cmd", "cmd.exe", "/c", "sh", "bash", "/bin/sh", "/bin/bash", "-c", "-lc",
     "doas", "powershell", "powershell.exe", "-command", "timeout", "nice", "start", "/b",

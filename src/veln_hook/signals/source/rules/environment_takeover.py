@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 def _find(view: View) -> Iterator[Hit]:
     for place in view.of(v.STEER, by_itself=True):
         name, _, what = place.detail.partition(": ")
-        if what == v.PROTECTION:
-            yield Hit(f"it changes {what} by {name}", (place,), HOLD)
-            continue
-        yield Hit(
-            f"it sets {name} by itself, which decides {what}",
-            (place,),
-            HOLD if "told" in place.flags else None,
+        by_command = what == v.PROTECTION
+        message = (
+            f"it changes {what} by {name}"
+            if by_command
+            else f"it sets {name} by itself, which decides {what}"
         )
+        yield Hit(message, (place,), HOLD if "told" in place.flags else None)
 
 
 RULE = Rule(

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 def _find(view: View) -> Iterator[Hit]:
     commands = list(view.of(v.PROC, by_itself=True))
     for script in view.of(v.SHELL):
-        base = script.path.rpartition("/")[2]
         if "build" in script.flags:
             yield Hit("its build fetches something and runs it", (script,), HOLD)
             continue
-        for command in commands:
-            if "piped" in script.flags and base in command.evidence:
+        base = script.path.rpartition("/")[2]
+        for command in commands if "piped" in script.flags else ():
+            if base in command.evidence:
                 yield Hit("it runs a script that fetches something and runs it", (script, command), HOLD)
         yield Hit(
             "a shell script fetches something" + (" and runs it" if "piped" in script.flags else ""),
