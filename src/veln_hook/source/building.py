@@ -2,21 +2,19 @@
 
 Each backend has its own settings and they change, so they aren't told one by one: whatever a table of a tool
 names that is a function or a file of the archive counts, but for the tables of tools that build nothing.
-Read by hand, since the worker has nothing but the standard library, and older ones have no TOML.
 """
 
 from __future__ import annotations
 
 import posixpath
 import re
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from veln_hook.source.facts import BUILD
 from veln_hook.source.others import examine_shell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from veln_hook.source.facts import Placed
 
@@ -24,14 +22,6 @@ ALL = ".*"
 """Behind a file in a target: everything in it runs."""
 HOOK_FILES = ("hatch_build.py", "pdm_build.py")
 """What backends run without being told of it."""
-_STRING = re.compile(
-    r"""^(?P<key>(?:[\w.\- \t]|"[^"\n]*"|'[^'\n]*')+)=|"""
-    r'"""(?P<long>.*?)"""|\'\'\'(?P<raw>.*?)\'\'\'|"(?P<basic>(?:\\.|[^"\\\n])*)"|\'(?P<literal>[^\'\n]*)\''
-    r"|(?P<comment>#[^\n]*)|^[ \t]*\[{1,2}(?P<table>[^\[\]\n]*)\]",
-    re.DOTALL | re.MULTILINE,
-)
-"""What matters in TOML: strings, headers of tables, keys."""
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _OTHERS = (
     *("pytest", "mypy", "ruff", "black", "isort", "coverage", "pylint", "flake8", "pyright", "basedpyright"),
     *("tox", "nox", "poe", "taskipy", "commitizen", "bumpversion", "bumpver", "semantic_release", "pixi"),
@@ -73,12 +63,12 @@ _BUILD_FILE = re.compile("|".join(f"(?:{name.pattern})" for name, _ in _BUILDERS
 _SCRIPT = re.compile(r"[\w./-]*\w\.py\b")
 
 
-def targets(pyproject: str, setup_cfg: str) -> list[tuple[str, str]]:
+def targets(pyproject: Sequence[tuple[str, str]], setup_cfg: str) -> list[tuple[str, str]]:
     """Return what a build runs that two files of configuration name.
 
     Args:
-        pyproject: The text of ``pyproject.toml``; empty if there is none.
-        setup_cfg: That of ``setup.cfg``.
+        pyproject: What ``pyproject.toml`` has, as ``toml.texts`` gives it.
+        setup_cfg: The text of ``setup.cfg``.
 
     Returns:
         Targets as ``Call.target`` has them, or the path of a file with ``ALL`` behind it; and ``build``.
@@ -92,15 +82,17 @@ def targets(pyproject: str, setup_cfg: str) -> list[tuple[str, str]]:
     return [(target, BUILD) for target in found.values()]
 
 
-def backend_targets(backend: str, paths: Iterable[str]) -> list[tuple[str, str]]:
+def backend_targets(pyproject: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the files of a backend that lies in the archive itself (PEP 517): all in them may run.
 
     Args:
-        backend: As ``build-backend`` names it.
-        paths: As ``backend-path`` does.
+        pyproject: What ``pyproject.toml`` has, as ``toml.texts`` gives it.
     """
-    module = backend.partition(":")[0].replace(".", "/")
-    places = [_absolute(f"{path}/{module}") for path in paths]
+    texts = list(pyproject)
+    names = [text for place, text in texts if place == "build-system.build-backend"]
+    paths = [text for place, text in texts if place == "build-system.backend-path"]
+    modules = [name.partition(":")[0].strip().replace(".", "/") for name in names]
+    places = [_absolute(f"{path}/{module}") for path in paths for module in modules]
     return [(f"{place}{end}{ALL}", BUILD) for place in places for end in (".py", "/__init__.py")]
 
 
@@ -155,33 +147,13 @@ def _absolute(path: str) -> str:
     return posixpath.normpath("/" + path.replace("\\", "/").lstrip("/"))
 
 
-def _of_tools(pyproject: str) -> Iterator[str]:
-    """Yield the strings that tables of tools have, but for those that name what is packed."""
-    table = key = ""
-    for match in _STRING.finditer(pyproject):
-        kind = match.lastgroup
-        if kind == "table":
-            table, key = _name(match["table"]), ""
-        elif kind == "key":
-            key = _name(match["key"])
-        elif kind in ("long", "raw", "basic", "literal"):
-            place = f"{table}.{key}".strip(".")
-            tool = place.partition("tool.")[2] if place.startswith("tool.") else ""
-            builds = tool and not any(f"{tool}.".startswith(f"{other}.") for other in _OTHERS)
-            if builds and key.rpartition(".")[2] not in _FILES:
-                yield _unescaped(match[kind]) if kind in ("long", "basic") else match[kind]
-
-
-def _name(text: str) -> str:
-    return text.replace('"', "").replace("'", "").replace(" ", "").replace("\t", "")
-
-
-def _unescaped(text: str) -> str:
-    def made(match: re.Match[str]) -> str:
-        code = int(match[1] or match[2] or match[3] or "0", 16)
-        return chr(code) if 0 < code <= sys.maxunicode else match[4] or ""
-
-    return _ESCAPE.sub(made, text)
+def _of_tools(pyproject: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield the texts that tables of tools have, but for those that name what is packed."""
+    for place, text in pyproject:
+        head, _, tool = place.partition(".")
+        builds = head == "tool" and not any(f"{tool}.".startswith(f"{other}.") for other in _OTHERS)
+        if builds and place.rpartition(".")[2] not in _FILES:
+            yield text
 
 
 def _of_sections(setup_cfg: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the metadata of an archive says: dependencies, commands, the build backend.
+"""What the metadata of an archive says: dependencies, commands, plugins.
 
 Read by hand because the worker has nothing but the standard library; only what
 signals compare is read, and what can't be read is passed over, since installers
@@ -14,8 +14,6 @@ from veln_hook.source.facts import IMPORT, SCRIPT, Dependency
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _SEPARATORS = re.compile(r"[-_.]+")
 _EXTRA = re.compile(r"\bextra\s*==")
-_BACKEND = re.compile(r"^\s*build-backend\s*=\s*[\"']([\w.:]+)[\"']", re.MULTILINE)
-_BACKEND_PATH = re.compile(r"^\s*backend-path\s*=\s*\[([^\]]*)\]", re.MULTILINE)
 _MAX_DEPENDENCIES = 5_000
 COMMANDS = ("console_scripts", "gui_scripts")
 """Groups that make commands."""
@@ -116,12 +114,3 @@ def loaded_by(group: str, named: list[str]) -> list[tuple[str, str]]:
         return []
     hooks = _HOOKS.get(group, ())
     return [(each, IMPORT) for target in named for each in (target, *(f"{target}.{hook}" for hook in hooks))]
-
-
-def backend(pyproject: str) -> tuple[str, tuple[str, ...]]:
-    """Return the build backend that a ``pyproject.toml`` names, and its ``backend-path`` (PEP 517)."""
-    section = pyproject.partition("[build-system]")[2].partition("\n[")[0]
-    name = _BACKEND.search(section)
-    path = _BACKEND_PATH.search(section)
-    paths = re.findall(r"[\"']([^\"']*)[\"']", path.group(1)) if path else []
-    return (name.group(1) if name else "", tuple(paths))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from veln_hook.archive.members import iter_members
 from veln_hook.errors import ArchiveError
-from veln_hook.source import building, bytecode, dialects, metadata, pickles
+from veln_hook.source import building, bytecode, dialects, metadata, pickles, toml
 from veln_hook.source.analysis import analyse_python
 from veln_hook.source.facts import (
     BUILD,
@@ -286,7 +286,7 @@ class _Scan:
         pyproject, setup_cfg = (
             self._metadata.get(f"{root}{name}", "") for name in ("pyproject.toml", "setup.cfg")
         )
-        backend, paths = metadata.backend(pyproject)
+        named = list(toml.texts(pyproject))
         texts = (pyproject, setup_cfg, *self._packaging, *self._hooks)
         obeyed = [file for file in self._build_files if building.is_obeyed(file, texts)]
         self._placed += (each for file in obeyed for each in file.piped)
@@ -296,7 +296,7 @@ class _Scan:
             for script in file.scripts
             for inner in ("", ".__main__")
         ]
-        return [*building.targets(pyproject, setup_cfg), *building.backend_targets(backend, paths), *scripts]
+        return [*building.targets(named, setup_cfg), *building.backend_targets(named), *scripts]
 
 
 def _is_model(member: Member) -> bool:

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from veln_hook.source.building import ALL, backend_targets, scripts_in, targets
 from veln_hook.source.facts import BUILD
+from veln_hook.source.toml import texts
 
 _ALWAYS = [(f"/hatch_build.py{ALL}", BUILD), (f"/pdm_build.py{ALL}", BUILD)]
 
 
 def _named(pyproject: str, setup_cfg: str = "") -> list[str]:
-    found = targets(pyproject, setup_cfg)
+    found = targets([*texts(pyproject), ("", "")], setup_cfg)
     assert found[: len(_ALWAYS)] == _ALWAYS
     assert {reach for _, reach in found} == {BUILD}
     return [target for target, _ in found[len(_ALWAYS) :]]
@@ -33,6 +34,10 @@ FORMS = [
     "tool.x.build.hook = 'a/b.py'",
     "[[tool.x.hooks]]\npath = 'a/b.py'",
     "[tool.x]\nbuild = { hooks = [{ path = 'a/b.py' }] }",
+    "tool = { x = { build = { hook = 'a/b.py' } } }",
+    "[tool]\nx = { include = ['c.py'], build.'ho\tok' = 'a/b.py' }",
+    '["to\\u006fl".x]\nhook = "a/b.py"',
+    '[tool.x]\nhook = """\\\n   a/b.\\\n  py"""',
     "[tool.x.build]\nhooks = [\n    # 'c.py'\n    './a/b.py',\n]",
     "[tool.pytest]\nx = 'c.py'\n[tool.x]\nhook = 'a\\b.py'",
     "[tool.pytest_builder]\nhook = 'a/b.py'",
@@ -42,17 +47,25 @@ FORMS = [
 ]
 
 
+BACKENDS = [
+    "[build-system]\nrequires = ['y']\nbuild-backend = 'b.c:hook'\nbackend-path = ['.', '../x/']\n[tool.x]\nbuild-backend = 'no'",
+    "build-system.build-backend = 'b.c'\nbuild-system.backend-path = [\n  '.', # one\n  '../x'\n]",
+    "build-system = { 'build-backend' = \"\"\"b.c\"\"\", backend-path = ['.', '../x'] }",
+    "[ \"build-system\" ]\n\"build\\u002dbackend\" = '''b.c:d.e'''\n'backend-path' = ['./', '../x']",
+]
+
+
 @pytest.mark.parametrize("text", FORMS)
 def test_a_file_is_named(text):
     assert _named(text) == [f"/a/b.py{ALL}"]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="there is no tomllib")
-@pytest.mark.parametrize("text", FORMS)
+@pytest.mark.parametrize("text", [*FORMS, *BACKENDS])
 def test_such_forms_are_toml(text):
     import tomllib
 
-    assert "b.py" in repr(tomllib.loads(text))
+    assert tomllib.loads(text)
 
 
 @pytest.mark.parametrize("text", ["getter = 'a.b:f'", "getter = 'a.b.f'"])
@@ -73,18 +86,26 @@ def test_nothing_is_named(text):
 
 
 def test_without_a_pyproject_no_hook_is_run():
-    assert targets("", "") == []
+    assert targets([], "") == []
 
 
 def test_words_of_setup_cfg():
     text = "[metadata]\nversion = attr: a.b.V\n[options]\ncmdclass =\n  x = a.c.C\n[tool:pytest]\nx = d.e\n[options.entry_points]\ny = f.g\n"
-    assert targets("", text) == [("a.b.V", BUILD), ("a.c.C", BUILD)]
+    assert targets([], text) == [("a.b.V", BUILD), ("a.c.C", BUILD)]
 
 
-def test_a_backend_of_its_own():
-    assert [target for target, _ in backend_targets("b.c:hook", [".", "../x/"])] == [
+@pytest.mark.parametrize("text", BACKENDS)
+def test_a_backend_of_its_own(text):
+    assert [target for target, _ in backend_targets(texts(text))] == [
         f"/b/c.py{ALL}", f"/b/c/__init__.py{ALL}", f"/x/b/c.py{ALL}", f"/x/b/c/__init__.py{ALL}",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[build-system]\nbuild-backend = 'b.c'", "[x]\nbuild-backend = 'b'\nbackend-path = ['.']"]
+)
+def test_no_backend_of_its_own(text):
+    assert backend_targets(texts(text)) == []
 
 
 def test_scripts_of_other_builds():
@@ -104,5 +125,7 @@ def test_long_lines_take_no_time_worth_telling(text):
 
 @given(st.text("[]tol.x='\"\\u0061#\n{},ab/py: ", max_size=80), st.text(max_size=80))
 def test_whatever_stands_there_nothing_is_raised(pyproject, setup_cfg):
-    targets(pyproject, setup_cfg)
+    named = list(texts(pyproject))
+    targets(named, setup_cfg)
+    backend_targets(named)
     scripts_in(setup_cfg)

@@ -48,13 +48,6 @@ def test_entry_points():
     }
 
 
-def test_the_build_backend():
-    assert metadata.backend("[project]\nname = 'a'\n") == ("", ())
-    text = "[build-system]\nrequires = ['x']\nbuild-backend = \"a.b:c\"\nbackend-path = ['.', \"tools\"]\n\n[tool.x]\nbuild-backend = 'no'\n"
-    assert metadata.backend(text) == ("a.b:c", (".", "tools"))
-    assert metadata.backend("[tool.x]\nbuild-backend = 'no'\n") == ("", ())
-
-
 def test_the_name_of_a_project():
     assert metadata.project("Metadata-Version: 2.1\nNAME: Acme_x.Y\n\nName: no\n") == "acme-x-y"
     assert metadata.project("Version: 1\n\nName: no\n") == ""
@@ -86,7 +79,6 @@ def test_nothing_is_raised(text):
     metadata.dependencies(f"Requires-Dist:{text}")
     metadata.egg_dependencies(text)
     metadata.entry_points(f"[console_scripts]\n{text}")
-    metadata.backend(f"[build-system]\n{text}")
     pth_code(text.encode("utf-8", "replace"))
     metadata.project(text)
     metadata.project(f"Name:{text}")
