@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from veln_hook.source.standard import STANDARD
 from veln_hook.source.steering import steered_by
+from veln_hook.source.variables import is_credential_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from collections.abc import Set as AbstractSet
 
     from veln_hook.source.imports import Import
@@ -66,8 +67,12 @@ _SETS = re.compile(
 """What sets variables of the environment, by the name of one if that is told; or gives it another name."""
 _WINDOW = 50
 """Bytes before it that are looked at, for the dot of ``os.environ``."""
-_READS = re.compile(rb"\.[ \t\n]*(?:environb?|getenvb?)(?![\w`])")
-"""What takes the environment out of ``os``, under whatever name that is known."""
+_READS = re.compile(
+    rb"(\w+)[ \t\n]*\.[ \t\n]*(?:environb?|getenvb?)(?![\w`])"
+    rb"(?:(?:[ \t\n]*\.[ \t\n]*(?:get|pop|setdefault))?[ \t\n]*[\[(][ \t\n]*`(\w+)`(?=[ \t\n]*[,)\]]))?"
+)
+"""What takes the environment out of something, and the name of a variable if only that is read of it."""
+_SYSTEM = ("os", "posix")
 _NAMED = re.compile(
     rb"[\"'=][ \t]*(?:os|subprocess|builtins|posix|nt|pty|runpy)[.:]"
     rb"(?:system|popen|exec[lv]\w*|exec|\w*spawn\w*|startfile|run\w*|call|check_\w+|get\w*output|Popen|eval"
@@ -118,11 +123,25 @@ def _gives_secrets_away(code: bytes, words: bytes, imports: Sequence[Import]) ->
     """Tell whether a file reads the environment and has a library that may be given what was read."""
     if b"environ" not in words and b"getenv" not in words:
         return False
-    system = [each.name for each in imports if each.module in ("os", "posix")]
+    # 'import os.path' has all of os, too.
+    system = [each for each in imports if each.module.partition(".")[0] in _SYSTEM]
     return (
         bool(system)
         and any(each.module[:1] != "." and each.module.partition(".")[0] not in STANDARD for each in imports)
-        and (any(name[:3] in ("env", "get", "*") for name in system) or _READS.search(code) is not None)
+        and (any(each.name[:3] in ("env", "get", "*") for each in system) or _reads_a_secret(code, system))
+    )
+
+
+def _reads_a_secret(code: bytes, system: Iterable[Import]) -> bool:
+    """Tell whether the environment is taken out of ``os``, but for variables that hold no secret by name.
+
+    Who has ``os`` under a name that no import gave it put it somewhere, and is parsed for that.
+    """
+    names = {*_SYSTEM, *(each.bound for each in system)}
+    return any(
+        found[1].decode("utf-8", "replace") in names
+        and (found[2] is None or is_credential_name(found[2].decode("utf-8", "replace")))
+        for found in _READS.finditer(code)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import sysconfig
@@ -74,14 +75,18 @@ def test_of_most_files_it_can_be_told():
         ("f'{{x}} {y}'", "f` y `"),
         ("f'{x}}}{{{y}'", "f` x y `"),
         ("f\"{x['a']} {y}\"", "f` x[ ] y `"),
-        ("rf'{x}\\d' + F'''{\ny}'''", None),
+        ("rf'{x}\\d' + F'''{\ny}'''", "rf` x ` + F`  y `"),
+        ("f'\\{x}\\N{DASH}' + rf'\\{y}\\\\{{z}}'", "f` x DASH ` + rf` y `"),
+        ('f"""{x["a"]} {"" if y else "b"}"""', "f` x[ ]   if y else   `"),
+        ('f\'{x["}"]} {"{#"}\'', "f` x[ ]   `"),
+        ('f\'{f"{x}y{z}"} {rt"{{}}"}\'', "f` f x z  rt  `"),
         ("f'''{x}\n''' + y", "f` x ` + y"),
         ("if'x'in y: z", "if`x`in y: z"),
         # Where versions of Python differ, or there is none that reads it.
         ("f'{x['a']}'", None),
-        ("f'{x[\"}\"]}'", None),
-        ("f'{\"{\"}'", None),
-        ("f'\\{x}'", None),
+        ('f\'{x:"{y["a"]}}\'', None),
+        ("f'\\}{x}'", None),
+        ('f\'{f"{x["a"]}"}\'', None),
         ("f'{x'", None),
         ("f'x}'", None),
         ("x = 'no end\ny", "x = 'no end\ny"),
@@ -117,3 +122,32 @@ def test_nothing_that_python_reads_hides_a_name(pieces):
     expected = _expected(data)
     if code is not None and expected is not None:
         assert _found(code) == expected
+
+
+FIELDS = st.lists(
+    st.sampled_from(
+        [
+            "{", "}", "{{", "}}", "'", '"', "'"*3, '"'*3, "\\", "#", "\n", ":", "!r", "a", "b.c", "[", "]", "(", ")", " ", "=", ",",
+            "f'", 'f"', "rf'", '{d["e"]}', "{g['h']}", '{"{"}', "{f'{i}'}", '{f"{j}}}"}', "\\N{DASH}", "{k:>{l}}", ':"^9}',
+        ]
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@settings(max_examples=2_000, deadline=None)
+@given(st.sampled_from(["f'{}'", 'f"{}"', "f'''{}'''", 'f"""{}"""', 'rf"{}"', "fr'{}'"]), FIELDS)
+@example('f"""{}"""', ['{a:"^9}', ' {b["c"]}', ' "'])
+@example("f'{}'", ['{a:"^9}', ' {b} "'])
+@example("rf'{}'", ["\\", "{", "a", "}"])
+@example("f'{}'", ["{", 'f"{i}"', "}"])
+def test_no_name_in_an_f_string_is_lost(quotes, pieces):
+    data = f"x = {quotes.replace('{}', ''.join(pieces))}\n".encode()
+    try:
+        tree = ast.parse(data)
+    except (SyntaxError, ValueError):
+        return
+    code = code_of(readable(data))
+    if code is not None:
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert names <= {name.decode() for name in _NAMES.findall(code)}

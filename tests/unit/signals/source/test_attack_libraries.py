@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.code import findings, held, scan
+from veln_hook.source.analysis import analyse_python
 
 _READ = "import os\nKEY = os.environ['AWS_SECRET_ACCESS_KEY']\n"
 _HONEST = {"acme/__init__.py": "", "acme/_send.py": "def send(data):\n    return data\n"}
@@ -116,6 +117,36 @@ def test_a_library_that_nobody_knows_is_told_and_held_if_that_is_new():
     (told,) = [each for each in findings(files) if each.signal == "credential-handover"]
     assert told.message == "as soon as it is imported it hands a credential to ourtables.remember"
     assert held(scan(files), scan(_HONEST)) == {"credential-handover"}
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "import os.path\nKEY = os.environ['X_TOKEN']",
+        'import os.path as p\nimport os as o\nKEY = o.getenv("X_TOKEN")',
+        "import os\nKEY = os . environ . get(NAME)",
+        "import os\nKEY = os.environ",
+        "import os\nKEY = [each for each in os.environ.values()]",
+        "import os\nHOME = os.environ['HOME'], os.environ['X_TOKEN' + '']\nKEY = HOME[1]",
+        "import shutil\nKEY = shutil.os.environ['X_TOKEN']",
+        "import os\ns = os\nKEY = s.environ['X_TOKEN']",
+        "from posix import environ as KEY",
+    ],
+)
+def test_however_the_environment_is_read_it_is_found(read):
+    assert "credential-handover" in {
+        each.signal
+        for each in findings({"acme/__init__.py": f"NAME = 'X_TOKEN'\n{read}\nimport ours\nours.put(KEY)\n"})
+    }
+
+
+@pytest.mark.parametrize(
+    "read",
+    ["os.environ.get('TERM', '')", "os.getenv('HOME')", "request.environ['X_TOKEN']", "build(environ)"],
+)
+def test_a_file_that_reads_no_secret_is_not_parsed(read):
+    source = f"import os\nimport ours\nours.put({read})\n"
+    assert analyse_python(source.encode()).light
 
 
 def test_it_is_also_told_of_what_is_new_in_a_function_that_import_calls():
