@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from veln_hook.source.callbacks import KEPT
 from veln_hook.source.standard import STANDARD, is_elsewhere
 from veln_hook.source.taints import few
-from veln_hook.source.values import Value
+from veln_hook.source.values import ARGUMENT, Value
 from veln_hook.source.vocabulary import ENVIRONMENTS, EXEC
 
 _HOOKED = ("sys", "threading", "builtins", "warnings", "logging")
@@ -21,6 +22,8 @@ def attribute(walk: Any, owner: Value, attr: str, value: Value, *, line: int) ->
         name = f"{owner.name}.{attr}"
         walk.root.names[name] = with_taints_of(walk.root.names.get(name), value)
         walk.calls.steering.attribute(name, value, line)
+        if value is ARGUMENT:
+            walk.scope.call(KEPT, ())
     if attr == "__annotations__":
         annotated(walk, value)
     elif attr == "__code__":  # of a function that does something else from now on

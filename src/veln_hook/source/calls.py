@@ -7,6 +7,7 @@ from typing import Any
 
 from veln_hook.source import given, passing, values
 from veln_hook.source.acts import Acts, Known
+from veln_hook.source.callbacks import GIVEN
 from veln_hook.source.destroying import Destroying, found_by
 from veln_hook.source.environment import GETTERS, SWEEPERS, Environment
 from veln_hook.source.facts import Capability
@@ -160,6 +161,7 @@ class Calls:
             return Value(taints=taints | {"env"})
         if name not in passing.ASKS_ABOUT:
             self.handing.on(everything, line)
+            self.handing.functions(name, method, everything, taints)
         if options.get(_TRUSTING, NONE).const is True:
             self.note(EXEC, line, _TRUSTING, taints | {"remote"})
         kind = kind_of(name)
@@ -169,7 +171,7 @@ class Calls:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
         self.handing.away(name, line, receiver, everything, taints)
         self._note_method(method, receiver, arguments, options, taints=taints, line=line)
-        self._calls_others(name, method, everything, taints)
+        self._calls_others(function, receiver, method, everything, taints)
         if not options or name in ("bytes", "str"):
             constants = [value.const for value in arguments]
             folded = values.call(name, constants) if name else UNKNOWN
@@ -232,11 +234,21 @@ class Calls:
             taints |= {"decoded"}
         return Value(folded, "", taints)
 
-    def _calls_others(self, name: str, method: str, everything: list[Value], taints: frozenset[str]) -> None:
+    def _calls_others(
+        self,
+        function: Value,
+        receiver: Value,
+        method: str,
+        everything: list[Value],
+        taints: frozenset[str],
+    ) -> None:
+        name = function.name
         scope = self._walk.scope
         carried = tuple(sorted(taints)) if taints else ()
         if may_be_ours(name):
             scope.call(name, carried)
+        elif not name and "arg" in function.taints and "arg" not in receiver.taints:
+            scope.call(GIVEN, ())
         elif not name and method and not method.startswith("__"):
             scope.call(f"?.{method}", carried)
         if name.startswith("sys.path.") and any(_ARCHIVE.search(value.text) for value in everything):
@@ -245,11 +257,6 @@ class Calls:
         if called is not None:
             for value in everything:
                 scope.call(f"{value.name}{called}", carried)
-        if (method or name.rpartition(".")[2]) in passing.RUNS_ITS_ARGUMENT:
-            for value in everything:
-                if value.name:
-                    scope.call(value.name, carried)
-                    self.handing.to_run(value.name)
 
 
 def _unknown(

@@ -6,15 +6,15 @@ import ast
 import re
 from typing import TYPE_CHECKING, Any
 
+from veln_hook.source.callbacks import function_given
 from veln_hook.source.facts import METACLASS
 from veln_hook.source.scopes import Draft
-from veln_hook.source.values import Value
+from veln_hook.source.values import ARGUMENT, Value
 from veln_hook.source.vocabulary import MATTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ARGUMENT = Value(taints=frozenset(("arg",)))
 _KEY = Value(taints=frozenset(("arg", "key")))
 _KEY_NAME = re.compile(
     r"(?:wallet_?|secret_?)?(?:priv(?:ate)?_?keys?|mnemonics?(?:_?phrase)?|(?:seed|recovery|secret)_?phrases?)",
@@ -39,6 +39,7 @@ def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         if decorator.name.startswith(":") or "." in decorator.name:
             scope.call(decorator.name, ())
             draft.call(f"{decorator.name}()", ())  # what it returned stands in the function's place
+            scope.call(function_given(decorator.name, defined.name, kept=False), ())
         if decorator.name in _RUNS_NOW:
             scope.call(defined.name, ())
     if decorators and decorators[-1].name.endswith("property"):
@@ -88,10 +89,10 @@ def defaults_of(walk: Any, arguments: ast.arguments) -> dict[str, Value]:
 def _bind_arguments(draft: Draft, arguments: ast.arguments, class_name: str) -> None:
     names = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     for argument in names:
-        draft.names[argument.arg] = _KEY if _KEY_NAME.fullmatch(argument.arg) else _ARGUMENT
+        draft.names[argument.arg] = _KEY if _KEY_NAME.fullmatch(argument.arg) else ARGUMENT
     for extra in (arguments.vararg, arguments.kwarg):
         if extra is not None:
-            draft.names[extra.arg] = _ARGUMENT
+            draft.names[extra.arg] = ARGUMENT
     if class_name and names:
         # What a method's first parameter is, a class of its own or an instance, calls the same methods.
         draft.names[names[0].arg] = Value(name=f":{class_name}()")

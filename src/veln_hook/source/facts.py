@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-RULES = 13
+RULES = 14
 """Version of everything in this room."""
 
 REACHES = ("startup", "build", "import", "script", "call")
@@ -21,6 +21,8 @@ STARTUP, BUILD, IMPORT, SCRIPT, CALL = REACHES
 
 METACLASS = "@"
 """Behind the name of a class: what makes it is meant."""
+ANY = "*"
+"""In the place of a method's name: any that the class has."""
 
 
 class Call(NamedTuple):

@@ -48,7 +48,9 @@ class Node:
     """
 
     __slots__ = (
+        "called",
         "capabilities",
+        "conditional",
         "given",
         "incoming",
         "kinds",
@@ -64,8 +66,12 @@ class Node:
     def __init__(self, module: int, scope: Scope) -> None:
         self.module = module
         self.scope = scope
+        self.called: list[int] = []
+        """Whom it calls by name."""
+        self.conditional: list[str] = []
+        """Targets of calls that others decide on, as ``callbacks`` has them."""
         self.targets: list[int] = []
-        """Whom it calls."""
+        """All that it has called."""
         self.given: list[tuple[int, set[str]]] = []
         """Of those, the ones whose arguments carry something, and what that is."""
         self.reach = len(REACHES) - 1

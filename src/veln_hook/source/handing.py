@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Callable
 
-from veln_hook.source import commands, given
+from veln_hook.source import commands, passing
+from veln_hook.source.callbacks import GIVEN, function_given
+from veln_hook.source.facts import ANY
+from veln_hook.source.given import HANDED
 from veln_hook.source.known import kind_of
-from veln_hook.source.standard import is_elsewhere
-from veln_hook.source.values import NOTHING, Value
+from veln_hook.source.standard import is_elsewhere, may_be_ours
+from veln_hook.source.values import ARGUMENT, NOTHING, Value
 from veln_hook.source.vocabulary import CALLS, EXEC, HANDOVER, NET, PROC
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ class Handing:
         for value in values:
             if not value.name:
                 continue
-            kind = given.HANDED.get(value.name)
+            kind = HANDED.get(value.name)
             if kind is not None:
                 self._note(kind, line, value.name, NOTHING, "indirect")
 
@@ -55,6 +58,38 @@ class Handing:
         if kind in (NET, PROC, EXEC):
             detail = name if kind == EXEC else ""
             self._note(kind, 0, detail, NOTHING, "indirect", *(("opens",) if commands.opens(name) else ()))
+
+    def functions(self, name: str, method: str, values: Iterable[Value], taints: frozenset[str]) -> None:
+        """Note that functions, classes and objects of the archive are called by whom they are given to.
+
+        Args:
+            name: Dotted, of what is called; empty if that isn't known.
+            method: Its name, if it is one.
+            values: Its arguments.
+            taints: What those were made of.
+        """
+        known = [value.name for value in values if value.name]
+        given = [GIVEN] if any(value is ARGUMENT for value in values) else []
+        if not known and not given:
+            return
+        targets = given
+        if (method or name.rpartition(".")[2]) in passing.RUNS_ITS_ARGUMENT:
+            targets = [*known, *given]
+            for each in known:
+                self.to_run(each)
+        elif may_be_ours(name):
+            targets = [
+                function_given(name, each) for each in (*known, *given) if each == GIVEN or may_be_ours(each)
+            ]
+        elif passing.may_run(name, method):
+            targets = [
+                f"{each}.{ANY}" if each[-2:] == "()" else each for each in known if may_be_ours(each)
+            ] + given
+        else:
+            return
+        carried = tuple(sorted(taints)) if taints else ()
+        for target in targets:
+            self._walk.scope.call(target, carried)
 
     def away(
         self, name: str, line: int, receiver: Value, everything: list[Value], taints: frozenset[str]

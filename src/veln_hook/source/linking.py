@@ -11,10 +11,12 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from veln_hook.source.building import ALL
-from veln_hook.source.facts import BUILD, METACLASS, REACHES, SCRIPT, Placed
+from veln_hook.source.callbacks import Callbacks, is_conditional
+from veln_hook.source.facts import ANY, BUILD, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.flows import Flows
 from veln_hook.source.graph import Node, able, ties
 from veln_hook.source.modules import Names
+from veln_hook.source.standard import STANDARD
 from veln_hook.source.vocabulary import HANDOVER
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ _NOT_IMPLICIT = frozenset((
     "__enter__", "__exit__", "__aenter__", "__aexit__", "__await__", "__aiter__", "__anext__",
 ))  # fmt: skip
 """Special methods that need more than an object and an operator to run."""
+_CALLS_NOTHING = ("typing", "abc", "enum", "collections", "builtins", "dataclasses", "types")
+_CALLING_NOTHING = ("Exception", "Error", "Warning")
+"""Modules of Python's own, and ends of names, whose classes call no method of those derived from them."""
 _COMMAND_METHODS = (
     "run",
     "initialize_options",
@@ -69,6 +74,8 @@ class Linker:
         self.methods: list[dict[str, int]] = [{} for _ in modules]
         self._implicit: list[dict[str, list[int]]] = [{} for _ in modules]
         """Of each module, by class: what runs when one is made, or an operator is used with one."""
+        self._owned: list[dict[str, list[int]]] = [{} for _ in modules]
+        """Of each module, by class: all of its methods."""
         self.exports: list[dict[str, str]] = [{} for _ in modules]
         self.stars: list[list[str]] = [[] for _ in modules]
         """Of each module, those whose names it takes over."""
@@ -97,6 +104,7 @@ class Linker:
         ids: dict[str, int] = {}
         methods: dict[str, int] = {}
         implicit: dict[str, list[int]] = {}
+        owned: dict[str, list[int]] = {}
         for scope in facts.scopes:
             if scope.name == "" and body is not None:
                 ids[""] = body
@@ -106,10 +114,12 @@ class Linker:
             owner, _, last = scope.name.rstrip("'").rpartition(".")
             if owner:
                 methods[last] = -1 if last in methods else len(self.nodes)
+                owned.setdefault(owner, []).append(len(self.nodes))
                 if (last[:2] == "__" == last[-2:] or last == "_missing_") and last not in _NOT_IMPLICIT:
                     implicit.setdefault(owner, []).append(len(self.nodes))
             self.nodes.append(Node(place, scope))
         self.ids[place], self.methods[place], self._implicit[place] = ids, methods, implicit
+        self._owned[place] = owned
         self.exports[place] = dict(facts.exports)
         self.stars[place] = [dotted for name, dotted in facts.exports if name[:1] == "*"]
         bases: dict[str, list[str]] = {}
@@ -151,7 +161,11 @@ class Linker:
         here = node.module
         known = self._resolved_names[here]
         edges: dict[int, set[str] | None] = {}
+        node.conditional = []
         for name, taints in node.scope.calls:
+            if is_conditional(name):
+                node.conditional.append(name)
+                continue
             targets = known.get(name)
             if targets is None:
                 targets = self.resolve(here, name)
@@ -166,7 +180,7 @@ class Linker:
             for imported in self.modules[here].facts.imports:
                 for target in self._imported(here, imported):
                     edges.setdefault(target, None)
-        node.targets = list(edges)
+        node.called = list(edges)
         node.given = [(target, taints) for target, taints in edges.items() if taints]
 
     def resolve(self, place: int, target: str, depth: int = 0) -> list[int]:
@@ -298,13 +312,30 @@ class Linker:
                 inherited = self.resolve(place, f"{base}.{wanted}", depth + 1)
                 if inherited:
                     return inherited
+        if method == ANY or any(self._dispatches(place, base) for base in self.bases[place].get(owner, ())):
+            return self._owned[place].get(owner, [])
         return []
+
+    def _dispatches(self, place: int, base: str) -> bool:
+        """Tell whether a class of Python's own calls methods that classes derived from it have."""
+        dotted = self.modules[place].absolute(base)
+        module, _, name = dotted.rpartition(".")
+        return (
+            module.partition(".")[0] in STANDARD
+            and not module.startswith(_CALLS_NOTHING)
+            and not name.endswith(_CALLING_NOTHING)
+            and self.names.owner(dotted)[0] is None
+        )
 
     # --- what runs when -------------------------------------------------------------------------------
 
     def _spread(self) -> None:
         for node in self.nodes:
             node.reached, node.reach = False, len(REACHES) - 1
+            node.targets = node.called
+        for place, functions in Callbacks(self.nodes, self.resolve, self._callee, self._inner).called():
+            node = self.nodes[place]
+            node.targets = list(dict.fromkeys((*node.targets, *functions)))
         roots = self._roots()
         for level, reach in enumerate(REACHES[:-1]):
             # The worst first: what was visited before is reached in a worse way already.
@@ -317,6 +348,18 @@ class Linker:
                 waiting += node.targets
                 if reach == BUILD:
                     waiting += self._commands(node.module)
+
+    def _callee(self, place: int, target: str) -> list[int]:
+        """Return the nodes that a call of something means; of what a function gave, those that it gave."""
+        if not target.endswith("()"):
+            return self.resolve(place, target)
+        made = target[:-2]
+        return [*self.resolve(place, f"{made}.__call__"), *self._given(place, made, 0)]
+
+    def _inner(self, place: int) -> list[int]:
+        """Return the functions inside of a function; of ``__init__``, the methods of its class."""
+        node = self.nodes[place]
+        return self._owned[node.module].get(node.scope.name.removesuffix(".__init__"), [])
 
     def _roots(self) -> dict[str, list[int]]:
         """Return what runs without being called, by how it comes to run."""

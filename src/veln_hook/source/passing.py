@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from veln_hook.source.standard import may_be_ours
+
 SERIALIZES = frozenset([
     "dict", "str", "repr", "list", "sorted", "tuple", "set", "json.dumps", "pprint.pformat",
     "urllib.parse.urlencode", "pickle.dumps",
@@ -23,6 +27,24 @@ ASKS_ABOUT = frozenset([
     "inspect.signature",
 ])  # fmt: skip
 """Calls that don't."""
+_KEEPS_FUNCTIONS = (
+    "typing.", "typing_extensions.", "inspect.", "types.MappingProxyType", "functools.wraps", "weakref.",
+    "functools.update_wrapper", "functools.total_ordering", "functools.cmp_to_key", "dataclasses.fields",
+    "abc.", "collections.abc.", "copy.", "argparse.ArgumentParser().set_defaults",
+)  # fmt: skip
+"""How names of Python's own begin that are given functions and classes, and call none of them."""
+_KEEPING = frozenset((
+    "frozenset", "tuple", "list", "set", "dict", "setattr", "getattr", "delattr", "super", "vars", "dir",
+    "len", "hash", "staticmethod", "classmethod", "property", "enumerate", "zip", "reversed", "any", "all",
+    *ASKS_ABOUT,
+))  # fmt: skip
+"""The same, whole names."""
+_REGISTERS = (
+    "add", "set", "register", "on_", "connect", "subscribe", "append", "extend", "insert", "update", "join",
+    "include", "mount", "route", "bind", "provide", "use", "install", "expose", "define", "remove", "discard",
+    "count", "index", "get", "pop", "startswith", "endswith",
+)  # fmt: skip
+"""How methods begin that keep what they are given for later, whatever they are methods of."""
 STARTS_PROCESSES = frozenset(("subprocess_shell", "subprocess_exec"))
 CONNECTS = frozenset(("create_datagram_endpoint", "sock_connect", "sock_sendto"))
 """Methods of event loops."""
@@ -55,3 +77,16 @@ KEEPS = frozenset([
 """Calls whose result still has the key in it that they are given; what signs or derives has not."""
 OF_ITSELF = frozenset(("encode", "decode", "strip", "lower", "split", "replace", "hex"))
 """Of those, methods whose arguments are not in their results."""
+
+
+@lru_cache(maxsize=20_000)
+def may_run(name: str, method: str) -> bool:
+    """Tell whether what is called may call the functions that it is given.
+
+    Args:
+        name: Dotted; empty if it isn't known. Of libraries nothing is known, and mostly they keep functions.
+        method: Its name, if it is one.
+    """
+    if not name:
+        return bool(method) and not method.startswith(_REGISTERS)
+    return not may_be_ours(name) and name not in _KEEPING and not name.startswith(_KEEPS_FUNCTIONS)

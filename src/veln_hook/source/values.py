@@ -71,6 +71,8 @@ class Value:
         return self.hint or self.name
 
 
+ARGUMENT = Value(taints=frozenset(("arg",)))
+"""A parameter: what a function is given, as it is."""
 NONE = Value()
 
 
