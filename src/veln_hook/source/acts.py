@@ -200,7 +200,19 @@ class Acts:
             self._walk.read_again(code.const, line)
         elif code.taints or name == "exec":
             self._note(EXEC, line, name, code.taints)
-        return Value(taints=code.taints)
+        return (
+            self._named(code) if name == "eval" and isinstance(code.const, str) else Value(taints=code.taints)
+        )
+
+    def _named(self, code: Value) -> Value:
+        """Return what evaluating a text gives that is a name."""
+        first, *others = code.const.strip().split(".")
+        if not first.isidentifier():
+            return Value(taints=code.taints)
+        found: Value = self._walk.look_up(first)
+        for attribute in others:
+            found = self._walk.evaluator.attribute(found, attribute)
+        return Value(name=found.name, taints=code.taints | found.taints)
 
     def _decode(self, call: Known) -> Value:
         name, line, taints = call.name, call.line, call.taints

@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from veln_hook.source.callbacks import KEPT
+from veln_hook.source.given import OWN
 from veln_hook.source.standard import STANDARD, is_elsewhere
 from veln_hook.source.taints import few
 from veln_hook.source.values import ARGUMENT, Value
@@ -17,7 +18,9 @@ _HOOKED = ("sys", "threading", "builtins", "warnings", "logging")
 
 def attribute(walk: Any, owner: Value, attr: str, value: Value, *, line: int) -> None:
     """Give something an attribute."""
-    if owner.name:
+    if owner.name == OWN:
+        walk.root.names[attr] = value
+    elif owner.name:
         # Which of an object's methods run, and in which order, is not known.
         name = f"{owner.name}.{attr}"
         walk.root.names[name] = with_taints_of(walk.root.names.get(name), value)
@@ -39,12 +42,13 @@ def item(walk: Any, target: ast.Subscript, value: Value) -> None:
     owner = walk.value(target.value)
     key = walk.value(target.slice)
     walk.calls.handing.on((value,), walk.line)
+    name = walk.evaluator.iterating.put(owner, (value,)) or owner.name
     if owner.name in ENVIRONMENTS:
         walk.calls.steering.variable(key, value, walk.line)
     if owner.name.endswith("__annotations__"):
         annotated(walk, value)
-    if isinstance(target.value, ast.Name) and value.taints - owner.taints:
-        walk.bind(target.value.id, Value(owner.const, owner.name, owner.taints | value.taints))
+    if isinstance(target.value, ast.Name) and (value.taints - owner.taints or name != owner.name):
+        walk.bind(target.value.id, Value(owner.const, name, owner.taints | value.taints))
 
 
 def annotated(walk: Any, value: Value) -> None:
@@ -70,9 +74,7 @@ def _is_asked_by_others(owner: str, name: str) -> bool:
     """
     if owner in _HOOKED:
         return True
-    # Of a module or class rather than of an object that was made.
-    return (
-        name[0] == ":"
-        and "(" not in owner
-        and (owner.partition(".")[0] in STANDARD or is_elsewhere(f"{owner}."))
+    # Of a library's, a module or class rather than an object that was made.
+    return name[0] == ":" and (
+        owner.partition(".")[0] in STANDARD or ("(" not in owner and is_elsewhere(f"{owner}."))
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 GIVEN = "%"
 """In ``Call.target``: what the scope is given itself."""
 KEPT = "%="
-"""The same, which it keeps in an object; methods may call it."""
+"""The same, which it keeps in an object; or in a container, the name of which follows."""
 _TO, _AT_ONCE = "|", "="
 
 
@@ -41,9 +41,11 @@ def is_conditional(target: str) -> bool:
     return target[:1] == GIVEN or (_TO in target and target[0] not in "@/")
 
 
-class _Gift(NamedTuple):
+class Gift(NamedTuple):
+    """Functions that somebody gives to another one."""
+
     node: int
-    """Who gives something."""
+    """Who gives them."""
     to: Sequence[int]
     functions: Sequence[int]
     kept: bool
@@ -71,13 +73,19 @@ class Callbacks:
         self._inner = inner
         self._calling: set[int] = set()
         """Nodes that call what they are given."""
-        self._gifts: list[_Gift] = []
+        self._containers: dict[int, list[int]] = {}
+        """Of nodes that keep what they are given, those of the containers, which call all that is in them."""
+        self.gifts: list[Gift] = []
+        """What is given to whom."""
         passing: list[tuple[int, list[int]]] = []
         for place, node in enumerate(nodes):
             for target in node.conditional:
                 to, _, function = target.partition(_TO)
                 if target == GIVEN:
                     self._calling.add(place)
+                elif target.startswith(KEPT):
+                    kept = resolve(node.module, target[len(KEPT) :])
+                    self._containers.setdefault(place, []).extend(kept)
                 elif function == GIVEN:
                     passing.append((place, callee(node.module, to)))
                 elif function:
@@ -92,13 +100,16 @@ class Callbacks:
         functions = self._resolve(module, function.lstrip(_AT_ONCE))
         if functions:
             kept = function[:1] != _AT_ONCE
-            self._gifts.append(_Gift(place, self._callee(module, to), functions, kept))
+            self.gifts.append(Gift(place, self._callee(module, to), functions, kept))
 
     def called(self) -> Iterator[tuple[int, Sequence[int]]]:
         """Yield who has which functions called."""
-        for node, to, functions, kept in self._gifts:
+        for node, to, functions, kept in self.gifts:
             if not self._calling.isdisjoint(to):
                 yield node, functions
+            for each in to:
+                for container in self._containers.get(each, ()):
+                    yield container, functions
             for each in to if kept else ():
                 for inner in self._inner(each):
                     if inner in self._calling:

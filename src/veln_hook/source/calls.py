@@ -19,7 +19,7 @@ from veln_hook.source.standard import may_be_ours
 from veln_hook.source.steering import Steering
 from veln_hook.source.strings import Strings
 from veln_hook.source.taints import OPENED, few, made_of, opened
-from veln_hook.source.values import NONE, NOTHING, UNKNOWN, Value, taints_of
+from veln_hook.source.values import ARGUMENT, NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import (
     DYNAMIC,
     ENV,
@@ -114,6 +114,8 @@ class Calls:
             return Value(name=f"{owner.name}.{key}")
         if owner.name in ("plumbum.local", "sh"):  # a table of commands
             return Value(name=f"{owner.name.partition('.')[0]}.{key}")
+        if owner.name == f"{given.OWN}.__dict__":
+            return self._walk.look_up(key)  # type: ignore[no-any-return]
         if owner.name.endswith(".__dict__"):
             return Value(name=f"{owner.name[: -len('.__dict__')]}.{key}")
         return None
@@ -122,6 +124,8 @@ class Calls:
         """Return ``owner[index]`` where the index is not known."""
         if owner.name in ENVIRONMENTS:
             return self.environment.some_variable(index, line)
+        if owner.name == "sys.modules" and index.name == "__name__":
+            return Value(name=given.OWN)
         if owner.name == "globals()" or given.is_table(owner.name):
             hidden = ("hidden",) if index.taints & {"decoded", "spelled"} else ()
             self.note(DYNAMIC, line, owner.name, index.taints, *hidden)
@@ -161,7 +165,7 @@ class Calls:
             return Value(taints=taints | {"env"})
         if name not in passing.ASKS_ABOUT:
             self.handing.on(everything, line)
-            self.handing.functions(name, method, everything, taints)
+        self.handing.functions(name, method, everything, taints)
         if options.get(_TRUSTING, NONE).const is True:
             self.note(EXEC, line, _TRUSTING, taints | {"remote"})
         kind = kind_of(name)
@@ -245,11 +249,15 @@ class Calls:
         name = function.name
         scope = self._walk.scope
         carried = tuple(sorted(taints)) if taints else ()
+        # Itself, one of several, or a parameter that has a function of the file as its default.
+        given_itself = function is ARGUMENT or (
+            name[:1] == ":" and "arg" in function.taints - receiver.taints
+        )
+        if given_itself:
+            scope.call(GIVEN, ())
         if may_be_ours(name):
             scope.call(name, carried)
-        elif not name and "arg" in function.taints and "arg" not in receiver.taints:
-            scope.call(GIVEN, ())
-        elif not name and method and not method.startswith("__"):
+        if (not name or table_of(name)) and function is not ARGUMENT and method and method[:2] != "__":
             scope.call(f"?.{method}", carried)
         if name.startswith("sys.path.") and any(_ARCHIVE.search(value.text) for value in everything):
             self.note(LOAD, 0, "an archive on the path")
@@ -278,6 +286,8 @@ def _unknown(
         taints |= {f"ret:{name}"} if not name.endswith(")") and len(name) < _MAX_NAME else NOTHING
     if name == "chr":
         taints |= {"spelled"}
+    if method in _TAKEN_OUT and receiver is ARGUMENT:
+        return receiver
     if method in _TAKEN_OUT and table_of(receiver.name):
         return Value(name=table_of(receiver.name), taints=taints)
     return Value(name=f"{name}()" if name else "", taints=taints, hint=hint)

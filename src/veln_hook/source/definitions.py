@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from veln_hook.source.callbacks import function_given
 from veln_hook.source.facts import METACLASS
 from veln_hook.source.scopes import Draft
+from veln_hook.source.standard import may_be_ours
 from veln_hook.source.values import ARGUMENT, Value
 from veln_hook.source.vocabulary import MATTER
 
@@ -48,8 +49,10 @@ def function(walk: Any, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     walk.documented(f":{draft.name}.__doc__", node.body)
     if scope.class_name:
         walk.root.names[f":{scope.class_name}.{node.name}"] = defined
-    _bind_arguments(draft, node.args, scope.class_name)
+    alone = any(decorator.name == "staticmethod" for decorator in decorators)
+    _bind_arguments(draft, node.args, "" if alone else scope.class_name)
     draft.names.update(defaults)
+    draft.defaulted.update(defaults)
     walk.later(draft, node.body)
 
 
@@ -82,7 +85,7 @@ def defaults_of(walk: Any, arguments: ast.arguments) -> dict[str, Value]:
     return {
         name: Value(name=value.name, taints=value.taints | {"arg"})
         for name, value in found.items()
-        if value.name in MATTER
+        if value.name in MATTER or (may_be_ours(value.name) and value.name[-2:] != "()")
     }
 
 
@@ -112,8 +115,8 @@ def class_(walk: Any, node: ast.ClassDef) -> None:
     for attribute, value in inner.names.items():
         walk.root.names.setdefault(f":{name}.{attribute}", value)
         walk.root.names.setdefault(f":{name}().{attribute}", value)
-        if attribute == "__set_name__":
-            scope.call(f":{name}.__set_name__", ())
+        if attribute in ("__set_name__", "__subclasshook__"):  # by who has one, or asks about it
+            scope.call(f":{name}.{attribute}", ())
     if any(derived == name and base.startswith("enum.") for derived, base in walk.bases):
         scope.call(f":{name}", ())  # its members are made with it
     for attribute, value in inner.names.items():

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from veln_hook.source import values
 from veln_hook.source.assigning import annotated
+from veln_hook.source.callbacks import GIVEN
 from veln_hook.source.definitions import defaults_of
-from veln_hook.source.given import OF_CLASSES
+from veln_hook.source.given import OF_CLASSES, OWN
 from veln_hook.source.iterating import Iterating, table_of
-from veln_hook.source.values import MAX_ITEMS, NONE, NOTHING, UNKNOWN, Value, taints_of
+from veln_hook.source.values import ARGUMENT, MAX_ITEMS, NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.variables import CREDENTIAL_WORDS
 from veln_hook.source.vocabulary import MATTER
 
@@ -68,6 +69,13 @@ class Evaluator:
             return _of_nothing_named(owner, attr)
         if attr == "__call__":
             return owner
+        return self._of_own(attr) if owner.name == OWN else self._of_named(owner, attr)
+
+    def _of_own(self, attr: str) -> Value:
+        """Return what the module that is read has under a name, which may only be defined later."""
+        return self._walk.root.names.get(attr) or Value(name=f":{attr}")
+
+    def _of_named(self, owner: Value, attr: str) -> Value:
         name = f"{owner.name}.{attr}"
         if name.startswith(_BUILTINS):
             name = name.partition(".")[2]
@@ -108,6 +116,8 @@ class Evaluator:
             method = callee.attr
         else:
             function, method = self.value(callee), ""
+            if isinstance(callee, ast.Name):
+                self._called(callee.id, function)
         arguments = [
             self.value(argument.value if isinstance(argument, ast.Starred) else argument)
             for argument in node.args
@@ -116,9 +126,10 @@ class Evaluator:
         named = {each.arg or "**": self.value(each.value) for each in keywords} if keywords else {}
         if method in _ADDS and isinstance(callee, ast.Attribute) and isinstance(callee.value, ast.Name):
             added = taints_of((receiver, *arguments, *named.values()))
+            name = self.iterating.put(receiver, (*arguments, *named.values())) or receiver.name
             # What it holds is no longer what was bound.
-            if receiver.const is not UNKNOWN or added != receiver.taints:
-                self._walk.bind(callee.value.id, Value(UNKNOWN, receiver.name, added))
+            if receiver.const is not UNKNOWN or added != receiver.taints or name != receiver.name:
+                self._walk.bind(callee.value.id, Value(UNKNOWN, name, added))
         if function.name.startswith(_GETTERS) and arguments:
             kind, _, attribute = function.name.partition(" ")
             found = self.attribute(arguments[0], attribute)
@@ -132,6 +143,13 @@ class Evaluator:
             if folded is not None:
                 return folded
         return self._calls.call(node.lineno, function, receiver, method, arguments=arguments, options=named)
+
+    def _called(self, name: str, function: Value) -> None:
+        """Note what a call of a name may mean besides what the name has been bound to."""
+        if name in self._walk.scope.defaulted:
+            self._walk.scope.call(GIVEN, ())
+        elif not function.name and function is not ARGUMENT:  # a function may bind it
+            self._walk.scope.call(f":{name}", ())
 
     def _bin_op(self, node: ast.BinOp) -> Value:
         # "a" + "b" + ... leans to the left, thousands deep: not by recursion.
@@ -204,7 +222,8 @@ class Evaluator:
         taints = taints_of(items)
         self._calls.handing.on(items, node.lineno)
         if len(items) <= MAX_ITEMS and all(item.const is not UNKNOWN for item in items):
-            return Value(tuple(item.const for item in items), "", taints)
+            name = "" if items else self.iterating.held(items, node.lineno)
+            return Value(tuple(item.const for item in items), name, taints)
         held = self.iterating.held(items, node.lineno)
         return Value(name=held, taints=taints, hint=" ".join(item.text or "{}" for item in items[:50]))
 
@@ -230,12 +249,14 @@ class Evaluator:
                 known[told.const] = value.const
             else:
                 known = None
-        name = self.iterating.held(held, node.lineno) if known is None else ""
+        name = self.iterating.held(held, node.lineno) if not known else ""
         return Value(known if known is not None else UNKNOWN, name, taints)
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner = self.value(node.value)
         picked = self.iterating.taken_from(node.value)
+        if owner.name[:1] == ":" and owner.name[-1:] != ")":
+            self._walk.scope.call(f"{owner.name}.__class_getitem__", ())
         if isinstance(node.slice, ast.Slice):
             return self._sliced(owner, node.slice)
         index = self.value(node.slice)
@@ -250,8 +271,8 @@ class Evaluator:
                 found = self._calls.unknown_item(owner, index, node.lineno)
         if found is not None:
             return found
-        if owner.name.rpartition(".")[2] in OF_CLASSES:  # of the classes that it derives from
-            return owner
+        if owner is ARGUMENT or owner.name.rpartition(".")[2] in OF_CLASSES:
+            return owner  # one of what was given; or of the classes that something derives from
         if owner.const is not UNKNOWN and index.const is not UNKNOWN:
             const = values.subscript(owner.const, index.const)
             return Value(const, "", owner.taints | index.taints)
@@ -311,7 +332,13 @@ class Evaluator:
     def _comprehension(self, node: Any) -> Value:
         return self.iterating.comprehension(node)
 
-    def _await(self, node: ast.Await | ast.Starred) -> Value:
+    def _await(self, node: ast.Await) -> Value:
+        value = self.value(node.value)
+        if value.name[:1] == ":":
+            self._walk.scope.call(f"{value.name}.__await__", ())
+        return value
+
+    def _starred(self, node: ast.Starred) -> Value:
         return self.value(node.value)
 
     def _yield(self, node: ast.Yield | ast.YieldFrom) -> Value:
@@ -371,7 +398,7 @@ _EXPRESSIONS: dict[type, Callable[[Evaluator, Any], Value]] = {
     ast.GeneratorExp: Evaluator._comprehension,  # noqa: SLF001
     ast.DictComp: Evaluator._comprehension,  # noqa: SLF001
     ast.Await: Evaluator._await,  # noqa: SLF001
-    ast.Starred: Evaluator._await,  # noqa: SLF001
+    ast.Starred: Evaluator._starred,  # noqa: SLF001
     ast.Yield: Evaluator._yield,  # noqa: SLF001
     ast.YieldFrom: Evaluator._yield,  # noqa: SLF001
 }

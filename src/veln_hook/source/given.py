@@ -14,6 +14,8 @@ _HELD = frozenset(
 """Modules that others import for themselves, under such a name or behind an underscore: ``shutil.os``."""
 _TABLES = ("__globals__", "f_globals", "f_builtins", "f_locals")
 """Attributes of functions and frames that are tables of names."""
+OWN = ":"
+"""Name of the module that is being read, where it has hold of itself."""
 LOADERS = ("load_module", "_importer", "safeimport", "import_string")
 """Methods and functions that import what they are told."""
 RESOLVERS = frozenset((

@@ -59,7 +59,7 @@ class Handing:
             detail = name if kind == EXEC else ""
             self._note(kind, 0, detail, NOTHING, "indirect", *(("opens",) if commands.opens(name) else ()))
 
-    def functions(self, name: str, method: str, values: Iterable[Value], taints: frozenset[str]) -> None:
+    def functions(self, name: str, method: str, values: list[Value], taints: frozenset[str]) -> None:
         """Note that functions, classes and objects of the archive are called by whom they are given to.
 
         Args:
@@ -72,19 +72,21 @@ class Handing:
         given = [GIVEN] if any(value is ARGUMENT for value in values) else []
         if not known and not given:
             return
-        targets = given
         if (method or name.rpartition(".")[2]) in passing.RUNS_ITS_ARGUMENT:
-            targets = [*known, *given]
+            targets = [*known, *(f"{each}.{ANY}" for each in known if each[-2:] == "()"), *given]
             for each in known:
                 self.to_run(each)
+        elif name == "print":
+            targets = [f"{each}.write" for each in known]
+        elif name == "type" and len(values) > 1:  # of a class that is made of them
+            targets = known
         elif may_be_ours(name):
             targets = [
                 function_given(name, each) for each in (*known, *given) if each == GIVEN or may_be_ours(each)
             ]
         elif passing.may_run(name, method):
-            targets = [
-                f"{each}.{ANY}" if each[-2:] == "()" else each for each in known if may_be_ours(each)
-            ] + given
+            ours = [each for each in known if may_be_ours(each)]
+            targets = [*ours, *(f"{each}.{ANY}" for each in ours if name or each[-2:] == "()")]
         else:
             return
         carried = tuple(sorted(taints)) if taints else ()

@@ -7,12 +7,13 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from veln_hook.source import values
-from veln_hook.source.values import NOTHING, UNKNOWN, Value
+from veln_hook.source.callbacks import KEPT
+from veln_hook.source.values import ARGUMENT, NOTHING, UNKNOWN, Value
 from veln_hook.source.variables import is_credential_name
 from veln_hook.source.vocabulary import MATTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from veln_hook.source.calls import Calls
 
@@ -32,6 +33,11 @@ def table_of(name: str) -> str:
     """Return the name of the container of functions that something was taken out of; empty if of none."""
     before, found, rest = name.partition(_TABLE)
     return f"{before}{found}{_LINE.match(rest).group()}" if found else ""  # type: ignore[union-attr]
+
+
+def _functions(items: Iterable[Value]) -> list[str]:
+    """Return the names of functions and classes of this file, each once."""
+    return sorted({item.name for item in items if item.name[:1] == ":" and not item.name.endswith(")")})
 
 
 class Iterating:
@@ -71,7 +77,7 @@ class Iterating:
                     picked = known
         return picked
 
-    def held(self, items: Iterable[Value], line: int) -> str:
+    def held(self, items: Sequence[Value], line: int) -> str:
         """Return the name of a container of functions of this file: a scope that calls all of them.
 
         Args:
@@ -79,19 +85,44 @@ class Iterating:
             line: Where it stands.
 
         Returns:
-            The name; empty if there are none.
+            The name; empty if there is something in it, but no functions.
         """
-        functions = {item.name for item in items if item.name[:1] == ":" and not item.name.endswith(")")}
-        if not functions:
-            return ""
         scope = self._walk.scope
-        draft = self._walk.draft(f"{scope.prefix}{_TABLE}{line}", line, scope.function_parent)
-        for function in sorted(functions):
+        name = f"{scope.prefix}{_TABLE}{line}"
+        functions = _functions(items)
+        if functions:
+            draft = self._walk.draft(name, line, scope.function_parent)
+            name = draft.name
+            for function in functions:
+                draft.call(function, ())
+        return f":{name}" if functions or not items else ""
+
+    def put(self, container: Value, items: Iterable[Value]) -> str:
+        """Note that a container is given something later.
+
+        Returns:
+            The container's name; empty if it has none, and needs none.
+        """
+        items = list(items)
+        functions = _functions(items)
+        kept = any(item is ARGUMENT for item in items)
+        table = table_of(container.name)
+        if not functions and not (kept and table):
+            return table
+        scope, line = self._walk.scope, self._walk.line
+        name = table[1:] or f"{scope.prefix}{_TABLE}{line}"
+        draft = self._walk.drafts.get(name) or self._walk.draft(name, line, self._walk.root)
+        for function in functions:
             draft.call(function, ())
-        return f":{draft.name}"
+        if kept:
+            draft.call(KEPT, ())
+            scope.call(f"{KEPT}{table}", ())
+        return f":{name}"
 
     def element(self, items: Value) -> Value:
         """Return what is known of each element of something iterated over."""
+        if items is ARGUMENT:
+            return items
         taints = items.taints
         table = table_of(items.name)
         if table:

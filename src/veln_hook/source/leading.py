@@ -52,7 +52,7 @@ class Leads:
         if not any(mask & STRONG for mask in masks):
             return set()
         reached = self._reached(light, masks)
-        found = {place for place in light if reached[place] & STRONG}
+        found = {place for place in light if reached[place] & STRONG} | self._calling_back(masks, set(light))
         strong = [
             place
             for place, node in enumerate(linker.nodes)
@@ -66,6 +66,26 @@ class Leads:
             for place in found
             if linker.nodes[linker.ids[place][""]].reach in BY_ITSELF
         }
+
+    def _calling_back(self, masks: list[int], light: set[int]) -> set[int]:
+        """Return the light modules that may call what leads to what matters, having been given it.
+
+        As an argument, or as methods of a class derived from one of theirs.
+        """
+        linker = self._linker
+        nodes = linker.nodes
+        given = [
+            gift.to
+            for gift in linker.callbacks.gifts
+            if nodes[gift.node].reach in BY_ITSELF and any(masks[each] & STRONG for each in gift.functions)
+        ]
+        derived = (
+            linker.resolve(node.module, base)
+            for place, node in enumerate(nodes)
+            if masks[place] & STRONG and "." in node.scope.name
+            for base in linker.bases[node.module].get(node.scope.name.rpartition(".")[0], ())
+        )
+        return {nodes[each].module for several in (*given, *derived) for each in several} & light
 
     def _masks(self) -> list[int]:
         """Return of each node the kinds of all that it may come to, by calling what it returns, too."""

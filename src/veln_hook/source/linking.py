@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from veln_hook.source.building import ALL
 from veln_hook.source.callbacks import Callbacks, is_conditional
+from veln_hook.source.classes import Classes, Tables
 from veln_hook.source.facts import ANY, BUILD, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.flows import Flows
 from veln_hook.source.graph import Node, able, ties
-from veln_hook.source.modules import Names
-from veln_hook.source.standard import STANDARD
+from veln_hook.source.modules import MAX_EXPORTS, Names
 from veln_hook.source.vocabulary import HANDOVER
 
 if TYPE_CHECKING:
@@ -30,24 +30,8 @@ _NOT_IMPLICIT = frozenset((
     "__enter__", "__exit__", "__aenter__", "__aexit__", "__await__", "__aiter__", "__anext__",
 ))  # fmt: skip
 """Special methods that need more than an object and an operator to run."""
-_CALLS_NOTHING = ("typing", "abc", "enum", "collections", "builtins", "dataclasses", "types")
-_CALLING_NOTHING = ("Exception", "Error", "Warning")
-"""Modules of Python's own, and ends of names, whose classes call no method of those derived from them."""
-_COMMAND_METHODS = (
-    "run",
-    "initialize_options",
-    "finalize_options",
-    "__init__",
-    "do_egg_install",
-    "execute",
-    "build_extension",
-    "build_extensions",
-)
-_COMMAND_BASES = (
-    "install", "develop", "egg_info", "build_py", "build_ext", "build", "sdist", "Command", "bdist_wheel",
-    "bdist_egg", "install_lib", "easy_install", "build_clib", "build_scripts", "install_scripts",
-    "editable_wheel", "test",
-)  # fmt: skip
+_ASKED = ("_missing_", "_generate_next_value_", "model_post_init")
+"""Methods that their classes call, as they do special ones: those of enums and pydantic."""
 
 
 class Linker:
@@ -89,6 +73,10 @@ class Linker:
         """Nodes with calls that lead into one of those."""
         for place in range(len(self.modules)):
             self._add(place)
+        self._classes = Classes(
+            self.modules, self.names, Tables(self.ids, self._owned, self.exports, self.bases)
+        )
+        self._classes.read()
         for node in range(len(self.nodes)):
             self._connect(node)
         self._spread()
@@ -115,7 +103,7 @@ class Linker:
             if owner:
                 methods[last] = -1 if last in methods else len(self.nodes)
                 owned.setdefault(owner, []).append(len(self.nodes))
-                if (last[:2] == "__" == last[-2:] or last == "_missing_") and last not in _NOT_IMPLICIT:
+                if (last[:2] == "__" == last[-2:] or last in _ASKED) and last not in _NOT_IMPLICIT:
                     implicit.setdefault(owner, []).append(len(self.nodes))
             self.nodes.append(Node(place, scope))
         self.ids[place], self.methods[place], self._implicit[place] = ids, methods, implicit
@@ -141,6 +129,7 @@ class Linker:
             again.update(self._add(place), self._callers.pop(place, ()))
         self._resolved_names.clear()
         self._defined.clear()
+        self._classes.read()
         for node in again:
             self._connect(node)
         self._spread()
@@ -159,17 +148,13 @@ class Linker:
     def _connect(self, place: int) -> None:
         node = self.nodes[place]
         here = node.module
-        known = self._resolved_names[here]
         edges: dict[int, set[str] | None] = {}
         node.conditional = []
         for name, taints in node.scope.calls:
             if is_conditional(name):
                 node.conditional.append(name)
                 continue
-            targets = known.get(name)
-            if targets is None:
-                targets = self.resolve(here, name)
-            for target in targets:
+            for target in self._targets(here, node.scope.name, name):
                 carried = edges.setdefault(target, None)
                 if taints:
                     edges[target] = {*carried, *taints} if carried else set(taints)
@@ -183,11 +168,18 @@ class Linker:
         node.called = list(edges)
         node.given = [(target, taints) for target, taints in edges.items() if taints]
 
+    def _targets(self, place: int, scope: str, name: str) -> list[int]:
+        """Return the nodes that a scope calls by a name."""
+        found = self._resolved_names[place].get(name)
+        if found is None:
+            found = self.resolve(place, name)
+        return [*found, *self._classes.overrides(place, scope, name)] if name[:1] == ":" else found
+
     def resolve(self, place: int, target: str, depth: int = 0) -> list[int]:
         """Return the nodes that a name may mean, seen from a module."""
         if not self.names.may_be_ours(target):
             return []
-        if depth > 5:  # noqa: PLR2004 - re-exports of re-exports
+        if depth > MAX_EXPORTS:
             return []
         known = self._resolved_names[place]
         found = known.get(target)
@@ -206,7 +198,10 @@ class Linker:
             return [method] if method >= 0 else []
         if target.endswith("()"):  # what a function gave is called
             return [*self._resolve_name(place, target, depth), *self._given(place, target[:-2], depth)]
-        return self._resolve_name(place, target, depth)
+        found = self._resolve_name(place, target, depth)
+        if not found and ("()." in target or target[-1:] == ANY):
+            return self._classes.any_method(place, target)
+        return found
 
     def _given(self, place: int, target: str, depth: int) -> list[int]:
         """Return the functions that one returns, each once: those may return each other."""
@@ -261,7 +256,7 @@ class Linker:
 
     def _starred(self, module: int, rest: str, depth: int) -> list[int]:
         """Return what a name means that a module may have from a star import."""
-        if depth > 5:  # noqa: PLR2004 - as for names
+        if depth > MAX_EXPORTS:
             return []
         first = rest.partition(".")[0]
         for dotted in self.stars[module]:
@@ -312,20 +307,7 @@ class Linker:
                 inherited = self.resolve(place, f"{base}.{wanted}", depth + 1)
                 if inherited:
                     return inherited
-        if method == ANY or any(self._dispatches(place, base) for base in self.bases[place].get(owner, ())):
-            return self._owned[place].get(owner, [])
         return []
-
-    def _dispatches(self, place: int, base: str) -> bool:
-        """Tell whether a class of Python's own calls methods that classes derived from it have."""
-        dotted = self.modules[place].absolute(base)
-        module, _, name = dotted.rpartition(".")
-        return (
-            module.partition(".")[0] in STANDARD
-            and not module.startswith(_CALLS_NOTHING)
-            and not name.endswith(_CALLING_NOTHING)
-            and self.names.owner(dotted)[0] is None
-        )
 
     # --- what runs when -------------------------------------------------------------------------------
 
@@ -333,7 +315,8 @@ class Linker:
         for node in self.nodes:
             node.reached, node.reach = False, len(REACHES) - 1
             node.targets = node.called
-        for place, functions in Callbacks(self.nodes, self.resolve, self._callee, self._inner).called():
+        self.callbacks = Callbacks(self.nodes, self.resolve, self._callee, self._inner)
+        for place, functions in self.callbacks.called():
             node = self.nodes[place]
             node.targets = list(dict.fromkeys((*node.targets, *functions)))
         roots = self._roots()
@@ -347,7 +330,7 @@ class Linker:
                 node.reached, node.reach = True, level
                 waiting += node.targets
                 if reach == BUILD:
-                    waiting += self._commands(node.module)
+                    waiting += self._classes.commands(node.module)
 
     def _callee(self, place: int, target: str) -> list[int]:
         """Return the nodes that a call of something means; of what a function gave, those that it gave."""
@@ -381,18 +364,6 @@ class Linker:
             else:
                 roots[reach] += self.resolve(-1, dotted)
         return roots
-
-    def _commands(self, place: int) -> list[int]:
-        """Return the methods of setuptools commands that a module defines: building runs them."""
-        found = []
-        for name, bases in self.bases[place].items():
-            if any(base.rpartition(".")[2] in _COMMAND_BASES for base in bases):
-                found += [
-                    self.ids[place][f"{name}.{method}"]
-                    for method in _COMMAND_METHODS
-                    if f"{name}.{method}" in self.ids[place]
-                ]
-        return found
 
     # --- what meets what ------------------------------------------------------------------------------
 

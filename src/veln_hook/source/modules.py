@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from veln_hook.source.facts import FileFacts
 
 
+MAX_EXPORTS = 5
+"""How often a name is followed that a module has taken over from one that had taken it over itself."""
+
+
 class Module(NamedTuple):
     """A file of source in its archive."""
 

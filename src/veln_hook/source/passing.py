@@ -19,7 +19,8 @@ RUNS_ITS_ARGUMENT = frozenset([
     "register_at_fork", "add_done_callback", "max", "min", "sorted", "sort", "iter", "reduce", "sub", "subn",
     "defaultdict", "field", "loads", "load", "callback", "push", "accumulate", "takewhile", "dropwhile",
     "groupby", "enter", "enterabs", "addFilter", "set_asyncgen_hooks", "register_callback", "curse",
-    "wrap_function_wrapper", "wrap_object",
+    "wrap_function_wrapper", "wrap_object", "spawn", "spawn_later", "Fire", "do", "add_job", "retry",
+    "delayed", "vectorize", "pipe", "ib", "after", "start_soon", "run_sync", "when_imported",
 ])  # fmt: skip
 """Calls that run a function that they are given, now or later."""
 ASKS_ABOUT = frozenset([

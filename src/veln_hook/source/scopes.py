@@ -33,6 +33,7 @@ class Draft:
         "calls",
         "class_name",
         "counts_in",
+        "defaulted",
         "gives",
         "line",
         "name",
@@ -59,6 +60,8 @@ class Draft:
         self.names: dict[str, Value] = {}
         self.outer: set[str] = set()
         """Names that it binds for the scopes around it: ``global`` and ``nonlocal``."""
+        self.defaulted: set[str] = set()
+        """Parameters that have a function as their default."""
         self.calls: list[Call] = [] if counts_in is None else counts_in.calls
         self.returns: frozenset[str] = NOTHING
         self.gives: dict[str, None] = {}

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Callable
 
 from veln_hook.source import assigning, given
+from veln_hook.source.facts import ANY
 from veln_hook.source.taints import opened
 from veln_hook.source.values import NONE, UNKNOWN, Value, taints_of
 from veln_hook.source.vocabulary import DYNAMIC, ENVIRONMENTS
@@ -52,6 +53,8 @@ class Special:
         if not arguments:
             return None
         module = arguments[0].const
+        if arguments[0].name == "__name__":
+            return Value(name=given.OWN)
         if not isinstance(module, str):
             self._note(DYNAMIC, line, "import", arguments[0].taints)
             return Value(taints=arguments[0].taints)
@@ -75,7 +78,8 @@ class Special:
             return found
         if owner.name in _MODULES_THAT_MATTER:
             self._note(DYNAMIC, line, owner.name, attr.taints)
-        return Value(taints=owner.taints | attr.taints)
+        name = f"{owner.name}.{ANY}" if owner.name[:1] == ":" and owner.name != given.OWN else ""
+        return Value(name=name, taints=owner.taints | attr.taints)
 
     def _first(self, _line: int, arguments: list[Value], _: dict[str, Value]) -> Value | None:
         return arguments[0] if arguments and arguments[0].name[:1] == "/" else None
@@ -154,6 +158,8 @@ class Special:
         if is_mode_to_write(mode):
             self._calls.writing.into(path.text, line)
             self._calls.destroying.overwritten(path, line)
+        if "opener" in options:
+            self._walk.scope.call(options["opener"].name, ())
         taints = path.taints | opened(path)
         return Value(name="open()", taints=taints, hint=path.text)
 
@@ -174,6 +180,7 @@ _SPECIAL: dict[str, Callable[..., Value | None]] = {
     "vars": Special._vars,  # noqa: SLF001
     "os.path.join": Special._join,  # noqa: SLF001
     **{f"functools.{each}": Special._partial for each in ("partial", "partialmethod", "lru_cache", "cache")},  # noqa: SLF001
+    **dict.fromkeys(("staticmethod", "classmethod"), Special._partial),  # noqa: SLF001
     "property": Special._property,  # noqa: SLF001
     "os.path.expandvars": Special._expanded,  # noqa: SLF001
     "typing.ForwardRef": Special._forward,  # noqa: SLF001

@@ -194,6 +194,8 @@ class _Walk:
                 value = assigning.with_taints_of(before, value)
         if name in self.scope.outer:  # others have it then, and when that is isn't known
             self.calls.handing.on((value,), self.line)
+            if value.name[:1] == ":" and value.name[-1:] != ")":
+                self.draft(name, self.line, self.root).call(value.name, ())
             self.root.names[name] = assigning.with_taints_of(self.root.names.get(name), value)
         self.scope.names[name] = value
 
@@ -204,9 +206,9 @@ class _Walk:
             items = value.const if isinstance(value.const, tuple) else ()
             for place, item in enumerate(target.elts):
                 known = items[place] if place < len(items) and len(items) == len(target.elts) else NONE.const
-                self.assign(item, Value(known, table_of(value.name), value.taints))
+                self.assign(item, Value(known, table_of(value.name) or _given_by(value.name), value.taints))
         elif isinstance(target, ast.Starred):
-            self.assign(target.value, Value(taints=value.taints))
+            self.assign(target.value, Value(name=table_of(value.name), taints=value.taints))
         elif isinstance(target, ast.Attribute):
             assigning.attribute(self, self.value(target.value), target.attr, value, line=target.lineno)
         elif isinstance(target, ast.Subscript):
@@ -252,7 +254,8 @@ class _Walk:
             value = self.value(item.context_expr)
             swallowed = swallowed or value.name == "contextlib.suppress()"
             if value.name.startswith(":") or "." in value.name:
-                self.scope.call(f"{value.name}.__enter__", ())
+                for enter in _ENTER[type(node)]:
+                    self.scope.call(f"{value.name}.{enter}", ())
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, value)
         self.handlers.append(swallowed)
@@ -309,6 +312,8 @@ class _Walk:
             self.scope.returns |= value.taints
             if value.name[-1:] != ")" and may_be_ours(value.name):
                 self.scope.gives[value.name] = None
+                if self.scope.name.endswith(_REDUCING):  # it is called when the object is made again
+                    self.scope.call(value.name, ())
 
     def _global(self, node: ast.Global | ast.Nonlocal) -> None:
         for name in node.names:
@@ -330,6 +335,11 @@ class _Walk:
             name = getattr(case.pattern, "name", None)
             if name and getattr(case.pattern, "pattern", None) is None:  # 'case x:' binds whatever it is
                 self.bind(name, subject)
+            elif table_of(subject.name):
+                for part in ast.walk(case.pattern):
+                    bound = getattr(part, "name", None)
+                    if bound:
+                        self.bind(bound, Value(name=table_of(subject.name), taints=subject.taints))
             if case.guard is not None:
                 self.value(case.guard)
             self.body(case.body)
@@ -337,12 +347,20 @@ class _Walk:
     def _delete(self, node: ast.Delete) -> None:
         for target in node.targets:
             if isinstance(target, ast.Subscript):  # what is deleted isn't read
+                self.value(target.value)
                 self.value(target.slice)
 
     def _nothing(self, node: ast.stmt) -> None:
         pass
 
 
+def _given_by(name: str) -> str:
+    """Return the name of each part of what a function of the file gives: it may be a function, too."""
+    return name if name[:1] == ":" and name[-2:] == "()" else ""
+
+
+_ENTER = {ast.With: ("__enter__",), ast.AsyncWith: ("__aenter__",)}
+_REDUCING = (".__reduce__", ".__reduce_ex__")
 _TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
 _STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
     ast.Import: importing.plain,
