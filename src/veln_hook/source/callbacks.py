@@ -42,75 +42,77 @@ def is_conditional(target: str) -> bool:
 
 
 class Gift(NamedTuple):
-    """Functions that somebody gives to another one."""
+    """What a scope does with functions that it has."""
 
-    node: int
-    """Who gives them."""
+    kind: str
+    """``GIVEN``: it calls what it is given, or gives it to others; ``KEPT``: it puts it into containers; else
+    it gives functions to others, which call them at once (``_AT_ONCE``) or ever."""
     to: Sequence[int]
-    functions: Sequence[int]
-    kept: bool
+    """The others, or the containers; nodes."""
+    functions: Sequence[int] = ()
 
 
-class Callbacks:
-    """The functions that scopes of an archive give to each other.
+def gift(target: str, resolve: Callable[[str], list[int]], callee: Callable[[str], list[int]]) -> Gift | None:
+    """Read such a ``Call.target``.
 
     Args:
-        nodes: Its scopes.
-        resolve: Returns the nodes that a name means, seen from a module.
+        target: It.
+        resolve: Returns the nodes that a name means, where the target stands.
         callee: The same of what is called: of what a function gave, not that function.
+
+    Returns:
+        What it says; ``None`` if it says nothing of the archive's functions.
+    """
+    if target == GIVEN:
+        return Gift(GIVEN, ())
+    if target.startswith(KEPT):
+        return Gift(KEPT, resolve(target[len(KEPT) :]))
+    name, _, function = target.partition(_TO)
+    to = callee(name)
+    if function == GIVEN:
+        return Gift(GIVEN, to) if to else None
+    functions = resolve(function.lstrip(_AT_ONCE)) if to else ()
+    return Gift(function[:1] if function[:1] == _AT_ONCE else "", to, functions) if functions else None
+
+
+def called(
+    nodes: Sequence[Node], inner: Callable[[int], Sequence[int]]
+) -> Iterator[tuple[int, Sequence[int]]]:
+    """Yield who has which functions called, as nodes.
+
+    Args:
+        nodes: The scopes of an archive, with what they give.
         inner: Returns the functions inside of a function; of ``__init__``, those of its class.
     """
+    giving = [(place, each) for place, node in enumerate(nodes) for each in node.gifts]
+    calling = _calling(giving)
+    containers: dict[int, list[int]] = {}
+    for place, each in giving:
+        if each.kind == KEPT:
+            containers.setdefault(place, []).extend(each.to)
+    for place, each in giving:
+        if not each.functions:
+            continue
+        if not calling.isdisjoint(each.to):
+            yield place, each.functions
+        for to in each.to:
+            for container in containers.get(to, ()):
+                yield container, each.functions
+            for function in inner(to) if each.kind != _AT_ONCE else ():
+                if function in calling:
+                    yield function, each.functions
 
-    def __init__(
-        self,
-        nodes: Sequence[Node],
-        resolve: Callable[[int, str], list[int]],
-        callee: Callable[[int, str], list[int]],
-        inner: Callable[[int], Sequence[int]],
-    ) -> None:
-        self._resolve = resolve
-        self._callee = callee
-        self._inner = inner
-        self._calling: set[int] = set()
-        """Nodes that call what they are given."""
-        self._containers: dict[int, list[int]] = {}
-        """Of nodes that keep what they are given, those of the containers, which call all that is in them."""
-        self.gifts: list[Gift] = []
-        """What is given to whom."""
-        passing: list[tuple[int, list[int]]] = []
-        for place, node in enumerate(nodes):
-            for target in node.conditional:
-                to, _, function = target.partition(_TO)
-                if target == GIVEN:
-                    self._calling.add(place)
-                elif target.startswith(KEPT):
-                    kept = resolve(node.module, target[len(KEPT) :])
-                    self._containers.setdefault(place, []).extend(kept)
-                elif function == GIVEN:
-                    passing.append((place, callee(node.module, to)))
-                elif function:
-                    self._add(place, node.module, to, function)
-        grown = True
-        while grown:
-            more = {place for place, to in passing if not self._calling.isdisjoint(to)}
-            grown = not more <= self._calling
-            self._calling |= more
 
-    def _add(self, place: int, module: int, to: str, function: str) -> None:
-        functions = self._resolve(module, function.lstrip(_AT_ONCE))
-        if functions:
-            kept = function[:1] != _AT_ONCE
-            self.gifts.append(Gift(place, self._callee(module, to), functions, kept))
-
-    def called(self) -> Iterator[tuple[int, Sequence[int]]]:
-        """Yield who has which functions called."""
-        for node, to, functions, kept in self.gifts:
-            if not self._calling.isdisjoint(to):
-                yield node, functions
-            for each in to:
-                for container in self._containers.get(each, ()):
-                    yield container, functions
-            for each in to if kept else ():
-                for inner in self._inner(each):
-                    if inner in self._calling:
-                        yield inner, functions
+def _calling(giving: Sequence[tuple[int, Gift]]) -> set[int]:
+    """Return the nodes that call what they are given, or give it to one that does."""
+    found = {place for place, each in giving if each.kind == GIVEN and not each.to}
+    givers: dict[int, list[int]] = {}
+    for place, each in giving:
+        for to in each.to if each.kind == GIVEN else ():
+            givers.setdefault(to, []).append(place)
+    waiting = list(found)
+    while waiting:
+        more = set(givers.get(waiting.pop(), ())) - found
+        found |= more
+        waiting += more
+    return found

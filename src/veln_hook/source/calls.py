@@ -175,7 +175,7 @@ class Calls:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
         self.handing.away(name, line, receiver, everything, taints)
         self._note_method(method, receiver, arguments, options, taints=taints, line=line)
-        self._calls_others(function, receiver, method, everything, taints)
+        self._calls_others(function, method, everything, taints)
         if not options or name in ("bytes", "str"):
             constants = [value.const for value in arguments]
             folded = values.call(name, constants) if name else UNKNOWN
@@ -241,7 +241,6 @@ class Calls:
     def _calls_others(
         self,
         function: Value,
-        receiver: Value,
         method: str,
         everything: list[Value],
         taints: frozenset[str],
@@ -249,11 +248,7 @@ class Calls:
         name = function.name
         scope = self._walk.scope
         carried = tuple(sorted(taints)) if taints else ()
-        # Itself, one of several, or a parameter that has a function of the file as its default.
-        given_itself = function is ARGUMENT or (
-            name[:1] == ":" and "arg" in function.taints - receiver.taints
-        )
-        if given_itself:
+        if function is ARGUMENT:
             scope.call(GIVEN, ())
         if may_be_ours(name):
             scope.call(name, carried)

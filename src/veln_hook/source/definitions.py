@@ -105,6 +105,7 @@ def class_(walk: Any, node: ast.ClassDef) -> None:
     """Walk a class's body where it stands, and bind the class's name and its attributes'."""
     scope: Draft = walk.scope
     name = f"{scope.prefix}{node.name}"
+    walk.classes.add(name)
     _call_makers(walk, node, name)
     walk.bind(node.name, Value(name=f":{name}"))
     walk.documented(f":{name}.__doc__", node.body)

@@ -11,6 +11,7 @@ from veln_hook.source.taints import CALLED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from veln_hook.source.callbacks import Gift
     from veln_hook.source.facts import Placed, Scope
 
 _CALL = len(REACHES) - 1
@@ -50,7 +51,7 @@ class Node:
     __slots__ = (
         "called",
         "capabilities",
-        "conditional",
+        "gifts",
         "given",
         "incoming",
         "kinds",
@@ -68,8 +69,8 @@ class Node:
         self.scope = scope
         self.called: list[int] = []
         """Whom it calls by name."""
-        self.conditional: list[str] = []
-        """Targets of calls that others decide on, as ``callbacks`` has them."""
+        self.gifts: list[Gift] = []
+        """What it does with functions that others may call."""
         self.targets: list[int] = []
         """All that it has called."""
         self.given: list[tuple[int, set[str]]] = []

@@ -9,6 +9,7 @@ from veln_hook.source import commands, passing
 from veln_hook.source.callbacks import GIVEN, function_given
 from veln_hook.source.facts import ANY
 from veln_hook.source.given import HANDED
+from veln_hook.source.iterating import table_of
 from veln_hook.source.known import kind_of
 from veln_hook.source.standard import is_elsewhere, may_be_ours
 from veln_hook.source.values import ARGUMENT, NOTHING, Value
@@ -73,25 +74,24 @@ class Handing:
         if not known and not given:
             return
         if (method or name.rpartition(".")[2]) in passing.RUNS_ITS_ARGUMENT:
-            targets = [*known, *(f"{each}.{ANY}" for each in known if each[-2:] == "()"), *given]
-            for each in known:
-                self.to_run(each)
-        elif name == "print":
-            targets = [f"{each}.write" for each in known]
-        elif name == "type" and len(values) > 1:  # of a class that is made of them
-            targets = known
+            targets = [*self._run(method, known), *given]
         elif may_be_ours(name):
-            targets = [
-                function_given(name, each) for each in (*known, *given) if each == GIVEN or may_be_ours(each)
-            ]
-        elif passing.may_run(name, method):
-            ours = [each for each in known if may_be_ours(each)]
-            targets = [*ours, *(f"{each}.{ANY}" for each in ours if name or each[-2:] == "()")]
+            # What is put into a container of the file is told by the container.
+            known = [] if table_of(name) else [*filter(may_be_ours, known), *given]
+            targets = [function_given(name, each) for each in known]
         else:
-            return
+            targets = _called_by(name, method, known, len(values))
         carried = tuple(sorted(taints)) if taints else ()
         for target in targets:
             self._walk.scope.call(target, carried)
+
+    def _run(self, method: str, known: list[str]) -> list[str]:
+        """Return the targets of what is given to a call that runs it."""
+        if method == "register":  # of an abstract class, which calls none
+            known = [each for each in known if each[1:] not in self._walk.classes]
+        for each in known:
+            self.to_run(each)
+        return [*known, *(f"{each}.{ANY}" for each in known if each[-2:] == "()")]
 
     def away(
         self, name: str, line: int, receiver: Value, everything: list[Value], taints: frozenset[str]
@@ -120,6 +120,25 @@ class Handing:
                     self.to_run(named.removeprefix("builtins."))
                 if "{" in text and any(escape in text for escape in _ESCAPES):
                     self._note(PROC, line, "all classes", NOTHING, "indirect")
+
+
+def _called_by(name: str, method: str, known: list[str], count: int) -> list[str]:
+    """Return the targets of what is given to a call of Python's own, or of an unknown method.
+
+    Args:
+        name: Dotted, of what is called; empty for an unknown method.
+        method: Its name, if it is one.
+        known: The names of what it is given.
+        count: How many arguments it has.
+    """
+    if name == "print":
+        return [f"{each}.write" for each in known]
+    if name == "type" and count > 1:  # of a class that is made of them
+        return known
+    if not passing.may_run(name, method):
+        return []
+    ours = [each for each in known if may_be_ours(each)]
+    return [*ours, *(f"{each}.{ANY}" for each in ours if name or each[-2:] == "()")]
 
 
 def _texts(const: Any) -> Iterable[str]:

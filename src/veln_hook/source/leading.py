@@ -76,8 +76,10 @@ class Leads:
         nodes = linker.nodes
         given = [
             gift.to
-            for gift in linker.callbacks.gifts
-            if nodes[gift.node].reach in BY_ITSELF and any(masks[each] & STRONG for each in gift.functions)
+            for node in nodes
+            if node.reach in BY_ITSELF
+            for gift in node.gifts
+            if any(masks[each] & STRONG for each in gift.functions)
         ]
         derived = (
             linker.resolve(node.module, base)

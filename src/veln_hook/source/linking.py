@@ -8,10 +8,11 @@ both. Data that a function returns or is given is followed by ``flows``.
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from veln_hook.source.building import ALL
-from veln_hook.source.callbacks import Callbacks, is_conditional
+from veln_hook.source.callbacks import called, gift, is_conditional
 from veln_hook.source.classes import Classes, Tables
 from veln_hook.source.facts import ANY, BUILD, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.flows import Flows
@@ -149,24 +150,37 @@ class Linker:
         node = self.nodes[place]
         here = node.module
         edges: dict[int, set[str] | None] = {}
-        node.conditional = []
+        node.gifts = []
         for name, taints in node.scope.calls:
             if is_conditional(name):
-                node.conditional.append(name)
+                self._give(place, name)
                 continue
             for target in self._targets(here, node.scope.name, name):
                 carried = edges.setdefault(target, None)
                 if taints:
                     edges[target] = {*carried, *taints} if carried else set(taints)
-                called = self.nodes[target].module
-                if called in self._light and name[:1] != "@":
-                    self._callers.setdefault(called, set()).add(place)
+                if name[:1] != "@":
+                    self._note_caller(place, target)
         if not node.scope.name:
             for imported in self.modules[here].facts.imports:
                 for target in self._imported(here, imported):
                     edges.setdefault(target, None)
         node.called = list(edges)
         node.given = [(target, taints) for target, taints in edges.items() if taints]
+
+    def _give(self, place: int, name: str) -> None:
+        """Note what a scope does with functions that others may call."""
+        here = self.nodes[place].module
+        given = gift(name, partial(self.resolve, here), partial(self._callee, here))
+        if given is not None:
+            self.nodes[place].gifts.append(given)
+            for target in (*given.to, *given.functions):
+                self._note_caller(place, target)
+
+    def _note_caller(self, place: int, target: int) -> None:
+        called = self.nodes[target].module
+        if called in self._light:
+            self._callers.setdefault(called, set()).add(place)
 
     def _targets(self, place: int, scope: str, name: str) -> list[int]:
         """Return the nodes that a scope calls by a name."""
@@ -315,8 +329,7 @@ class Linker:
         for node in self.nodes:
             node.reached, node.reach = False, len(REACHES) - 1
             node.targets = node.called
-        self.callbacks = Callbacks(self.nodes, self.resolve, self._callee, self._inner)
-        for place, functions in self.callbacks.called():
+        for place, functions in called(self.nodes, self._inner):
             node = self.nodes[place]
             node.targets = list(dict.fromkeys((*node.targets, *functions)))
         roots = self._roots()

@@ -74,6 +74,7 @@ class _Walk:
         """Also ``*module`` for each whose names are all taken over."""
         self.stars: dict[str, None] = {}
         self.bases: list[tuple[str, str]] = []
+        self.classes: set[str] = set()
         self.derived: dict[str, str] = {}
         """Classes of the file, by the name of one elsewhere that has to be known, from which they derive."""
         self._outer = outer
