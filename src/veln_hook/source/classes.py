@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
     from veln_hook.source.modules import Module, Names
 
+_NOT_IMPLICIT = frozenset((
+    "__call__", "__init_subclass__", "__set_name__", "__prepare__", "__getattr__", "__getattribute__",
+    "__enter__", "__exit__", "__aenter__", "__aexit__", "__await__", "__aiter__", "__anext__",
+))  # fmt: skip
+"""Special methods that need more than an object and an operator to run."""
+_ASKED = ("_missing_", "_generate_next_value_", "model_post_init")
+"""Methods that their classes call, as they do special ones: those of enums and pydantic."""
 _CALL_NOTHING = ("typing", "abc", "enum", "collections", "builtins", "dataclasses", "types")
 _CALLING_NOTHING = ("Exception", "Error", "Warning")
 """Modules of Python's own, and ends of names, whose classes call no method of those derived from them."""
@@ -33,6 +40,11 @@ _COMMAND_BASES = (
     "editable_wheel", "test",
 )  # fmt: skip
 """Methods of setuptools commands that building runs, and the names of classes that those derive from."""
+
+
+def is_implicit(method: str) -> bool:
+    """Tell whether a method of this name runs when an object is made, or used with an operator."""
+    return (method[:2] == "__" == method[-2:] or method in _ASKED) and method not in _NOT_IMPLICIT
 
 
 class Tables(NamedTuple):

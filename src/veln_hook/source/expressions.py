@@ -12,7 +12,7 @@ from veln_hook.source.definitions import defaults_of
 from veln_hook.source.given import OF_CLASSES, OWN
 from veln_hook.source.iterating import Iterating, table_of
 from veln_hook.source.values import ARGUMENT, MAX_ITEMS, NONE, NOTHING, UNKNOWN, Value, taints_of
-from veln_hook.source.variables import CREDENTIAL_WORDS
+from veln_hook.source.variables import has_secret_words
 from veln_hook.source.vocabulary import MATTER
 
 if TYPE_CHECKING:
@@ -325,7 +325,7 @@ class Evaluator:
     def _compare(self, node: ast.Compare) -> Value:
         parts = [self.value(node.left), *(self.value(part) for part in node.comparators)]
         taints = taints_of(parts)
-        if isinstance(node.ops[0], (ast.In, ast.NotIn)) and _has_secret_words(parts):
+        if isinstance(node.ops[0], (ast.In, ast.NotIn)) and has_secret_words(part.const for part in parts):
             taints |= {"secret-words"}
         return Value(taints=taints) if taints else NONE
 
@@ -365,15 +365,6 @@ def _hint(part: Value) -> str:
     if isinstance(part.const, str):
         return part.const
     return part.hint or (part.name if part.name == "sys.executable" else "{}")
-
-
-def _has_secret_words(parts: list[Value]) -> bool:
-    for part in parts:
-        words = part.const if isinstance(part.const, tuple) else (part.const,)
-        for word in words:
-            if isinstance(word, str) and word.upper().strip("_") in CREDENTIAL_WORDS:
-                return True
-    return False
 
 
 _EXPRESSIONS: dict[type, Callable[[Evaluator, Any], Value]] = {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from veln_hook.source.building import ALL
 from veln_hook.source.callbacks import called, gift, is_conditional
-from veln_hook.source.classes import Classes, Tables
+from veln_hook.source.classes import Classes, Tables, is_implicit
 from veln_hook.source.facts import ANY, BUILD, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.flows import Flows
 from veln_hook.source.graph import Node, able, ties
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
 
     from veln_hook.source.facts import Capability, FileFacts, Tie
     from veln_hook.source.modules import Module
-
-_NOT_IMPLICIT = frozenset((
-    "__call__", "__init_subclass__", "__set_name__", "__prepare__", "__getattr__", "__getattribute__",
-    "__enter__", "__exit__", "__aenter__", "__aexit__", "__await__", "__aiter__", "__anext__",
-))  # fmt: skip
-"""Special methods that need more than an object and an operator to run."""
-_ASKED = ("_missing_", "_generate_next_value_", "model_post_init")
-"""Methods that their classes call, as they do special ones: those of enums and pydantic."""
 
 
 class Linker:
@@ -104,7 +96,7 @@ class Linker:
             if owner:
                 methods[last] = -1 if last in methods else len(self.nodes)
                 owned.setdefault(owner, []).append(len(self.nodes))
-                if (last[:2] == "__" == last[-2:] or last in _ASKED) and last not in _NOT_IMPLICIT:
+                if is_implicit(last):
                     implicit.setdefault(owner, []).append(len(self.nodes))
             self.nodes.append(Node(place, scope))
         self.ids[place], self.methods[place], self._implicit[place] = ids, methods, implicit

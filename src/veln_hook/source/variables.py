@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _CREDENTIAL = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|SECRETS|PASSWORD|PASSWD|PASS|PWD|APIKEY|CREDENTIALS?|AUTH|COOKIE|COOKIES|"
@@ -51,3 +55,12 @@ def is_credential_name(name: str) -> bool:
 def never_leaves(name: str) -> bool:
     """Tell whether a variable of this name holds what honest code signs with, and sends to nobody."""
     return bool(_KEY.search(name))
+
+
+def has_secret_words(consts: Iterable[object]) -> bool:
+    """Tell whether there is a word by which a sweep of the environment is filtered, alone or in a tuple."""
+    for const in consts:
+        for word in const if isinstance(const, tuple) else (const,):
+            if isinstance(word, str) and word.upper().strip("_") in CREDENTIAL_WORDS:
+                return True
+    return False
