@@ -84,11 +84,12 @@ class Acts:
         return Value(name=f"{call.name}()", taints=frozenset(("host",)))
 
     def _credentials(self, call: Known) -> Value:
-        if call.name == "netrc.netrc":
-            self._note(CRED_FILE, call.line, "passwords")
-            return Value(name="netrc.netrc()", taints=frozenset(("cred",)))
-        self._note(CRED_FILE, call.line, "cloud credentials")
-        return Value(taints=frozenset(("cred", "key")))
+        if call.name.endswith(_SIGNS_WITH):
+            self._note(CRED_FILE, call.line, "cloud credentials")
+            return Value(taints=frozenset(("cred", "key")))
+        library = call.name.partition(".")[0]
+        self._note(CRED_FILE, call.line, "passwords" if library == "netrc" else f"secrets by {library}")
+        return Value(name=f"{call.name}()", taints=frozenset(("cred",)))
 
     def _write(self, call: Known) -> Value:
         if len(call.arguments) > 1:
@@ -149,6 +150,8 @@ class Acts:
         spies = commands.spies_by(command)
         if spies:
             self._note(SPY, call.line, spies, call.taints)
+        for variable in _VARIABLE.findall(command):
+            self._calls.environment.variable(variable, call.line)
         told = commands.tells(command)
         if told == "environment":
             self._note(ENV, call.line, "sweep")
@@ -236,6 +239,8 @@ class Acts:
 
 
 _PATH = re.compile(r"(?:\{\}|[^\s{}:]*)/\S*")
+_VARIABLE = re.compile(r"\$\{?([A-Z][A-Z0-9_]+)")
+_SIGNS_WITH = ".get_credentials"
 _OWN_NAMES = ("socket.gethostname()", "socket.getfqdn()", "platform.node()")
 _SERVES_ROOT = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock")
 """Sockets of what starts containers: whoever may talk to it may do anything."""

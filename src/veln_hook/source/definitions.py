@@ -118,8 +118,13 @@ def class_(walk: Any, node: ast.ClassDef) -> None:
         walk.root.names.setdefault(f":{name}().{attribute}", value)
         if attribute in ("__set_name__", "__subclasshook__"):  # by who has one, or asks about it
             scope.call(f":{name}.{attribute}", ())
-    if any(derived == name and base.startswith("enum.") for derived, base in walk.bases):
+    bases = [base for derived, base in walk.bases if derived == name]
+    if any(base.startswith("enum.") for base in bases):
         scope.call(f":{name}", ())  # its members are made with it
+    if any(base.endswith("BaseSettings") for base in bases):  # of pydantic: its fields are variables
+        for field in node.body:
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                walk.calls.environment.variable(field.target.id, field.lineno)
     for attribute, value in inner.names.items():
         if attribute[:2] == "__":  # 'A["id"]' calls what '__class_getitem__' is
             walk.calls.handing.to_run(value.name)

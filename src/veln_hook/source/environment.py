@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from veln_hook.source.standard import may_be_ours
 from veln_hook.source.values import NONE, NOTHING, Value
 from veln_hook.source.variables import is_credential_name, never_leaves
 from veln_hook.source.vocabulary import CRED, ENV, ENVIRONMENTS, HOST
@@ -22,6 +24,10 @@ SWEEPERS = frozenset((
 ))  # fmt: skip
 _HOMES = ("HOME", "USERPROFILE")
 _ASKS_WHO = frozenset(("USER", "USERNAME", "LOGNAME", "HOSTNAME", "COMPUTERNAME", "USERDOMAIN"))
+
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+")
+_READING = frozenset(("get", "str", "getenv", "env", "config", "secret", "get_secret", "get_value", "read"))
+"""Methods of settings that are given the name of a variable."""
 
 
 class Environment:
@@ -53,6 +59,26 @@ class Environment:
             self._note(HOST, line, "user")
             return Value(taints=frozenset(("host",)))
         return Value(hint="~") if name in _HOMES else NONE
+
+    def by_library(self, name: str, method: str, values: list[Value], line: int) -> frozenset[str]:
+        """Note that a function nobody knows is given a variable's name, as libraries for settings are.
+
+        Args:
+            name: Dotted, of what is called; empty for an unknown method.
+            method: Its name, if it is one.
+            values: What may be the name.
+            line: Of the call.
+
+        Returns:
+            The taints of what it gives.
+        """
+        if not may_be_ours(name) and (name or method not in _READING):
+            return NOTHING
+        for value in values:
+            text = value.const
+            if isinstance(text, str) and _VARIABLE.fullmatch(text) and is_credential_name(text):
+                return self.variable(text, line).taints
+        return NOTHING
 
     def some_variable(self, name: Value, line: int) -> Value:
         """Note that a variable is read whose name isn't known, but perhaps what it was taken from."""

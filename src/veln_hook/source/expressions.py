@@ -139,9 +139,9 @@ class Evaluator:
         elif method in _DUNDER_GETTERS and arguments and isinstance(arguments[0].const, str):
             return self.attribute(receiver, arguments[0].const)
         if function.name == "map" and len(arguments) > 1:
-            folded = self.iterating.mapped(arguments[0], arguments[1])
-            if folded is not None:
-                return folded
+            mapped = self.iterating.mapped(arguments[0], arguments[1])
+            if mapped is not None:
+                return mapped
         return self._calls.call(node.lineno, function, receiver, method, arguments=arguments, options=named)
 
     def _called(self, name: str, function: Value) -> None:
@@ -265,8 +265,8 @@ class Evaluator:
         if picked is None and table:
             found = Value(name=table, taints=owner.taints)
         elif picked is None and owner.name:
-            if isinstance(index.const, str):
-                found = self._calls.item(owner, index.const, node.lineno)
+            if isinstance(index.const, (str, bytes)):
+                found = self._calls.item(owner, index.text, node.lineno)
             else:
                 found = self._calls.unknown_item(owner, index, node.lineno)
         if found is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from veln_hook.source import values
 from veln_hook.source.callbacks import KEPT
+from veln_hook.source.environment import GETTERS
 from veln_hook.source.values import ARGUMENT, NOTHING, UNKNOWN, Value
 from veln_hook.source.variables import is_credential_name
 from veln_hook.source.vocabulary import MATTER
@@ -156,6 +157,9 @@ class Iterating:
                 taints |= self._value(test).taints
         const = self._unrolled(node, iterated)
         if const is UNKNOWN:
+            for generator, items in zip(node.generators, iterated):
+                picked = self.taken_from(generator.iter)
+                self._walk.assign(generator.target, picked or self.element(items))
             if isinstance(node, ast.DictComp):
                 taints |= self._value(node.key).taints | self._value(node.value).taints
             else:
@@ -191,7 +195,9 @@ class Iterating:
         return tuple(made)
 
     def mapped(self, function: Value, items: Value) -> Value | None:
-        """Evaluate ``map`` over a constant; ``None`` if that can't be told."""
+        """Evaluate ``map`` over a constant, or names of variables; ``None`` if that can't be told."""
+        if function.name in GETTERS:
+            return self._calls.environment.get([self.element(items)], {}, self._walk.line)
         hidden = function.name == "chr"
         unknown = Value(taints=items.taints | {"spelled"}) if hidden else None
         if (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from veln_hook.source import libraries
-from veln_hook.source.vocabulary import CALLS, EXEC, NET, PROC
+from veln_hook.source.vocabulary import CALLS, CRED_FILE, EXEC, NET, PROC
 
 
 def _rows(table: dict[str, str]) -> frozenset[tuple[str, str]]:
@@ -18,6 +18,7 @@ _KINDS = {
     **dict.fromkeys(_rows(libraries.EXECUTES), EXEC),
     **dict.fromkeys(_rows(libraries.PROCESSES), PROC),
     **dict.fromkeys(_OPENERS | _rows(libraries.REQUESTS), NET),
+    **dict.fromkeys(_rows(libraries.CREDENTIALS), CRED_FILE),
 }
 
 

@@ -273,11 +273,26 @@ EXECUTES: dict[str, str] = {
     "rpy2": "r",
     "jpype": "startJVM",
 }
+CREDENTIALS: dict[str, str] = {
+    "keyring": "get_password get_credential",
+    "secretstorage": "get_secret",
+    "google": "get_application_default_credentials load_credentials_from_file fetch_id_token",
+    "azure": "get_token",
+    "huggingface_hub": "get_token",
+    "kubernetes": "load_kube_config load_incluster_config",
+    "docker": "load_config",
+    "kaggle_secrets": "get_secret",
+    "airflow": "get_connection",
+    "psutil": "environ",
+    "dotenv": "find_dotenv",
+    "databricks": "get_secret",
+}
+"""Functions and methods that give secrets."""
 COMMANDS = ("sh", "plumbum")
 """Libraries in which every name is a command: ``sh.curl``."""
 NO_COMMANDS = frozenset(("Command", "bake", "contrib", "local", "cli", "colors", "path", "commands"))
 """Names in those that are none."""
-_ALL = (CLIENTS, REQUESTS, OPENERS, PROCESSES, EXECUTES)
+_ALL = (CLIENTS, REQUESTS, OPENERS, PROCESSES, EXECUTES, CREDENTIALS)
 NAMES: dict[str, tuple[str, ...]] = {
     library: tuple(sorted({name for table in _ALL for name in table.get(library, "").split()}))
     for library in sorted({library for table in _ALL for library in table})

@@ -122,6 +122,8 @@ def _is_path(lowered: str, part: str) -> bool:
     if "\n" in lowered or lowered.count(" ") > 6 or "known_hosts" in lowered:  # noqa: PLR2004
         return False
     place = lowered.find(part)
+    if part == ".env":
+        return lowered == part or lowered.endswith(("/.env", "\\.env"))
     if part in (
         "tdata",
         "/.ssh",

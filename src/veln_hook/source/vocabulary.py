@@ -285,6 +285,7 @@ _CRED_FILE = [
     *_each("boto3.Session()", "get_credentials"), *_each("boto3.session.Session()", "get_credentials"),
     *_each("botocore.session.Session()", "get_credentials"),
     *_each("botocore.session.get_session()", "get_credentials"), "netrc.netrc",
+    "google.auth.default", "google.colab.userdata.get", "huggingface_hub.HfFolder.get_token",
 ]  # fmt: skip
 """What reads files of credentials for whoever asks."""
 

