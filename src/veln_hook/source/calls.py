@@ -12,7 +12,7 @@ from veln_hook.source.destroying import Destroying, found_by
 from veln_hook.source.environment import GETTERS, SWEEPERS, Environment
 from veln_hook.source.facts import Capability
 from veln_hook.source.handing import Handing
-from veln_hook.source.iterating import table_of
+from veln_hook.source.iterating import element_of, table_of
 from veln_hook.source.known import kind_of
 from veln_hook.source.special import Special
 from veln_hook.source.standard import may_be_ours
@@ -285,7 +285,7 @@ def _unknown(
     if method in _TAKEN_OUT and receiver is ARGUMENT:
         return receiver
     if method in _TAKEN_OUT and table_of(receiver.name):
-        return Value(name=table_of(receiver.name), taints=taints)
+        return Value(name=element_of(receiver.name), taints=taints)
     return Value(name=f"{name}()" if name else "", taints=taints, hint=hint)
 
 

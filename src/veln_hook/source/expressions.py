@@ -10,7 +10,7 @@ from veln_hook.source.assigning import annotated
 from veln_hook.source.callbacks import GIVEN
 from veln_hook.source.definitions import defaults_of
 from veln_hook.source.given import OF_CLASSES, OWN
-from veln_hook.source.iterating import Iterating, table_of
+from veln_hook.source.iterating import Iterating, element_of
 from veln_hook.source.values import ARGUMENT, MAX_ITEMS, NONE, NOTHING, UNKNOWN, Value, taints_of
 from veln_hook.source.variables import has_secret_words
 from veln_hook.source.vocabulary import MATTER
@@ -261,7 +261,7 @@ class Evaluator:
             return self._sliced(owner, node.slice)
         index = self.value(node.slice)
         found = picked
-        table = table_of(owner.name)
+        table = element_of(owner.name)
         if picked is None and table:
             found = Value(name=table, taints=owner.taints)
         elif picked is None and owner.name:

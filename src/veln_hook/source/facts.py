@@ -23,6 +23,8 @@ METACLASS = "@"
 """Behind the name of a class: what makes it is meant."""
 ANY = "*"
 """In the place of a method's name: any that the class has."""
+ELEMENT = "[]"
+"""Behind the name of a container: one of the things in it."""
 
 
 class Call(NamedTuple):

@@ -74,7 +74,7 @@ class Handing:
         if not known and not given:
             return
         if (method or name.rpartition(".")[2]) in passing.RUNS_ITS_ARGUMENT:
-            targets = [*self._run(method, known), *given]
+            targets = [*self._run(method, values), *given]
         elif may_be_ours(name):
             # What is put into a container of the file is told by the container.
             known = [] if table_of(name) else [*filter(may_be_ours, known), *given]
@@ -85,10 +85,12 @@ class Handing:
         for target in targets:
             self._walk.scope.call(target, carried)
 
-    def _run(self, method: str, known: list[str]) -> list[str]:
+    def _run(self, method: str, values: list[Value]) -> list[str]:
         """Return the targets of what is given to a call that runs it."""
-        if method == "register":  # of an abstract class, which calls none
+        known = [value.name for value in values if value.name]
+        if method == "register":  # an abstract class calls none, and a table keeps what has a name
             known = [each for each in known if each[1:] not in self._walk.classes]
+            known = [] if isinstance(values[0].const, str) else known
         for each in known:
             self.to_run(each)
         return [*known, *(f"{each}.{ANY}" for each in known if each[-2:] == "()")]

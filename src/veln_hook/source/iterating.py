@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from veln_hook.source import values
 from veln_hook.source.callbacks import KEPT
 from veln_hook.source.environment import GETTERS
+from veln_hook.source.facts import ELEMENT
 from veln_hook.source.values import ARGUMENT, NOTHING, UNKNOWN, Value
 from veln_hook.source.variables import is_credential_name
 from veln_hook.source.vocabulary import MATTER
@@ -34,6 +35,12 @@ def table_of(name: str) -> str:
     """Return the name of the container of functions that something was taken out of; empty if of none."""
     before, found, rest = name.partition(_TABLE)
     return f"{before}{found}{_LINE.match(rest).group()}" if found else ""  # type: ignore[union-attr]
+
+
+def element_of(name: str) -> str:
+    """Return the name of whatever is taken out of a container of functions; empty for anything else."""
+    table = table_of(name)
+    return f"{table}{ELEMENT}" if table else ""
 
 
 def _functions(items: Iterable[Value]) -> list[str]:
@@ -108,8 +115,8 @@ class Iterating:
         functions = _functions(items)
         kept = any(item is ARGUMENT for item in items)
         table = table_of(container.name)
-        if not functions and not (kept and table):
-            return table
+        if container.name.endswith(ELEMENT) or (not functions and not (kept and table)):
+            return table and container.name
         scope, line = self._walk.scope, self._walk.line
         name = table[1:] or f"{scope.prefix}{_TABLE}{line}"
         draft = self._walk.drafts.get(name) or self._walk.draft(name, line, self._walk.root)
@@ -125,9 +132,9 @@ class Iterating:
         if items is ARGUMENT:
             return items
         taints = items.taints
-        table = table_of(items.name)
-        if table:
-            return Value(name=table, taints=taints)
+        element = element_of(items.name)
+        if element:
+            return Value(name=element, taints=taints)
         if items.name == "os.environ":
             taints |= {"env"}
             self._calls.environment.sweep(self._walk.line)

@@ -30,6 +30,7 @@ _ASIDE = frozenset(
 _ASIDE_FILES = frozenset(
     ("conftest.py", "noxfile.py", "tasks.py", "fabfile.py", "versioneer.py", "ez_setup.py")
 )
+_TEST_FILE = re.compile(r"test_.*\.py|.*_test\.py")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _DATA = re.compile(r"[^/]+\.data/(purelib|platlib|scripts|data|headers)/(.+)")
 
@@ -115,7 +116,8 @@ def module_name(installed: str) -> str:
 def is_aside(installed: str) -> bool:
     """Tell whether a file lies with the tests, documents or examples, which nobody imports."""
     *directories, base = installed.split("/")
-    return base in _ASIDE_FILES or any(part.lower() in _ASIDE for part in directories)
+    named = base in _ASIDE_FILES or _TEST_FILE.fullmatch(base) is not None
+    return named or any(part.lower() in _ASIDE for part in directories)
 
 
 def roots_of(installed: str, *, kind: str, script: bool, all_aside: bool = False) -> tuple[str, ...]:

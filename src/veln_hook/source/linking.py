@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from veln_hook.source.building import ALL
 from veln_hook.source.callbacks import called, gift, is_conditional
 from veln_hook.source.classes import Classes, Tables, is_implicit
-from veln_hook.source.facts import ANY, BUILD, METACLASS, REACHES, SCRIPT, Placed
+from veln_hook.source.facts import ANY, BUILD, ELEMENT, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.flows import Flows
 from veln_hook.source.graph import Node, able, ties
 from veln_hook.source.modules import MAX_EXPORTS, Names
@@ -147,12 +147,14 @@ class Linker:
             if is_conditional(name):
                 self._give(place, name)
                 continue
-            for target in self._targets(here, node.scope.name, name):
+            for target in self._targets(here, name):
                 carried = edges.setdefault(target, None)
                 if taints:
                     edges[target] = {*carried, *taints} if carried else set(taints)
                 if name[:1] != "@":
                     self._note_caller(place, target)
+            for target in self._classes.overrides(here, node.scope.name, name) if name[:1] == ":" else ():
+                edges.setdefault(target, None)
         if not node.scope.name:
             for imported in self.modules[here].facts.imports:
                 for target in self._imported(here, imported):
@@ -174,12 +176,10 @@ class Linker:
         if called in self._light:
             self._callers.setdefault(called, set()).add(place)
 
-    def _targets(self, place: int, scope: str, name: str) -> list[int]:
-        """Return the nodes that a scope calls by a name."""
+    def _targets(self, place: int, name: str) -> list[int]:
+        """Return the nodes that a name means, seen from a module; most were asked for before."""
         found = self._resolved_names[place].get(name)
-        if found is None:
-            found = self.resolve(place, name)
-        return [*found, *self._classes.overrides(place, scope, name)] if name[:1] == ":" else found
+        return self.resolve(place, name) if found is None else found
 
     def resolve(self, place: int, target: str, depth: int = 0) -> list[int]:
         """Return the nodes that a name may mean, seen from a module."""
@@ -220,7 +220,7 @@ class Linker:
     def _resolve_name(self, place: int, target: str, depth: int) -> list[int]:
         if target.startswith(":"):
             called = ".__call__" if target.endswith("()") else ""  # what a call returned is called
-            name = target[1:].replace("()", "")
+            name = target[1:].replace("()", "").replace(ELEMENT, "")
             found = self._local(place, f"{name}{called}", depth) if called else []
             return found or self._local(place, name, depth)
         return self._dotted(place, self.modules[place].absolute(target).replace("()", ""), depth)

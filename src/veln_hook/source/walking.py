@@ -19,7 +19,7 @@ from veln_hook.source import assigning, definitions, given, importing
 from veln_hook.source.calls import Calls
 from veln_hook.source.expressions import Evaluator
 from veln_hook.source.imports import join
-from veln_hook.source.iterating import table_of
+from veln_hook.source.iterating import element_of, table_of
 from veln_hook.source.scopes import Draft, file_facts
 from veln_hook.source.shapes import is_main_test, is_swallowing, mentions
 from veln_hook.source.standard import may_be_ours
@@ -207,7 +207,7 @@ class _Walk:
             items = value.const if isinstance(value.const, tuple) else ()
             for place, item in enumerate(target.elts):
                 known = items[place] if place < len(items) and len(items) == len(target.elts) else NONE.const
-                self.assign(item, Value(known, table_of(value.name) or _given_by(value.name), value.taints))
+                self.assign(item, Value(known, element_of(value.name) or _given_by(value.name), value.taints))
         elif isinstance(target, ast.Starred):
             self.assign(target.value, Value(name=table_of(value.name), taints=value.taints))
         elif isinstance(target, ast.Attribute):
@@ -295,10 +295,13 @@ class _Walk:
         self.branches -= 1
 
     def _type_checking(self, node: ast.If) -> None:
-        """Bind what only a type checker imports, without counting the import."""
+        """Bind what only a type checker imports, without counting the import, nor what is called there."""
         imports, self.imports = self.imports, {}
+        outer = self.scope
+        self.scope = self.draft(f"{outer.prefix}<type checking>", node.lineno, outer)
+        self.scope.names = outer.names
         self.body(node.body)
-        self.imports = imports
+        self.scope, self.imports = outer, imports
         self.body(node.orelse)
 
     def _while(self, node: ast.While) -> None:
@@ -340,7 +343,7 @@ class _Walk:
                 for part in ast.walk(case.pattern):
                     bound = getattr(part, "name", None)
                     if bound:
-                        self.bind(bound, Value(name=table_of(subject.name), taints=subject.taints))
+                        self.bind(bound, Value(name=element_of(subject.name), taints=subject.taints))
             if case.guard is not None:
                 self.value(case.guard)
             self.body(case.body)
