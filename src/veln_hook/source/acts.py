@@ -89,7 +89,9 @@ class Acts:
             return Value(taints=frozenset(("cred", "key")))
         library = call.name.partition(".")[0]
         self._note(CRED_FILE, call.line, "passwords" if library == "netrc" else f"secrets by {library}")
-        return Value(name=f"{call.name}()", taints=frozenset(("cred",)))
+        # What logs in by itself is sent to nobody else.
+        taints = NOTHING if library in _LOG_IN else frozenset(("cred",))
+        return Value(name=f"{call.name}()", taints=taints)
 
     def _write(self, call: Known) -> Value:
         if len(call.arguments) > 1:
@@ -240,6 +242,7 @@ class Acts:
 
 _PATH = re.compile(r"(?:\{\}|[^\s{}:]*)/\S*")
 _VARIABLE = re.compile(r"\$\{?([A-Z][A-Z0-9_]+)")
+_LOG_IN = ("google", "azure", "kubernetes", "docker")
 _SIGNS_WITH = ".get_credentials"
 _OWN_NAMES = ("socket.gethostname()", "socket.getfqdn()", "platform.node()")
 _SERVES_ROOT = ("docker.sock", "containerd.sock", "podman.sock", "crio.sock")

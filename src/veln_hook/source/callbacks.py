@@ -71,7 +71,9 @@ def gift(target: str, resolve: Callable[[str], list[int]], callee: Callable[[str
     to = callee(name)
     if function == GIVEN:
         return Gift(GIVEN, to) if to else None
-    functions = resolve(function.lstrip(_AT_ONCE)) if to else ()
+    named = function.lstrip(_AT_ONCE)
+    # What a function gave is not that function.
+    functions = (callee(named) if named[-2:] == "()" else resolve(named)) if to else ()
     return Gift(function[:1] if function[:1] == _AT_ONCE else "", to, functions) if functions else None
 
 

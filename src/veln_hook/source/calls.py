@@ -173,8 +173,8 @@ class Calls:
             self.handing.to_run(self._walk.derived.get(name, ""))
         if kind:
             return self._acts.known(Known(kind, name, line, receiver, arguments, options, taints))
-        taints |= self.environment.by_library(name, method, everything, line)
         self.handing.away(name, line, receiver, everything, taints)
+        taints |= self.environment.by_library(name, method, everything, line)
         self._note_method(method, receiver, arguments, options, taints=taints, line=line)
         self._calls_others(function, method, everything, taints)
         if not options or name in ("bytes", "str"):

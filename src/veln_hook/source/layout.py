@@ -117,7 +117,8 @@ def is_aside(installed: str) -> bool:
     """Tell whether a file lies with the tests, documents or examples, which nobody imports."""
     *directories, base = installed.split("/")
     named = base in _ASIDE_FILES or _TEST_FILE.fullmatch(base) is not None
-    return named or any(part.lower() in _ASIDE for part in directories)
+    # 'test-examples' is no package's name, so that each of its words counts.
+    return named or any(word in _ASIDE for part in directories for word in part.lower().split("-"))
 
 
 def roots_of(installed: str, *, kind: str, script: bool, all_aside: bool = False) -> tuple[str, ...]:

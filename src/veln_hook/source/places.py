@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+MACHINES = "the machine's credentials"
 CREDENTIAL_PATHS: tuple[tuple[str, str], ...] = (
     (".ssh/", "ssh keys"), ("id_rsa", "ssh keys"), ("id_ed25519", "ssh keys"),
     (".aws/credentials", "cloud credentials"), (".aws/config", "cloud credentials"),
@@ -25,9 +26,8 @@ CREDENTIAL_PATHS: tuple[tuple[str, str], ...] = (
     ("electrum/wallets", "wallets"), ("electrum\\wallets", "wallets"),
     ("nkbihfbeogaeaoehlefnkodbefgpgknn", "wallets"), (".config/solana", "wallets"), (".bitcoin", "wallets"),
     ("/proc/self/environ", "the environment"), ("/proc/{}/environ", "the environment"),
-    ("/proc/1/environ", "the environment"), (".env", "settings"), ("169.254.169.254", "cloud credentials"),
-    ("169.254.170.2/", "cloud credentials"), ("metadata.google.internal", "cloud credentials"),
-    ("100.100.100.200/", "cloud credentials"),
+    ("/proc/1/environ", "the environment"), (".env", "settings"), ("169.254.169.254", MACHINES),
+    ("169.254.170.2/", MACHINES), ("metadata.google.internal", MACHINES), ("100.100.100.200/", MACHINES),
     ("/.ssh", "ssh keys"), (".vault-token", "passwords"), (".terraform.d/credentials", "cloud credentials"),
     ("huggingface/token", "model credentials"), (".claude/.credentials", "model credentials"),
     (".codex/auth.json", "model credentials"), (".gemini/oauth_creds", "model credentials"),
@@ -39,7 +39,9 @@ CREDENTIAL_PATHS: tuple[tuple[str, str], ...] = (
     (".ethereum", "wallets"), ("keystore/", "wallets"), ("key4.db", "browser passwords"),
     ("logins.json", "browser passwords"), (".roblosecurity", "cookies"),
 )  # fmt: skip
-"""Parts of paths, in lower case, where secrets lie, and what lies there."""
+"""Parts of paths and of URLs, in lower case, where secrets lie, and what lies there."""
+NO_SECRET = ("settings", MACHINES)
+"""What lies in places whose names are given to many that read no secret there."""
 
 INTERPRETER = "an interpreter start-up file"
 STARTUP_PATHS: tuple[tuple[str, str], ...] = (

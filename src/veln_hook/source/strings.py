@@ -61,7 +61,7 @@ class Strings:
             for part, what in paths:
                 if part in lowered and _is_path(lowered, part):
                     self._note(CRED_FILE, line, what, NOTHING, *flags)
-                    taints = frozenset(("cred",))
+                    taints = NOTHING if what in places.NO_SECRET else frozenset(("cred",))
                     break
         for part, what in startup:
             if part in lowered and not (part == ".pth" and not lowered.rstrip("\"'").endswith(".pth")):
