@@ -85,17 +85,23 @@ class Classes:
                     if found is not None:
                         self._derived.setdefault(found, []).append((place, name))
 
-    def overrides(self, place: int, scope: str, target: str) -> list[int]:
-        """Return what a method calls of its own object, where classes derived from its class have that.
+    def unnamed(self, place: int, scope: str, target: str) -> list[int]:
+        """Return the methods that a call runs besides the one that it names.
 
         Args:
             place: The module.
-            scope: The method's name.
+            scope: Who calls.
             target: What it calls, as ``Call.target`` has it.
         """
+        if "()." not in target and target[-1:] != ANY and target[:1] != ":":
+            return []
+        return self._overrides(place, scope, target) or self._any_method(place, target)
+
+    def _overrides(self, place: int, scope: str, target: str) -> list[int]:
+        """Return what a method calls of its own object, where classes derived from its class have that."""
         owner = scope.rpartition(".")[0]
         called, _, method = target[1:].rpartition(".")
-        if not owner or called.removesuffix("()") != owner:
+        if not owner or target[:1] != ":" or called.removesuffix("()") != owner:
             return []
         nodes = (
             self._tables.ids[module].get(f"{name}.{method}") for module, name in self._below(place, owner)
@@ -113,21 +119,21 @@ class Classes:
                     waiting.append(derived)
                     yield derived
 
-    def any_method(self, place: int, target: str) -> list[int]:
+    def _any_method(self, place: int, target: str) -> list[int]:
         """Return the methods of a class that others call of its objects.
 
         Whoever is given an object may call any, and so may a method that the class has of Python's own.
-
-        Args:
-            place: The module.
-            target: A method that the class doesn't have itself, or ``ANY``, as ``Call.target`` has it.
         """
-        found = self._defined(place, target.rpartition(".")[0].replace("()", ""))
+        if "()." not in target and target[-1:] != ANY:
+            return []
+        owner, _, method = target.rpartition(".")
+        found = self._defined(place, owner.replace("()", ""))
         if found is None:
             return []
         module, name = found
         bases = self._tables.bases[module].get(name, ())
-        if target.endswith(f".{ANY}") or any(self._dispatches(module, base) for base in bases):
+        has_it = f"{name}.{method}" in self._tables.ids[module]
+        if method == ANY or (not has_it and any(self._dispatches(module, base) for base in bases)):
             return self._tables.owned[module].get(name, [])
         return []
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from veln_hook.source.building import ALL
 from veln_hook.source.callbacks import called, gift, is_conditional
 from veln_hook.source.classes import Classes, Tables, is_implicit
-from veln_hook.source.facts import ANY, BUILD, ELEMENT, METACLASS, REACHES, SCRIPT, Placed
+from veln_hook.source.facts import BUILD, ELEMENT, METACLASS, REACHES, SCRIPT, Placed
 from veln_hook.source.flows import Flows
 from veln_hook.source.graph import Node, able, ties
 from veln_hook.source.modules import MAX_EXPORTS, Names
@@ -153,8 +153,8 @@ class Linker:
                     edges[target] = {*carried, *taints} if carried else set(taints)
                 if name[:1] != "@":
                     self._note_caller(place, target)
-            for target in self._classes.overrides(here, node.scope.name, name) if name[:1] == ":" else ():
-                edges.setdefault(target, None)
+            for target in self._classes.unnamed(here, node.scope.name, name):
+                edges.setdefault(target, None)  # what it is given there nobody knows
         if not node.scope.name:
             for imported in self.modules[here].facts.imports:
                 for target in self._imported(here, imported):
@@ -204,10 +204,7 @@ class Linker:
             return [method] if method >= 0 else []
         if target.endswith("()"):  # what a function gave is called
             return [*self._resolve_name(place, target, depth), *self._given(place, target[:-2], depth)]
-        found = self._resolve_name(place, target, depth)
-        if not found and ("()." in target or target[-1:] == ANY):
-            return self._classes.any_method(place, target)
-        return found
+        return self._resolve_name(place, target, depth)
 
     def _given(self, place: int, target: str, depth: int) -> list[int]:
         """Return the functions that one returns, each once: those may return each other."""
