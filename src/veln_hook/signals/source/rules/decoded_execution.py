@@ -17,7 +17,8 @@ def _find(view: View) -> Iterator[Hit]:
     decoding = {decode.path for decode in view.of(v.DECODE, by_itself=True) if "constant" in decode.flags}
     for code in view.of(v.EXEC, v.PROC):
         handed = "~decoded" in code.taints and code.kind == v.EXEC and code.path in decoding
-        unmasked = {"unmasked", "~unmasked"} & set(code.taints)
+        # Of what any caller may have given, that is certain enough for code only.
+        unmasked = "unmasked" in code.taints or ("~unmasked" in code.taints and code.kind == v.EXEC)
         hidden = "decoded" in code.taints or (code.kind == v.EXEC and "spelled" in code.taints)
         waits = "constant" not in code.flags and code.kind == v.EXEC and code.reach not in BY_ITSELF
         if not handed and not unmasked and (not hidden or waits):
