@@ -85,17 +85,19 @@ class Classes:
                     if found is not None:
                         self._derived.setdefault(found, []).append((place, name))
 
-    def unnamed(self, place: int, scope: str, target: str) -> list[int]:
+    def unnamed(self, place: int, scope: str, target: str, *, found: bool) -> list[int]:
         """Return the methods that a call runs besides the one that it names.
 
         Args:
             place: The module.
             scope: Who calls.
             target: What it calls, as ``Call.target`` has it.
+            found: Whether the archive has that.
         """
         if "()." not in target and target[-1:] != ANY and target[:1] != ":":
             return []
-        return self._overrides(place, scope, target) or self._any_method(place, target)
+        overrides = self._overrides(place, scope, target)
+        return overrides if overrides or found else self._any_method(place, target)
 
     def _overrides(self, place: int, scope: str, target: str) -> list[int]:
         """Return what a method calls of its own object, where classes derived from its class have that."""
@@ -126,14 +128,12 @@ class Classes:
         """
         if "()." not in target and target[-1:] != ANY:
             return []
-        owner, _, method = target.rpartition(".")
-        found = self._defined(place, owner.replace("()", ""))
+        found = self._defined(place, target.rpartition(".")[0].replace("()", ""))
         if found is None:
             return []
         module, name = found
         bases = self._tables.bases[module].get(name, ())
-        has_it = f"{name}.{method}" in self._tables.ids[module]
-        if method == ANY or (not has_it and any(self._dispatches(module, base) for base in bases)):
+        if target[-1:] == ANY or any(self._dispatches(module, base) for base in bases):
             return self._tables.owned[module].get(name, [])
         return []
 

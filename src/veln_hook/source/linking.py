@@ -147,13 +147,14 @@ class Linker:
             if is_conditional(name):
                 self._give(place, name)
                 continue
-            for target in self._targets(here, name):
+            targets = self._targets(here, name)
+            for target in targets:
                 carried = edges.setdefault(target, None)
                 if taints:
                     edges[target] = {*carried, *taints} if carried else set(taints)
                 if name[:1] != "@":
                     self._note_caller(place, target)
-            for target in self._classes.unnamed(here, node.scope.name, name):
+            for target in self._classes.unnamed(here, node.scope.name, name, found=bool(targets)):
                 edges.setdefault(target, None)  # what it is given there nobody knows
         if not node.scope.name:
             for imported in self.modules[here].facts.imports:
