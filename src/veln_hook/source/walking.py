@@ -295,13 +295,13 @@ class _Walk:
         self.branches -= 1
 
     def _type_checking(self, node: ast.If) -> None:
-        """Bind what only a type checker imports, without counting the import, nor what is called there."""
+        """Bind what only a type checker imports, without counting the import.
+
+        What is called there counts: anybody can set the name that is asked for.
+        """
         imports, self.imports = self.imports, {}
-        outer = self.scope
-        self.scope = self.draft(f"{outer.prefix}<type checking>", node.lineno, outer)
-        self.scope.names = outer.names
         self.body(node.body)
-        self.scope, self.imports = outer, imports
+        self.imports = imports
         self.body(node.orelse)
 
     def _while(self, node: ast.While) -> None:

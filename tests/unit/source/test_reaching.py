@@ -112,6 +112,7 @@ RUNS = {
     "dict dispatch fn": "import os\ndef go(): os.system('id')\nD={'a':go}\ndef run(k): D[k]()\nrun('a')\n",
     "list loop": "import os\ndef go(): os.system('id')\nL=[go]\nfor f in L: f()\n",
     "a table's items": "import os\ndef go(): os.system('id')\nD = {'a': go}\nfor name, f in D.items(): f()\n",
+    "for a type checker": "import os, typing\ntyping.TYPE_CHECKING = True\nif typing.TYPE_CHECKING:\n    os.system('id')\n",
     "out of a table by get": "import os\ndef go(): os.system('id')\nD = {'a': go}\nD.get('a')()\n",
 }  # fmt: skip
 WAITS = {
