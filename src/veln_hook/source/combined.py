@@ -73,6 +73,7 @@ _READS = re.compile(
 )
 """What takes the environment out of something, and the name of a variable if only that is read of it."""
 _SYSTEM = ("os", "posix")
+"""Modules that have the environment."""
 _NAMED = re.compile(
     rb"[\"'=][ \t]*(?:os|subprocess|builtins|posix|nt|pty|runpy)[.:]"
     rb"(?:system|popen|exec[lv]\w*|exec|\w*spawn\w*|startfile|run\w*|call|check_\w+|get\w*output|Popen|eval"
@@ -165,7 +166,7 @@ def _steers(code: bytes, words: bytes, imports: Sequence[Import]) -> bool:
     if b"environ" not in words and b"putenv" not in words:
         return False
     # Web applications have tables of that name, too.
-    bare = any(each.name[:3] in ("env", "*") for each in imports if each.module in ("os", "posix"))
+    bare = any(each.name[:3] in ("env", "*") for each in imports if each.module in _SYSTEM)
     for found in _SETS.finditer(code):
         text, start = found.group(), found.start()
         taken = text[:1] == b"=" and b"." in text

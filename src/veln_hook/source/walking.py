@@ -255,8 +255,7 @@ class _Walk:
             value = self.value(item.context_expr)
             swallowed = swallowed or value.name == "contextlib.suppress()"
             if value.name.startswith(":") or "." in value.name:
-                for enter in _ENTER[type(node)]:
-                    self.scope.call(f"{value.name}.{enter}", ())
+                self.scope.call(f"{value.name}.{_ENTER[type(node)]}", ())
             if item.optional_vars is not None:
                 self.assign(item.optional_vars, value)
         self.handlers.append(swallowed)
@@ -363,7 +362,7 @@ def _given_by(name: str) -> str:
     return name if name[:1] == ":" and name[-2:] == "()" else ""
 
 
-_ENTER = {ast.With: ("__enter__",), ast.AsyncWith: ("__aenter__",)}
+_ENTER = {ast.With: "__enter__", ast.AsyncWith: "__aenter__"}
 _REDUCING = (".__reduce__", ".__reduce_ex__")
 _TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "typing_extensions.TYPE_CHECKING")
 _STATEMENTS: dict[type, Callable[[Any, Any], None]] = {
